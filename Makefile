@@ -1,0 +1,53 @@
+# The commands that people and CI use. Nothing is installed outside this directory.
+
+PYTHON ?= python3
+LOGS ?=
+
+PIP := -m pip --quiet --disable-pip-version-check
+TEST := .venv-test/bin
+PACKAGE := pyproject.toml $(shell find src -name __pycache__ -prune -o -print)
+
+.DELETE_ON_ERROR:
+.PHONY: help run test lint bench docs clean
+
+help: ## list these commands
+	@sed -En 's/^([a-z]+):[^#]*## /make \1\t/p' Makefile | expand -t 14
+
+run: .venv/installed ## analyse the agent logs on this machine, or LOGS=path; without any, the examples
+	@.venv/bin/tachlog analyze --or-demo $(LOGS)
+
+test: lint .venv-test/wheel ## run the tests against the built wheel, with every extra
+	@$(TEST)/pytest -n 2 --wheel --cov --cov-report=term --cov-fail-under=95
+
+lint: .venv-test/tools ## check style and types
+	@$(TEST)/ruff check --quiet .
+	@$(TEST)/ruff format --check --quiet .
+	@$(TEST)/mypy --strict src
+
+bench: .venv-test/wheel ## run the benchmarks; each prints its figures as JSON
+	@for bench in bench/*.py; do $(TEST)/python $$bench || exit 1; done
+
+docs: .venv-test/wheel ## write the reference pages in docs/ anew
+	@$(TEST)/python docs/generate.py
+
+clean: ## remove everything that these commands made
+	rm -rf .venv .venv-test dist .coverage .coverage.* .hypothesis .*_cache
+
+.venv/installed: pyproject.toml
+	@echo "tachlog is being installed in .venv: a minute, the first time" >&2
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python $(PIP) install --editable .
+	@touch $@
+
+.venv-test/tools: pyproject.toml
+	@echo "the test tools and every extra are being installed in .venv-test: a few minutes" >&2
+	@$(PYTHON) -m venv .venv-test
+	@$(TEST)/python $(PIP) install --upgrade pip
+	@$(TEST)/python $(PIP) install --group dev '.[all]'
+	@touch $@
+
+.venv-test/wheel: .venv-test/tools $(PACKAGE)
+	@rm -rf dist
+	@$(TEST)/python -m build --no-isolation >/dev/null
+	@$(TEST)/python $(PIP) install --force-reinstall --no-deps dist/*.whl
+	@touch $@
