@@ -1,0 +1,320 @@
+"""The nouns that every stage of the pipeline shares.
+
+All of them are frozen. Times are UTC in integer microseconds since the epoch (`_us`), durations that a
+log reports are integer milliseconds (`_ms`), money is integer nano-dollars. `None` always means that the
+log did not say; it never stands in for zero. Keys are 63-bit digests (`key_of`), so that they fit an
+SQL integer on every engine.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from msgspec import Struct
+from xxhash import xxh3_64_intdigest
+
+MASK_63 = (1 << 63) - 1
+
+Outcome = Literal[
+    "success",
+    "error",
+    "expected_negative",
+    "check_failed",
+    "user_rejected",
+    "user_interrupted",
+    "unfinished",
+]
+"""How a tool call ended. `expected_negative` and `check_failed` are successes that said no; the user_*
+outcomes and `unfinished` are neither successes nor errors."""
+
+ErrorClass = Literal[
+    "rate_limit",
+    "timeout",
+    "auth_failure",
+    "network",
+    "validation",
+    "tool_error",
+    "overloaded",
+    "server_error",
+    "context_overflow",
+    "not_found",
+    "permission_denied",
+    "edit_conflict",
+    "command_failed",
+    "unknown",
+]
+"""What a failure was about; each failure has exactly one."""
+
+Behavior = Literal["retry", "fallback", "clarification", "exploration"]
+"""What an assistant's own words show it doing."""
+
+TargetKind = Literal["command", "file", "url", "mcp", "agent", "none"]
+"""What a tool call was about."""
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
+BEHAVIORS: tuple[Behavior, ...] = get_args(Behavior)
+TARGET_KINDS: tuple[TargetKind, ...] = get_args(TargetKind)
+
+
+def key_of(*parts: str) -> int:
+    """The 63-bit key of an identity, such as `key_of("claude_code", message_id)`."""
+    text = parts[0] if len(parts) == 1 else "\x1f".join(parts)
+    return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) & MASK_63
+
+
+def digest_of(raw: bytes | memoryview) -> int:
+    """The 63-bit digest of bytes, such as a record or the input of a tool call."""
+    return xxh3_64_intdigest(raw) & MASK_63
+
+
+class Thread(Struct, frozen=True):
+    """One conversation with a model: the main one of a session, or one sub-agent's.
+
+    `session_id` is the thread's own id, for a sub-agent without one `<parent>/<agentId>`. `root` is the
+    session id of the main conversation (its own for a main thread).
+    """
+
+    agent: str
+    session_id: str
+    root: str
+    parent: str | None = None
+
+    @property
+    def sidechain(self) -> bool:
+        """Whether this thread is a sub-agent's."""
+        return self.parent is not None
+
+
+class Usage(Struct, frozen=True):
+    """Tokens of one model call in disjoint buckets; the total is the sum of the first four.
+
+    `cache_write_1h` is the part of `cache_write` kept for an hour, `reasoning` the part of `output`
+    spent on thinking (None: not told).
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    cache_write_1h: int = 0
+    reasoning: int | None = None
+    web_searches: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tokens of the call."""
+        return self.input + self.cache_read + self.cache_write + self.output
+
+    @property
+    def prompt(self) -> int:
+        """Tokens that the model had to read: its context."""
+        return self.input + self.cache_read + self.cache_write
+
+
+class Features(Struct, frozen=True):
+    """What the token estimator needs to know of the visible part of a reply; all of it adds up.
+
+    Characters are counted after JSON unescaping. `wide` counts the bytes beyond one per character in
+    UTF-8 (0 for ASCII), `hidden` the thinking blocks whose text the log withholds, `media` images and
+    documents.
+    """
+
+    text: int = 0
+    thinking: int = 0
+    hidden: int = 0
+    tool_text: int = 0
+    tools: int = 0
+    keys: int = 0
+    wide: int = 0
+    media: int = 0
+
+
+class Target(Struct, frozen=True):
+    """What a tool call was about: a short redacted name and a digest of the whole.
+
+    `no_kind` and `no_codes` say which exit codes of a command mean "no" and not "failed": a bit mask
+    (bit n for code n) and the outcome that such a code stands for.
+    """
+
+    kind: TargetKind
+    name: str
+    digest: int
+    no_kind: Outcome | None = None
+    no_codes: int = 0
+
+
+class Prompt(Struct, frozen=True, tag=True):
+    """A person, or a parent agent, spoke."""
+
+    key: int
+    thread: Thread
+    at_us: int
+    characters: int
+    queued_ms: int | None = None
+    by_person: bool = True
+
+
+class Reply(Struct, frozen=True, tag=True):
+    """One telling of one model call; a call that is written on several lines has several.
+
+    `at_us` is when this record was written; `sent_us` when the request left, where the log says.
+    `part` is the key of the record, so that the same record told twice adds its features once.
+    `alias` is the key of another id of the same call (a request id). `stop_reason` is None while the
+    reply was still streaming.
+    """
+
+    key: int
+    thread: Thread
+    at_us: int
+    part: int
+    model: str
+    provider: str
+    usage: Usage | None = None
+    features: Features = Features()
+    stop_reason: str | None = None
+    alias: int | None = None
+    sent_us: int | None = None
+    response_ms: int | None = None
+    ttft_ms: int | None = None
+    behaviors: int = 0
+    attempt: int | None = None
+    branch: str | None = None
+    tier: str | None = None
+    cost_nanousd: int | None = None
+
+
+class ToolCall(Struct, frozen=True, tag=True):
+    """An agent asked for a tool. `call` is the key of the model call that asked."""
+
+    key: int
+    thread: Thread
+    at_us: int
+    tool: str
+    call: int | None = None
+    input_bytes: int = 0
+    input_digest: int = 0
+    target: Target | None = None
+
+
+class ToolResult(Struct, frozen=True, tag=True):
+    """What came back from a tool; `key` is the call's. `approval_ms` is the wait for a person's consent."""
+
+    key: int
+    thread: Thread
+    at_us: int
+    outcome: Outcome
+    output_bytes: int = 0
+    duration_ms: int | None = None
+    approval_ms: int | None = None
+    exit_code: int | None = None
+    error_class: ErrorClass | None = None
+    fingerprint: int | None = None
+    excerpt: str | None = None
+
+
+class Failure(Struct, frozen=True, tag=True):
+    """One attempt of a model call failed, or the agent itself did.
+
+    `synthetic` marks a line by which the agent repeats the error of its last attempt to the person; it
+    is the same failure when an attempt of the same thread stands directly before it.
+    """
+
+    key: int
+    thread: Thread
+    at_us: int
+    error_class: ErrorClass
+    status: int | None = None
+    attempt: int | None = None
+    retry_after_ms: int | None = None
+    fingerprint: int | None = None
+    excerpt: str | None = None
+    model: str | None = None
+    synthetic: bool = False
+
+
+class Compaction(Struct, frozen=True, tag=True):
+    """The agent replaced its context by a summary of it."""
+
+    key: int
+    thread: Thread
+    at_us: int
+    tokens_before: int | None = None
+    tokens_after: int | None = None
+    trigger: str | None = None
+
+
+class Mark(Struct, frozen=True, tag=True):
+    """A fact about the thread: `name` is one of `MARKS`, `value` its text (hints are redacted)."""
+
+    thread: Thread
+    at_us: int
+    name: str
+    value: str
+
+
+MARKS: dict[str, str] = {
+    "cwd": "a working directory of the agent",
+    "branch": "a git branch it worked on",
+    "version": "the agent's version",
+    "entrypoint": "how it was started: cli, sdk-cli, an editor …",
+    "agent_type": "the kind of sub-agent",
+    "title.prompt": "the first words of the first prompt",
+    "title.ai": "a title that the agent gave",
+    "title.custom": "a title that the person gave",
+    "commit": "a commit that it made",
+    "pull_request": "a pull request that it opened or worked on",
+    "mcp_server": "an MCP server that was loaded",
+    "skill": "a skill that it used",
+    "forked_from": "the session that the log names as the origin of copied history",
+    "turn_ms": "a turn's duration as the log reports it, `<end_us>:<ms>`",
+    "reported_cost": "the running cost in nano-dollars as the log reports it: a cross-check",
+    "reported_subagent": "totals of a sub-agent as its parent's log reports them",
+    "hook": "a hook that ran, `<event>:<ms>`",
+    "interrupted": "the person stopped a reply",
+    "limit": "a usage limit was hit; the value says when it resets",
+}
+
+Event = Prompt | Reply | ToolCall | ToolResult | Failure | Compaction | Mark
+
+
+class Problem(Struct, frozen=True):
+    """A piece of input that could not be read: counted, stored, shown; it never stops a run.
+
+    `offset` is the byte (in the uncompressed file) where the record begins, or its row number in a
+    table. `detail` is redacted.
+    """
+
+    source: str
+    path: str
+    offset: int
+    kind: str
+    detail: str
+
+
+class Chunk(Struct, frozen=True):
+    """Whole records of one file, in file order: `data` begins at byte `offset` of the uncompressed file.
+
+    `last` is True for the end of the file as it is now.
+    """
+
+    path: str
+    offset: int
+    data: bytes
+    last: bool
+
+
+class Reading(Struct):
+    """What a source made of one chunk.
+
+    `record_keys` has one key for each record that was parsed (a digest of its identity, so that a copy
+    has the key of its original). `skipped` counts records of kinds that the source knows to carry no
+    telemetry, `unknown` (a part of parsed) kinds that it does not know. The records of the chunk are
+    len(record_keys) + sum(skipped.values()) + len(problems).
+    """
+
+    events: list[Event]
+    record_keys: list[int]
+    skipped: dict[str, int]
+    unknown: dict[str, int]
+    problems: list[Problem]
