@@ -1,0 +1,1 @@
+"""Second counts, written apart from the package, that the tests hold its figures against."""
