@@ -166,7 +166,9 @@ def gather(words: list[Telling]) -> Told:
     """Sort the words by what they tell of."""
     told = Told()
     boundaries = {
-        w.record.get("uuid") for w in words if kind_of(w.record) == "system/compact_boundary"
+        string(w.record.get("uuid"))
+        for w in words
+        if kind_of(w.record) == "system/compact_boundary"
     }
     for word in words:
         record = word.record
@@ -183,7 +185,10 @@ def gather(words: list[Telling]) -> Told:
                 for block in word.blocks:
                     if block.get("type") == "tool_result":
                         told.results[str(block.get("tool_use_id"))].append(word)
-                if record.get("isCompactSummary") and record.get("parentUuid") not in boundaries:
+                if (
+                    record.get("isCompactSummary")
+                    and string(record.get("parentUuid")) not in boundaries
+                ):
                     told.compactions[key].append(word)
                 if is_prompt(record):
                     told.prompts[key].append(word)
