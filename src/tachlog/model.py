@@ -68,7 +68,7 @@ def digest_of(raw: bytes | memoryview) -> int:
     return xxh3_64_intdigest(raw) & MASK_63
 
 
-class Thread(Struct, frozen=True):
+class Thread(Struct, frozen=True, array_like=True):
     """One conversation with a model: the main one of a session, or one sub-agent's.
 
     `session_id` is the thread's own id, for a sub-agent without one `<parent>/<agentId>`. `root` is the
@@ -86,7 +86,7 @@ class Thread(Struct, frozen=True):
         return self.parent is not None
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, array_like=True):
     """Tokens of one model call in disjoint buckets; the total is the sum of the first four.
 
     `cache_write_1h` is the part of `cache_write` kept for an hour, `reasoning` the part of `output`
@@ -112,7 +112,7 @@ class Usage(Struct, frozen=True):
         return self.input + self.cache_read + self.cache_write
 
 
-class Features(Struct, frozen=True):
+class Features(Struct, frozen=True, array_like=True):
     """What the token estimator needs to know of the visible part of a reply; all of it adds up.
 
     Characters are counted after JSON unescaping. `wide` counts the bytes beyond one per character in
@@ -130,7 +130,7 @@ class Features(Struct, frozen=True):
     media: int = 0
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, array_like=True):
     """What a tool call was about: a short redacted name and a digest of the whole.
 
     `no_kind` and `no_codes` say which exit codes of a command mean "no" and not "failed": a bit mask
@@ -144,7 +144,7 @@ class Target(Struct, frozen=True):
     no_codes: int = 0
 
 
-class Prompt(Struct, frozen=True, tag=True):
+class Prompt(Struct, frozen=True, array_like=True, tag=True):
     """A person, or a parent agent, spoke."""
 
     key: int
@@ -155,7 +155,7 @@ class Prompt(Struct, frozen=True, tag=True):
     by_person: bool = True
 
 
-class Reply(Struct, frozen=True, tag=True):
+class Reply(Struct, frozen=True, array_like=True, tag=True):
     """One telling of one model call; a call that is written on several lines has several.
 
     `at_us` is when this record was written; `sent_us` when the request left, where the log says.
@@ -184,7 +184,7 @@ class Reply(Struct, frozen=True, tag=True):
     cost_nanousd: int | None = None
 
 
-class ToolCall(Struct, frozen=True, tag=True):
+class ToolCall(Struct, frozen=True, array_like=True, tag=True):
     """An agent asked for a tool. `call` is the key of the model call that asked."""
 
     key: int
@@ -197,7 +197,7 @@ class ToolCall(Struct, frozen=True, tag=True):
     target: Target | None = None
 
 
-class ToolResult(Struct, frozen=True, tag=True):
+class ToolResult(Struct, frozen=True, array_like=True, tag=True):
     """What came back from a tool; `key` is the call's. `approval_ms` is the wait for a person's consent."""
 
     key: int
@@ -213,7 +213,7 @@ class ToolResult(Struct, frozen=True, tag=True):
     excerpt: str | None = None
 
 
-class Failure(Struct, frozen=True, tag=True):
+class Failure(Struct, frozen=True, array_like=True, tag=True):
     """One attempt of a model call failed, or the agent itself did.
 
     `synthetic` marks a line by which the agent repeats the error of its last attempt to the person; it
@@ -233,7 +233,7 @@ class Failure(Struct, frozen=True, tag=True):
     synthetic: bool = False
 
 
-class Compaction(Struct, frozen=True, tag=True):
+class Compaction(Struct, frozen=True, array_like=True, tag=True):
     """The agent replaced its context by a summary of it."""
 
     key: int
@@ -244,7 +244,7 @@ class Compaction(Struct, frozen=True, tag=True):
     trigger: str | None = None
 
 
-class Mark(Struct, frozen=True, tag=True):
+class Mark(Struct, frozen=True, array_like=True, tag=True):
     """A fact about the thread: `name` is one of `MARKS`, `value` its text (hints are redacted)."""
 
     thread: Thread
@@ -278,7 +278,7 @@ MARKS: dict[str, str] = {
 Event = Prompt | Reply | ToolCall | ToolResult | Failure | Compaction | Mark
 
 
-class Problem(Struct, frozen=True):
+class Problem(Struct, frozen=True, array_like=True):
     """A piece of input that could not be read: counted, stored, shown; it never stops a run.
 
     `offset` is the byte (in the uncompressed file) where the record begins, or its row number in a
@@ -292,7 +292,7 @@ class Problem(Struct, frozen=True):
     detail: str
 
 
-class Chunk(Struct, frozen=True):
+class Chunk(Struct, frozen=True, array_like=True):
     """Whole records of one file, in file order: `data` begins at byte `offset` of the uncompressed file.
 
     `last` is True for the end of the file as it is now.

@@ -34,7 +34,7 @@ _Event = TypeVar("_Event", Prompt, Failure, Compaction)
 _Value = TypeVar("_Value", int, str)
 
 
-class Call(Struct):
+class Call(Struct, array_like=True):
     """One model call, merged from all its tellings.
 
     `first_us` and `at_us` are when its first and last record were written. `parts` has the features of
@@ -94,7 +94,7 @@ class Call(Struct):
         )
 
 
-class ToolUse(Struct):
+class ToolUse(Struct, array_like=True):
     """One tool call with its result; either half may be missing.
 
     `tool` is None while only the result is known, `end_us` None while only the call is. `reported` is
@@ -125,7 +125,11 @@ class ToolUse(Struct):
         if target is None or target.no_kind is None or self.reported != "error":
             return self.reported
         return signals.outcome(
-            target.no_kind, target.no_codes, self.reported, self.exit_code, self.output_bytes == 0
+            target.no_kind,
+            target.no_codes,
+            self.reported,
+            self.exit_code,
+            self.fingerprint is None,
         )
 
     @property
@@ -138,14 +142,14 @@ class ToolUse(Struct):
         return max(0, self.end_us - self.at_us)
 
 
-class Span(Struct, frozen=True):
+class Span(Struct, frozen=True, array_like=True):
     """When a mark was first and last told."""
 
     first_us: int
     last_us: int
 
 
-class Session(Struct):
+class Session(Struct, array_like=True):
     """The operations that one thread tells, each by its key; marks by (name, value)."""
 
     thread: Thread

@@ -1,0 +1,97 @@
+"""Which part of the archive a question is about."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Selection(Struct, frozen=True):
+    """Filters that all must hold; None filters nothing.
+
+    `since_us` (inclusive) and `until_us` (exclusive) select sessions by their start, operations by
+    their own time. `paths` selects the sessions told by those files. A sub-agent belongs to a selection
+    when its root does, except for `agent`, `model` and `provider`, which each thread answers itself.
+    """
+
+    since_us: int | None = None
+    until_us: int | None = None
+    agent: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    project: str | None = None
+    complexity: str | None = None
+    paths: tuple[str, ...] | None = None
+
+
+class Quarter(Struct, frozen=True, array_like=True):
+    """What happened in one quarter hour (UTC; `quarter` × 900 s since the epoch) with one model.
+
+    Tool calls count for the quarter in which they started and have `model` None, as have failures of
+    model calls. Sums only, so that quarters add up to hours and days of every time zone. `tokens` are
+    settled (placeholders replaced by estimates), `estimated` the part no API reported;
+    `cost_nanousd` sums the priced calls, `unpriced_calls` counts the others.
+    """
+
+    quarter: int
+    model: str | None
+    calls: int = 0
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    estimated: int = 0
+    cost_nanousd: int = 0
+    unpriced_calls: int = 0
+    response_n: int = 0
+    response_us: int = 0
+    tool_calls: int = 0
+    tool_successes: int = 0
+    tool_errors: int = 0
+    failures: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens."""
+        return self.input + self.cache_read + self.cache_write + self.output
+
+
+class Step(Struct, frozen=True, array_like=True):
+    """One tool call in the order of its thread, for sequences: `root` is the session it belongs to."""
+
+    root: str
+    session_id: str
+    tool: str
+    input_digest: int
+    outcome: str
+    at_us: int
+
+
+class Input(Struct, frozen=True):
+    """What was read: records = parsed + duplicates + skipped + problems, in all and by source."""
+
+    files: int = 0
+    records: int = 0
+    parsed: int = 0
+    duplicates: int = 0
+    skipped: int = 0
+    problems: int = 0
+
+
+class FileReport(Struct, frozen=True):
+    """One file as the archive knows it. `unknown` and `skipped` count records by kind; `note` says why
+    a file was not read; `tail_bytes` wait for the rest of a torn last record."""
+
+    path: str
+    source: str | None
+    size: int
+    offset: int
+    tail_bytes: int
+    records: int
+    parsed: int
+    duplicates: int
+    skipped: dict[str, int]
+    unknown: dict[str, int]
+    problems: list[tuple[int, str, str]]
+    note: str | None
+    threads: int
+    read_us: int

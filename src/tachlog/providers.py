@@ -1,0 +1,51 @@
+"""Who serves a model, where the log does not say.
+
+Told from the model's name and the shape of the message id (`msg_bdrk_` and `msg_vrtx_` ids come from
+Amazon Bedrock and Google Vertex; seen in Claude Code logs, checked 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+_PREFIXES = (
+    ("claude", "anthropic"),
+    ("gpt", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("codex", "openai"),
+    ("gemini", "google"),
+    ("gemma", "google"),
+    ("glm", "zhipu"),
+    ("deepseek", "deepseek"),
+    ("minimax", "minimax"),
+    ("kimi", "moonshot"),
+    ("moonshot", "moonshot"),
+    ("qwen", "alibaba"),
+    ("grok", "xai"),
+    ("mistral", "mistral"),
+    ("devstral", "mistral"),
+    ("codestral", "mistral"),
+    ("command", "cohere"),
+    ("llama", "meta"),
+)
+
+
+def provider_of(model: str, message_id: str = "") -> str:
+    """The provider of a model call, or `unknown`."""
+    if message_id.startswith("msg_bdrk_"):
+        return "aws-bedrock"
+    if message_id.startswith("msg_vrtx_"):
+        return "google-vertex"
+    return _by_name(model)
+
+
+@lru_cache(1024)
+def _by_name(model: str) -> str:
+    name = model.lower()
+    for part in (name, name.rpartition("/")[2], name.rpartition(".")[2]):
+        for prefix, provider in _PREFIXES:
+            if part.startswith(prefix):
+                return provider
+    return "unknown"

@@ -1,0 +1,82 @@
+"""The contract of a log format, and which format a file has.
+
+A format is one module of this package (or one that an installed distribution names in the entry-point
+group `tachlog.sources`) with a `SOURCE`. A source is stateless where the format allows; where it does
+not, its state is a small struct that is stored with the file's offset, so that reading resumes anywhere.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tachlog.model import Chunk, Reading
+
+HEAD_BYTES = 64 << 10
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """One log format.
+
+    `revision` is raised when the meaning of its output changes; `frame` says how files are cut into
+    chunks. `claims(path, head)` sees the first 64 KiB and answers whether the file is this format's;
+    `state` makes the state of a file that was not read yet (a msgspec Struct), and `read` turns a chunk
+    into events, changing the state. `read` never raises for what stands in a log. `skips` names the
+    record kinds that it knows to carry no telemetry, each with the reason; `evidence` says where the
+    knowledge comes from (documents or observed versions, with the date of the check). The other texts
+    are for the reference page: where the logs live, how tokens are told, what is missing.
+    """
+
+    name: str
+    title: str
+    revision: int
+    frame: Literal["lines", "rows"] = "lines"
+    claims: Callable[[str, bytes], bool]
+    state: Callable[[], Any]
+    read: Callable[[Chunk, Any], Reading]
+    skips: Mapping[str, str]
+    evidence: tuple[str, ...]
+    lives: str
+    tokens: str
+    proof: str
+    gaps: tuple[str, ...] = ()
+
+
+class AmbiguousFormat(Exception):
+    """Two formats claim one file: a fault of the formats, never guessed away."""
+
+    def __init__(self, path: str, names: list[str]) -> None:
+        super().__init__(f"{path}: claimed by {' and '.join(names)}; one format must claim a file")
+
+
+@cache
+def all_sources() -> dict[str, Source]:
+    """Every known format by name: those of this package, then those of installed distributions."""
+    found: dict[str, Source] = {}
+    for module in pkgutil.iter_modules(__path__):
+        source = import_module(f"{__name__}.{module.name}").SOURCE
+        found[source.name] = source
+    for entry in entry_points(group="tachlog.sources"):
+        loaded = entry.load()
+        source = loaded if isinstance(loaded, Source) else loaded.SOURCE
+        if source.name in found:
+            raise AmbiguousFormat(f"entry point {entry.value}", [source.name, source.name])
+        found[source.name] = source
+    return found
+
+
+def detect(path: str, head: bytes) -> Source | None:
+    """The one format that claims a file, None when none does.
+
+    Raises `AmbiguousFormat` when several do.
+    """
+    claimants = [source for source in all_sources().values() if source.claims(path, head)]
+    if len(claimants) > 1:
+        raise AmbiguousFormat(path, [source.name for source in claimants])
+    return claimants[0] if claimants else None

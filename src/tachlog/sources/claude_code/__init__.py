@@ -1,0 +1,70 @@
+"""Claude Code transcripts: `<config>/projects/<slug>/<session>.jsonl` and its sub-agents' files.
+
+One JSON object per line, one line per content block of a reply, each repeating the reply's usage.
+Identity, final usage and copies are decided later, in `sessions` and `identity`; here every record
+becomes what it tells by itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tachlog.model import Chunk, Reading
+from tachlog.records import decode
+from tachlog.sources import Source
+from tachlog.sources.claude_code import shapes
+from tachlog.sources.claude_code.places import AGENT
+from tachlog.sources.claude_code.reader import Reader, State
+
+_record_decoder = msgspec.json.Decoder(shapes.Record)
+_head_decoder = msgspec.json.Decoder(shapes.Head)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether one of the first whole records has the shape of a transcript's."""
+    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+        return False
+    lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 40)[:40]
+    for line in lines:
+        try:
+            record = _head_decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        if record.telling:
+            return True
+    first = lines[0]
+    return all(name in first for name in (b'"parentUuid"', b'"isSidechain"', b'"sessionId"'))
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the records of a chunk tell."""
+    records, problems = decode(chunk, _record_decoder, AGENT)
+    reader = Reader(state, Reading([], [], {}, {}, problems))
+    for record in records:
+        reader.take(record)
+    reader.close()
+    return reader.reading
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="Claude Code",
+    revision=1,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=shapes.SKIPS,
+    lives="`$CLAUDE_CONFIG_DIR`, else `~/.config/claude` and `~/.claude`: `projects/**/*.jsonl`",
+    tokens="`input_tokens` excludes cache reads and writes; `output_tokens` includes thinking",
+    proof="public real logs, 1.0.17 to 2.1.219; recorded by us, 2.1.330",
+    evidence=(
+        "public real logs of versions 1.0.17 to 2.1.219, measured 2026-11-22",
+        "2.1.330 recorded against a model stub, 2026-11-22",
+        "https://code.claude.com/docs/en/monitoring-usage, checked 2026-11-22",
+    ),
+    gaps=(
+        "the output of replies that were never finalised (most of 2.1.10 to 2.1.49) is estimated",
+        "the wait for a person's approval is a part of a tool's duration",
+        "sub-agents written into the main file without an id (1.0) share one thread",
+    ),
+)

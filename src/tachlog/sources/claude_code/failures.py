@@ -1,0 +1,55 @@
+"""Failures of model calls in Claude Code transcripts: attempts tried again, and errors told."""
+
+from __future__ import annotations
+
+from tachlog import signals
+from tachlog.model import Event, Failure, Mark, Thread
+from tachlog.sources.claude_code import shapes
+from tachlog.sources.claude_code.results import text_of
+from tachlog.sources.claude_code.shapes import Record, lenient
+
+
+def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure:
+    """One attempt of a model call that failed and will be tried again."""
+    told = lenient(record.error, shapes.ApiError) or shapes.ApiError()
+    body = told.error
+    while body is not None and body.error is not None:
+        body = body.error
+    code = told.connection.code if told.connection else None
+    text = (body and body.message) or told.formatted or told.message or code or ""
+    retry_ms = record.retryInMs
+    return Failure(
+        key,
+        thread,
+        at_us,
+        signals.error_class(text, status=told.status, error_type=(body and body.type) or code),
+        told.status,
+        record.retryAttempt,
+        None if retry_ms is None else int(retry_ms),
+        signals.fingerprint(text),
+        signals.excerpt(text),
+    )
+
+
+def synthetic_events(record: Record, thread: Thread, at_us: int, key: int) -> list[Event]:
+    """A reply that the program wrote itself: an error that it tells the person, or mere words."""
+    if not record.isApiErrorMessage:
+        return []
+    text = text_of(record.message.content if record.message else None)
+    excerpt = signals.excerpt(text)
+    status = record.apiErrorStatus
+    events: list[Event] = [
+        Failure(
+            key,
+            thread,
+            at_us,
+            signals.error_class(text, status=status, error_type=lenient(record.error, str)),
+            status,
+            fingerprint=signals.fingerprint(text),
+            excerpt=excerpt,
+            synthetic=True,
+        )
+    ]
+    if "limit" in text and ("reached" in text or "hit your" in text):
+        events.append(Mark(thread, at_us, "limit", excerpt))
+    return events

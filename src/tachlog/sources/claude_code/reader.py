@@ -1,0 +1,341 @@
+"""One pass over the records of a chunk of a Claude Code transcript: records in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+
+from tachlog import signals
+from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, key_of
+from tachlog.sources.claude_code import shapes
+from tachlog.sources.claude_code.failures import api_failure, synthetic_events
+from tachlog.sources.claude_code.places import micros, thread_of
+from tachlog.sources.claude_code.replies import Line, reply_events
+from tachlog.sources.claude_code.results import INTERRUPTED, tool_result
+from tachlog.sources.claude_code.shapes import SKIPS, Block, Message, Record, lenient
+
+_NOT_A_PROMPT: Final = (
+    "<command-",
+    "<local-command",
+    "<bash-",
+    "<system-reminder",
+    "<user-prompt-submit-hook",
+    "<task-notification",
+    "Caveat: The messages below",
+)
+_MAX_OPEN: Final = 256
+
+
+class State(Struct):
+    """What reading one file needs to know of what came before.
+
+    The times (µs) of prompts that wait in the queue, the wait of the one taken last, the times of
+    requests under way by id, and the latest time seen: records without a time count as told then.
+    """
+
+    queue: list[int] = field(default_factory=list)
+    queued_ms: int | None = None
+    requests: dict[str, int] = field(default_factory=dict)
+    at_us: int = 0
+
+
+class _Run:
+    """Facts that every record of a thread repeats, told once per run of equal ones."""
+
+    __slots__ = ("facts", "first_us", "last_us")
+
+    def __init__(self, facts: tuple[str | None, ...], at_us: int) -> None:
+        self.facts = facts
+        self.first_us = self.last_us = at_us
+
+
+_FACTS: Final = ("cwd", "branch", "version", "entrypoint", "agent_type", "skill")
+
+
+class Reader:
+    """Turns records into events of `reading`, one after the other, keeping `state`."""
+
+    def __init__(self, state: State, reading: Reading) -> None:
+        self.state = state
+        self.reading = reading
+        self.tell = reading.events.append
+        self.runs: dict[Thread, _Run] = {}
+        self.titles: dict[Thread, tuple[int, str]] = {}
+
+    def take(self, record: Record) -> None:
+        """Tell what one record tells, and count it."""
+        kind = record.type
+        if kind in SKIPS:
+            return self.skip(kind)
+        time = record.timestamp
+        if time is None:
+            at_us = self.state.at_us
+        else:
+            at_us = micros(time)
+            self.state.at_us = max(self.state.at_us, at_us)
+        thread = thread_of(record.sessionId or "", record.agentId, record.isSidechain is True)
+        key = key_of(record.uuid) if record.uuid else digest_of(msgspec.json.encode(record))
+        handler = _HANDLERS.get(kind)
+        skipped = handler(self, record, thread, at_us, key) if handler else self.unknown(kind)
+        if skipped:
+            return self.skip(skipped)
+        self.reading.record_keys.append(key)
+        return None
+
+    def skip(self, kind: str) -> None:
+        """Count a record of a kind that carries no telemetry."""
+        self.reading.skipped[kind] = self.reading.skipped.get(kind, 0) + 1
+
+    def unknown(self, kind: str) -> None:
+        """Count a record of a kind that nobody has described yet."""
+        self.reading.unknown[kind] = self.reading.unknown.get(kind, 0) + 1
+
+    def close(self) -> None:
+        """Tell the facts and titles of the chunk."""
+        for thread, run in self.runs.items():
+            self.tell_run(thread, run)
+        for thread, (at_us, text) in self.titles.items():
+            self.tell(Mark(thread, at_us, "title.prompt", text))
+
+    def facts(self, record: Record, thread: Thread, at_us: int) -> None:
+        """Note the facts that each conversation record repeats."""
+        facts = (
+            record.cwd,
+            record.gitBranch,
+            record.version,
+            record.entrypoint,
+            record.attributionAgent,
+            record.attributionSkill,
+        )
+        run = self.runs.get(thread)
+        if run is None:
+            self.runs[thread] = _Run(facts, at_us)
+        elif run.facts == facts:
+            run.first_us = min(run.first_us, at_us)
+            run.last_us = max(run.last_us, at_us)
+        else:
+            self.tell_run(thread, run)
+            self.runs[thread] = _Run(facts, at_us)
+
+    def tell_run(self, thread: Thread, run: _Run) -> None:
+        """Tell the facts of a run at its first and last time."""
+        for name, value in zip(_FACTS, run.facts, strict=True):
+            if value:
+                self.tell(Mark(thread, run.first_us, name, value))
+                if run.last_us != run.first_us:
+                    self.tell(Mark(thread, run.last_us, name, value))
+
+    def assistant(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """A line of a reply."""
+        self.facts(record, thread, at_us)
+        if record.isApiErrorMessage or (record.message and record.message.model == "<synthetic>"):
+            self.reading.events += synthetic_events(record, thread, at_us, key)
+        else:
+            self.reply(record, record, thread, at_us, key)
+        return None
+
+    def reply(
+        self,
+        record: Record | shapes.NestedMessage,
+        owner: Record,
+        thread: Thread,
+        at_us: int,
+        key: int,
+    ) -> None:
+        """One record of a model call; `owner` is the line that carries it."""
+        if record.message is not None:
+            sent_us = self.state.requests.get(owner.requestRef) if owner.requestRef else None
+            self.reading.events += reply_events(
+                record.message,
+                Line(thread, at_us, key, record.uuid, record.requestId, owner.gitBranch, owner.cwd),
+                sent_us,
+            )
+
+    def user(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """Results of tools, or what a person said."""
+        self.facts(record, thread, at_us)
+        forked = lenient(record.forkedFrom, shapes.Origin)
+        if forked and forked.sessionId:
+            self.tell(Mark(thread, at_us, "forked_from", forked.sessionId))
+        message = record.message
+        if message is None:
+            return None
+        origin = lenient(record.origin, shapes.Origin)
+        spoken = not (
+            record.isMeta
+            or record.isCompactSummary
+            or record.isVisibleInTranscriptOnly
+            or (origin and origin.kind not in (None, "human"))
+        )
+        self.said(message, thread, at_us, key, spoken=spoken, record=record)
+        return None
+
+    def said(
+        self,
+        message: Message,
+        thread: Thread,
+        at_us: int,
+        key: int,
+        *,
+        spoken: bool,
+        record: Record | shapes.NestedMessage,
+    ) -> None:
+        """A message of role user: each tool result is told, the rest is one prompt."""
+        content = message.content
+        if isinstance(content, str):
+            content = [Block(type="text", text=content)]
+        characters = 0
+        first: str | None = None
+        for block in content or ():
+            if block.type == "tool_result":
+                self.tell(tool_result(block, record, thread, at_us))
+            elif block.type == "text" and block.text:
+                if block.text.startswith(INTERRUPTED):
+                    self.tell(Mark(thread, at_us, "interrupted", str(at_us)))
+                elif not block.text.lstrip().startswith(_NOT_A_PROMPT):
+                    characters += len(block.text)
+                    first = first or block.text
+        if first is not None:
+            if spoken:
+                self.prompt(first, characters, thread, at_us, key)
+            self.state.queued_ms = None
+
+    def prompt(self, text: str, characters: int, thread: Thread, at_us: int, key: int) -> None:
+        """A person, or the parent of a sub-agent, spoke."""
+        self.tell(
+            Prompt(key, thread, at_us, characters, self.state.queued_ms, not thread.sidechain)
+        )
+        self.state.queued_ms = None
+        known = self.titles.get(thread)
+        if known is None or at_us < known[0]:
+            title = signals.title(text)
+            if title:
+                self.titles[thread] = (at_us, title)
+
+    def progress(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """A record of a sub-agent that has no file of its own (until about 2.1.49); else nothing."""
+        data = lenient(record.data, shapes.Progress)
+        if data is None or data.type != "agent_progress":
+            return self.sub_kind("progress", data.type if data else "")
+        inner = data.message
+        if inner is None or inner.message is None or not data.agentId:
+            return None
+        thread = thread_of(record.sessionId or "", data.agentId, True)
+        if inner.timestamp is not None:
+            at_us = micros(inner.timestamp)
+        self.facts(record, thread, at_us)
+        if inner.type == "assistant":
+            self.reply(inner, record, thread, at_us, key)
+        elif inner.type == "user":
+            self.said(inner.message, thread, at_us, key, spoken=True, record=inner)
+        return None
+
+    def system(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """What the program says of itself: failed attempts, compactions, durations."""
+        match record.subtype:
+            case "api_error":
+                self.tell(api_failure(record, thread, at_us, key))
+            case "compact_boundary":
+                facts = lenient(record.compactMetadata, shapes.CompactMetadata)
+                facts = facts or shapes.CompactMetadata()
+                self.tell(
+                    Compaction(key, thread, at_us, facts.preTokens, facts.postTokens, facts.trigger)
+                )
+            case "turn_duration":
+                if record.durationMs is not None:
+                    value = f"{at_us}:{int(record.durationMs)}"
+                    self.tell(Mark(thread, at_us, "turn_ms", value))
+            case "stop_hook_summary":
+                for hook in lenient(record.hookInfos, list[shapes.HookInfo]) or ():
+                    self.hook(thread, at_us, "Stop", hook.durationMs)
+            case other:
+                return self.sub_kind("system", other or "")
+        return None
+
+    def attachment(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """What the agent adds to a prompt: hooks that ran, prompts taken in during a turn."""
+        data = lenient(record.attachment, shapes.Attachment) or shapes.Attachment()
+        if data.type.startswith("hook_") and data.durationMs is not None:
+            self.hook(thread, at_us, data.hookEvent or "unknown", data.durationMs)
+        elif data.type == "queued_command":
+            if data.prompt and not data.prompt.lstrip().startswith(_NOT_A_PROMPT):
+                self.prompt(data.prompt, len(data.prompt), thread, at_us, key)
+            self.state.queued_ms = None
+        elif data.type == "mcp_instructions_delta":
+            for name in data.addedNames or ():
+                self.tell(Mark(thread, at_us, "mcp_server", signals.excerpt(name, 80)))
+        elif not data.type.startswith("hook_") or f"attachment/{data.type}" in SKIPS:
+            return self.sub_kind("attachment", data.type)
+        return None
+
+    def hook(self, thread: Thread, at_us: int, event: str, duration_ms: float | None) -> None:
+        """A hook that ran."""
+        if duration_ms is not None:
+            self.tell(Mark(thread, at_us, "hook", f"{at_us}:{event}:{int(duration_ms)}"))
+
+    def sub_kind(self, kind: str, sub: str) -> str | None:
+        """The kind to skip, or None after counting one that nobody has described yet."""
+        name = f"{kind}/{sub}"
+        if name in SKIPS:
+            return name
+        self.unknown(name)
+        return None
+
+    def queue(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """Prompts enter and leave the queue in order; they carry no id (measured: FIFO)."""
+        state = self.state
+        match record.operation:
+            case "enqueue":
+                state.queue = [*state.queue[-_MAX_OPEN:], at_us]
+            case "dequeue" | "remove":
+                if state.queue:
+                    state.queued_ms = max(0, at_us - state.queue.pop(0)) // 1000
+            case "popAll":
+                state.queue = []
+            case other:
+                self.unknown(f"queue-operation/{other}")
+        return None
+
+    def request(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """A request leaves: the true start of the model call that refers to it."""
+        if record.id:
+            requests = self.state.requests
+            requests[record.id] = at_us
+            while len(requests) > _MAX_OPEN:
+                del requests[next(iter(requests))]
+        return None
+
+    def named(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """Titles, pull requests and running costs."""
+        if record.aiTitle:
+            self.tell(Mark(thread, at_us, "title.ai", signals.excerpt(record.aiTitle, 120)))
+        if record.customTitle:
+            title = signals.excerpt(record.customTitle, 120)
+            self.tell(Mark(thread, at_us, "title.custom", title))
+        if record.prNumber is not None:
+            value = f"{record.prRepository or ''}#{record.prNumber}"
+            self.tell(Mark(thread, at_us, "pull_request", value))
+        if record.totalCostUSD is not None:
+            cost = str(round(record.totalCostUSD * 1_000_000_000))
+            self.tell(Mark(thread, at_us, "reported_cost", cost))
+        return None
+
+
+_Handler = Callable[[Reader, Record, Thread, int, int], str | None]
+
+_HANDLERS: Final[dict[str, _Handler]] = {
+    "assistant": Reader.assistant,
+    "user": Reader.user,
+    "progress": Reader.progress,
+    "system": Reader.system,
+    "attachment": Reader.attachment,
+    "queue-operation": Reader.queue,
+    "api-request": Reader.request,
+    "ai-title": Reader.named,
+    "custom-title": Reader.named,
+    "pr-link": Reader.named,
+    "cost-state": Reader.named,
+}

@@ -1,0 +1,174 @@
+"""A record of a model call in a Claude Code transcript: usage as told here, features, tool calls."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from tachlog import signals
+from tachlog.model import Event, Features, Reply, Thread, ToolCall, Usage, digest_of, key_of
+from tachlog.providers import provider_of
+from tachlog.sources.claude_code import shapes
+from tachlog.sources.claude_code.places import AGENT
+from tachlog.sources.claude_code.results import tool_key
+from tachlog.sources.claude_code.shapes import Block, Message
+
+_NOTHING: Final = Features()
+_TOOL_NAME_CHARACTERS: Final = 120
+
+
+class Line(Struct, frozen=True):
+    """Where a message stands and what its line tells beside it; `key` is the record's."""
+
+    thread: Thread
+    at_us: int
+    key: int
+    uuid: str | None
+    request: str | None
+    branch: str | None
+    cwd: str | None
+
+
+def reply_events(message: Message, line: Line, sent_us: int | None) -> list[Event]:
+    """The call as this record tells it, the tools it asks for, calls of an advisor inside it."""
+    identity = message.id or line.request
+    key = key_of(AGENT, identity) if identity else key_of(AGENT, str(line.key))
+    model = message.model or "unknown"
+    events: list[Event] = []
+    features, behaviors = blocks(message.content, line, key, events)
+    usage, tier = usage_of(message.usage)
+    events.append(
+        Reply(
+            key,
+            line.thread,
+            line.at_us,
+            line.key,
+            model,
+            provider_of(model, message.id or ""),
+            usage,
+            features,
+            message.stop_reason,
+            key_of(AGENT, line.request) if line.request and message.id else None,
+            sent_us,
+            behaviors=behaviors,
+            branch=line.branch,
+            tier=tier,
+        )
+    )
+    if message.usage and message.usage.iterations:
+        events += advisor_calls(message.usage.iterations, line, key)
+    return events
+
+
+def blocks(
+    content: str | list[Block] | None, line: Line, call: int, events: list[Event]
+) -> tuple[Features, int]:
+    """The features of a reply's blocks and what they show it doing; its tool calls join `events`."""
+    if not content:
+        return _NOTHING, 0
+    if isinstance(content, str):
+        characters, wide = signals.text_features(content)
+        return Features(text=characters, wide=wide), signals.behaviors(content)
+    text = thinking = hidden = tool_text = tools = keys = wide = media = behaviors = 0
+    for block in content:
+        kind = block.type
+        if kind == "text":
+            if block.text:
+                n, w = signals.text_features(block.text)
+                text += n
+                wide += w
+                behaviors |= signals.behaviors(block.text)
+        elif kind in ("thinking", "redacted_thinking"):
+            if block.thinking:
+                n, w = signals.text_features(block.thinking)
+                thinking += n
+                wide += w
+            else:
+                hidden += 1
+        elif kind in ("tool_use", "server_tool_use"):
+            raw = bytes(block.input)
+            n, k, w = signals.json_features(raw)
+            tool_text += n
+            keys += k
+            wide += w
+            tools += 1
+            events.append(tool_call(block, raw, line, call))
+        elif kind in ("image", "document"):
+            media += 1
+    return Features(text, thinking, hidden, tool_text, tools, keys, wide, media), behaviors
+
+
+def tool_call(block: Block, raw: bytes, line: Line, call: int) -> ToolCall:
+    """A tool that the reply asks for."""
+    tool = (block.name or "unknown")[:_TOOL_NAME_CHARACTERS]
+    return ToolCall(
+        tool_key(block.id, line.uuid),
+        line.thread,
+        line.at_us,
+        tool,
+        call,
+        len(raw),
+        digest_of(raw),
+        signals.target(tool, raw, line.cwd),
+    )
+
+
+def advisor_calls(iterations: list[shapes.Iteration], line: Line, key: int) -> list[Event]:
+    """Calls of an advisor inside a reply: calls of their own, the reply's usage excludes them."""
+    calls: list[Event] = []
+    for number, step in enumerate(iterations):
+        if step.type == "advisor_message":
+            model = step.model or "unknown"
+            calls.append(
+                Reply(
+                    key_of(AGENT, str(key), "advisor", str(number)),
+                    line.thread,
+                    line.at_us,
+                    line.key,
+                    model,
+                    provider_of(model),
+                    Usage(
+                        step.input_tokens or 0,
+                        step.cache_read_input_tokens or 0,
+                        step.cache_creation_input_tokens or 0,
+                        step.output_tokens or 0,
+                        hour_of(step.cache_creation, step.cache_creation_input_tokens),
+                    ),
+                    stop_reason="advisor",
+                    branch=line.branch,
+                )
+            )
+    return calls
+
+
+def usage_of(told: shapes.Usage | None) -> tuple[Usage | None, str | None]:
+    """Tokens in disjoint buckets, and the tier that changes their price.
+
+    `input_tokens` excludes the cache (measured: prompt = input + creation + read); None when the log
+    gives no number at all, as placeholders of some back-ends do.
+    """
+    if told is None:
+        return None, None
+    fresh, output = told.input_tokens, told.output_tokens
+    read, write = told.cache_read_input_tokens, told.cache_creation_input_tokens
+    if fresh is None and output is None and read is None and write is None:
+        return None, None
+    details = told.output_tokens_details
+    usage = Usage(
+        fresh or 0,
+        read or 0,
+        write or 0,
+        output or 0,
+        hour_of(told.cache_creation, write),
+        details.thinking_tokens if details else None,
+        (told.server_tool_use and told.server_tool_use.web_search_requests) or 0,
+    )
+    tier = "fast" if told.speed == "fast" else told.service_tier
+    return usage, None if tier == "standard" else tier
+
+
+def hour_of(creation: shapes.CacheCreation | None, written: int | None) -> int:
+    """The part of a cache write that is kept for an hour."""
+    hour = creation.ephemeral_1h_input_tokens if creation else None
+    return min(hour or 0, written or 0)

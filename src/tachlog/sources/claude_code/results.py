@@ -1,0 +1,113 @@
+"""How a tool call of Claude Code ended, told from its result record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Raw
+
+from tachlog import signals
+from tachlog.model import ErrorClass, Outcome, Thread, ToolResult, key_of
+from tachlog.sources.claude_code import shapes
+from tachlog.sources.claude_code.places import AGENT
+from tachlog.sources.claude_code.shapes import Block, lenient
+
+INTERRUPTED: Final = "[Request interrupted by user"
+_REJECTED: Final = (
+    "The user doesn't want to ",
+    "Permission for this tool use was denied. The tool use was rejected",
+)
+_USELESS_IDS: Final = frozenset(("", "REDACTED"))
+
+
+def tool_key(call_id: str | None, record: str | None) -> int:
+    """The key of a tool call: its id, or its record where the id was blanked and names nothing."""
+    if call_id is None or call_id in _USELESS_IDS:
+        return key_of(AGENT, "call of", record or "")
+    return key_of(AGENT, call_id)
+
+
+def tool_result(
+    block: Block, record: shapes.Record | shapes.NestedMessage, thread: Thread, at_us: int
+) -> ToolResult:
+    """What a `tool_result` block and the fields beside it tell.
+
+    Rejections and interruptions are the person's doing and no errors; the texts that mark them were
+    collected from versions 1.0.17 to 2.1.219.
+    """
+    key = tool_key(block.tool_use_id, record.sourceToolAssistantUUID)
+    extra = lenient(record.toolUseResult, shapes.ToolUseResult)
+    duration_ms = duration_of(extra)
+    size = len(bytes(block.content))
+    if not block.is_error:
+        outcome: Outcome = "success"
+        if extra is not None:
+            if extra.interrupted:
+                outcome = "user_interrupted"
+            elif extra.returnCodeInterpretation:
+                outcome = "expected_negative"
+        return ToolResult(key, thread, at_us, outcome, size, duration_ms)
+    text = result_text(block.content)
+    outcome, error_class = verdict(text, record)
+    if outcome != "error":
+        return ToolResult(key, thread, at_us, outcome, size, duration_ms)
+    code = signals.exit_code(text)
+    detail = text.partition("\n")[2].strip() if code is not None else text
+    if error_class is None:
+        error_class = signals.error_class(text, exit_code=code, tool=True)
+    return ToolResult(
+        key,
+        thread,
+        at_us,
+        "error",
+        size,
+        duration_ms,
+        None,
+        code,
+        error_class,
+        signals.fingerprint(detail) if detail else None,
+        signals.excerpt(detail) if detail else None,
+    )
+
+
+def verdict(
+    text: str, record: shapes.Record | shapes.NestedMessage
+) -> tuple[Outcome, ErrorClass | None]:
+    """Who ended a call that is marked as failed: the person, a rule, or the failure itself."""
+    decision = lenient(record.permissionDecision, shapes.Decision)
+    denied = decision is not None and decision.decision in ("deny", "reject")
+    by_person = record.toolDenialKind == "user-rejected" or (
+        denied and decision is not None and (decision.source or "").startswith("user")
+    )
+    if by_person or text.startswith(_REJECTED):
+        return "user_rejected", None
+    if text.startswith(INTERRUPTED):
+        return "user_interrupted", None
+    if record.toolDenialKind is not None or denied:
+        return "error", "permission_denied"
+    return "error", None
+
+
+def duration_of(extra: shapes.ToolUseResult | None) -> int | None:
+    """The duration that the result itself reports, milliseconds."""
+    if extra is None:
+        return None
+    told = extra.durationMs if extra.durationMs is not None else extra.totalDurationMs
+    if told is None and extra.durationSeconds is not None:
+        told = extra.durationSeconds * 1000
+    return int(told) if told is not None and 0 <= told < 1 << 53 else None
+
+
+def result_text(content: Raw) -> str:
+    """The text of a result: a string, or the text blocks of a list."""
+    text = lenient(content, str)
+    if text is not None:
+        return text
+    return text_of(lenient(content, list[Block]))
+
+
+def text_of(content: str | list[Block] | None) -> str:
+    """All text of a message."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(block.text for block in content if block.text)

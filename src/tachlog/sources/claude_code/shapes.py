@@ -1,0 +1,329 @@
+"""The records of Claude Code transcripts: one open struct per kind, every field optional.
+
+Fields that other kinds of record use for something else, and those that hold much text that is only
+measured, stay `Raw` and are decoded where they are needed: a surprise in one of them costs its facts
+and not the whole record.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+MAX_TOKENS = 1 << 48
+
+Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
+
+
+class CacheCreation(Struct):
+    """Cache writes by lifetime."""
+
+    ephemeral_1h_input_tokens: Count = None
+
+
+class ServerTools(Struct):
+    """Tools that the provider ran."""
+
+    web_search_requests: Count = None
+
+
+class OutputDetails(Struct):
+    """Parts of the output."""
+
+    thinking_tokens: Count = None
+
+
+class Iteration(Struct):
+    """One model call inside a reply; those of type `advisor_message` are not in the reply's usage."""
+
+    type: str | None = None
+    model: str | None = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_creation_input_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation: CacheCreation | None = None
+
+
+class Usage(Struct):
+    """Tokens of a reply as the API reports them."""
+
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_creation_input_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerTools | None = None
+    output_tokens_details: OutputDetails | None = None
+    iterations: list[Iteration] | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+
+
+class Block(Struct):
+    """A content block of a message."""
+
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Raw = Raw(b"null")
+    tool_use_id: str | None = None
+    is_error: bool | None = None
+    content: Raw = Raw(b"null")
+
+
+class Message(Struct):
+    """A message of the model API."""
+
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    content: str | list[Block] | None = None
+
+
+class Record(Struct):
+    """One line of a transcript."""
+
+    type: str = ""
+    subtype: str | None = None
+    uuid: str | None = None
+    sessionId: str | None = None
+    agentId: str | None = None
+    isSidechain: bool | None = None
+    timestamp: datetime | None = None
+    requestId: str | None = None
+    requestRef: str | None = None
+    cwd: str | None = None
+    gitBranch: str | None = None
+    version: str | None = None
+    entrypoint: str | None = None
+    attributionAgent: str | None = None
+    attributionSkill: str | None = None
+    message: Message | None = None
+    isMeta: bool | None = None
+    isCompactSummary: bool | None = None
+    isVisibleInTranscriptOnly: bool | None = None
+    isApiErrorMessage: bool | None = None
+    apiErrorStatus: int | None = None
+    toolUseResult: Raw = Raw(b"null")
+    toolDenialKind: str | None = None
+    sourceToolAssistantUUID: str | None = None
+    permissionDecision: Raw = Raw(b"null")
+    forkedFrom: Raw = Raw(b"null")
+    origin: Raw = Raw(b"null")
+    data: Raw = Raw(b"null")
+    error: Raw = Raw(b"null")
+    attachment: Raw = Raw(b"null")
+    compactMetadata: Raw = Raw(b"null")
+    hookInfos: Raw = Raw(b"null")
+    retryAttempt: int | None = None
+    retryInMs: float | None = None
+    durationMs: float | None = None
+    operation: str | None = None
+    id: str | None = None
+    aiTitle: str | None = None
+    customTitle: str | None = None
+    prNumber: int | None = None
+    prRepository: str | None = None
+    totalCostUSD: float | None = None
+
+
+class ToolUseResult(Struct):
+    """What a tool returned, for the program."""
+
+    durationMs: float | None = None
+    totalDurationMs: float | None = None
+    durationSeconds: float | None = None
+    interrupted: bool | None = None
+    returnCodeInterpretation: str | None = None
+    agentId: str | None = None
+    totalTokens: int | None = None
+    totalToolUseCount: int | None = None
+
+
+class Decision(Struct):
+    """Who allowed or denied a tool call."""
+
+    decision: str | None = None
+    source: str | None = None
+
+
+class Origin(Struct):
+    """Where a prompt, or copied history, comes from."""
+
+    kind: str | None = None
+    sessionId: str | None = None
+
+
+class SubBlock(Struct):
+    """A block of a tool result."""
+
+    type: str = ""
+    text: str | None = None
+
+
+class NestedMessage(Struct):
+    """A sub-agent's record inside a progress record."""
+
+    type: str = ""
+    uuid: str | None = None
+    timestamp: datetime | None = None
+    requestId: str | None = None
+    message: Message | None = None
+    toolUseResult: Raw = Raw(b"null")
+    toolDenialKind: str | None = None
+    sourceToolAssistantUUID: str | None = None
+    permissionDecision: Raw = Raw(b"null")
+
+
+class Progress(Struct):
+    """What a progress record is about."""
+
+    type: str = ""
+    agentId: str | None = None
+    message: NestedMessage | None = None
+
+
+class ApiErrorBody(Struct):
+    """The body of an API error."""
+
+    type: str | None = None
+    message: str | None = None
+    error: ApiErrorBody | None = None
+
+
+class Connection(Struct):
+    """Why a connection failed."""
+
+    code: str | None = None
+
+
+class ApiError(Struct):
+    """An attempt of a model call that failed."""
+
+    status: int | None = None
+    message: str | None = None
+    formatted: str | None = None
+    error: ApiErrorBody | None = None
+    connection: Connection | None = None
+
+
+class Attachment(Struct):
+    """Context, or the outcome of a hook."""
+
+    type: str = ""
+    prompt: str | None = None
+    commandMode: str | None = None
+    hookEvent: str | None = None
+    durationMs: float | None = None
+    addedNames: list[str] | None = None
+
+
+class CompactMetadata(Struct):
+    """A compaction in numbers."""
+
+    trigger: str | None = None
+    preTokens: Count = None
+    postTokens: Count = None
+
+
+class HookInfo(Struct):
+    """One hook that ran."""
+
+    durationMs: float | None = None
+
+
+class Head(Struct):
+    """What the detection looks at."""
+
+    type: str = ""
+    sessionId: str | None = None
+    uuid: str | None = None
+    messageId: str | None = None
+    leafUuid: str | None = None
+    operation: str | None = None
+    isSidechain: bool | None = None
+    payload: Raw | None = None
+
+    @property
+    def telling(self) -> bool:
+        """Whether only a Claude Code transcript has a record like this."""
+        if self.payload is not None:
+            return False
+        if self.sessionId is not None:
+            return (
+                (self.uuid is not None and self.isSidechain is not None)
+                or (self.type == "queue-operation" and self.operation is not None)
+                or self.type in _SESSION_KINDS
+            )
+        if self.type == "summary":
+            return self.leafUuid is not None
+        return self.type == "file-history-snapshot" and self.messageId is not None
+
+
+_SESSION_KINDS = frozenset(
+    "ai-title custom-title last-prompt mode permission-mode pr-link cost-state agent-name".split()
+)
+
+
+SKIPS: Final = {
+    "agent-name": "a name on the screen",
+    "api-request-blob": "content of requests",
+    "api-request-shape": "content of requests: system prompt and tools",
+    "atis-latch": "a switch of the program",
+    "file-history-delta": "backups of edited files",
+    "file-history-snapshot": "backups of edited files",
+    "last-prompt": "a copy of a prompt",
+    "mode": "a switch of the program",
+    "permission-mode": "a switch of the program",
+    "summary": "a title of an earlier conversation, named by a message of its own",
+    "tools-used": "names that the calls tell themselves",
+    "progress/bash_progress": "output that the result repeats",
+    "progress/hook_progress": "a hook began; its end tells the duration",
+    "progress/mcp_progress": "a call began; its records tell it",
+    "progress/query_update": "a search under way",
+    "progress/search_results_received": "a search under way",
+    "progress/waiting_for_task": "a wait that the result ends",
+    "system/informational": "words on the screen",
+    "system/local_command": "a command of the program, without the model",
+    "system/microcompact_boundary": "old tool results dropped; the next call's context tells it",
+    "system/model_refusal_fallback": "the next reply names its model",
+    "system/scheduled_task_fire": "the prompt that follows tells it",
+} | {
+    f"attachment/{kind}": "context that the agent adds to a prompt"
+    for kind in (
+        "agent_listing_delta command_permissions date date_change deferred_tools_delta "
+        "edited_text_file environment hook_additional_context hook_system_message model "
+        "nested_memory plan_mode plan_mode_exit prompt_snapshot remote_session_change "
+        "session_context skill_listing task_reminder todo_reminder total_tokens_reminder"
+    ).split()
+}
+
+_T = TypeVar("_T")
+
+
+def lenient(raw: Raw, shape: type[_T]) -> _T | None:
+    """What stands in a raw field, None when it is absent or has another shape."""
+    if raw == _NULL:
+        return None
+    try:
+        found: _T = _decoder(shape).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+_NULL: Final = Raw(b"null")

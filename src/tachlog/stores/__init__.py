@@ -1,0 +1,134 @@
+"""Stores keep rows and give them back; they do not think.
+
+A store is opened by URL. Writing happens in batches: each is one transaction that first checks that the
+files' progress is still what the batch was read from; a batch that comes late drops itself. Returning
+means safe; else a store raises `StoreError`. Several processes may write and read at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol
+
+from msgspec import Struct
+
+from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
+from tachlog.metrics import SessionMetrics
+from tachlog.model import Problem
+from tachlog.sessions import Session
+
+
+class StoreError(Exception):
+    """The archive cannot do what was asked; the message says what, where and what to do."""
+
+
+class Portion(Struct, array_like=True):
+    """What one reading of a part of one file gave, and the progress that goes with it.
+
+    The file was read from `base` to `offset`; `identity` is the encoded `frames.FileId` of the file
+    then. `replaced` marks a file that was rewritten and is read again from its beginning. `source` is
+    None when no format claims the file; `note` then says so.
+    """
+
+    path: str
+    source: str | None
+    revision: int
+    identity: bytes
+    size: int
+    mtime_ns: int
+    base: int
+    offset: int
+    tail_bytes: int
+    state: bytes
+    replaced: bool
+    sessions: list[Session]
+    record_keys: list[int]
+    skipped: dict[str, int]
+    unknown: dict[str, int]
+    problems: list[Problem]
+    note: str | None = None
+
+
+class Progress(Struct, frozen=True, array_like=True):
+    """How far a file was read, and the state to go on with."""
+
+    path: str
+    source: str | None
+    revision: int
+    identity: bytes
+    size: int
+    mtime_ns: int
+    offset: int
+    tail_bytes: int
+    state: bytes
+
+
+class Store(Protocol):
+    """What every store can do."""
+
+    url: str
+
+    def progress(self) -> dict[str, Progress]:
+        """The progress of every known file, by path."""
+        ...
+
+    def write(self, portions: Sequence[Portion]) -> list[Portion]:
+        """Keep portions in one transaction; gives back those whose file somebody else read meanwhile."""
+        ...
+
+    def sessions(self, selection: Selection) -> list[SessionMetrics]:
+        """The figures of the selected threads, in order of start, then session id."""
+        ...
+
+    def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
+        """One thread with its operations."""
+        ...
+
+    def find(self, prefix: str) -> list[str]:
+        """Session ids that begin with the prefix, or whose last part does."""
+        ...
+
+    def files_of(self, session_id: str) -> list[str]:
+        """The files that tell a thread."""
+        ...
+
+    def quarters(self, selection: Selection) -> list[Quarter]:
+        """What happened when, by quarter hour and model."""
+        ...
+
+    def responses(self, selection: Selection) -> list[tuple[int, int]]:
+        """(at_us, response_us) of the selected model calls that have a response time."""
+        ...
+
+    def steps(self, selection: Selection) -> list[Step]:
+        """Tool calls in the order of their threads."""
+        ...
+
+    def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
+        """What was read, in all and by source (of the selected files, where paths are selected)."""
+        ...
+
+    def files(self) -> list[FileReport]:
+        """Every file that was looked at."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the archive."""
+        ...
+
+
+def open_store(url: str) -> Store:
+    """Open the archive at a URL: a path or `sqlite:///path`; `private:` is one that vanishes with it.
+
+    Raises `StoreError` when it cannot be opened, is corrupt, locked, or from a newer version.
+    """
+    scheme = url.partition(":")[0] if "://" in url or url == "private:" else "sqlite"
+    module = {"sqlite": "sqlite", "private": "sqlite"}.get(scheme)
+    if module is None:
+        raise StoreError(f"{scheme}: no such kind of archive; use a path or sqlite:///path")
+    store: Store = import_module(f"{__name__}.{module}").open_archive(url)
+    return store
+
+
+__all__ = ["Portion", "Progress", "Store", "StoreError", "open_store"]

@@ -1,0 +1,120 @@
+"""The archive's tables: one schema for every store, changed only by numbered migrations.
+
+The user's tables `agent_telemetry_summaries` and `telemetry_alerts` keep their names, columns and
+indexes; the columns after `created_at` are ours. Times are µs since the epoch in our tables, RFC 3339
+text in the user's. Keys are 63-bit digests, `thread`, `file` and names are small integers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPERATIONS: Final = ("calls", "tool_calls", "prompts", "failures", "compactions")
+"""The tables of operations: each has `key`, `thread` (the owner) and `at_us`."""
+
+MIGRATIONS: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, source TEXT, revision INTEGER NOT NULL,
+        identity BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        "offset" INTEGER NOT NULL, tail_bytes INTEGER NOT NULL, state BLOB NOT NULL,
+        records INTEGER NOT NULL, parsed INTEGER NOT NULL, skipped TEXT NOT NULL,
+        unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT, read_us INTEGER NOT NULL);
+
+    CREATE TABLE threads (
+        id INTEGER PRIMARY KEY, agent TEXT NOT NULL, session_id TEXT NOT NULL,
+        root TEXT NOT NULL, parent TEXT, family INTEGER, UNIQUE (session_id, agent));
+    CREATE INDEX idx_threads_family ON threads (family) WHERE family IS NOT NULL;
+    CREATE INDEX idx_threads_root ON threads (root);
+    CREATE TABLE told (file INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (file, thread))
+        WITHOUT ROWID;
+    CREATE INDEX idx_told_thread ON told (thread);
+
+    CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+    CREATE TABLE texts (key INTEGER PRIMARY KEY, text TEXT NOT NULL);
+
+    CREATE TABLE calls (
+        key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, at_us INTEGER NOT NULL,
+        first_us INTEGER NOT NULL, model INTEGER NOT NULL, provider INTEGER NOT NULL,
+        input INTEGER, cache_read INTEGER, cache_write INTEGER, output INTEGER,
+        cache_write_1h INTEGER, reasoning INTEGER, web_searches INTEGER, usage_us INTEGER NOT NULL,
+        output_min INTEGER NOT NULL, output_max INTEGER NOT NULL, output_last INTEGER NOT NULL,
+        parts BLOB NOT NULL, stop_reason INTEGER, alias INTEGER, sent_us INTEGER,
+        response_ms INTEGER, ttft_ms INTEGER, behaviors INTEGER NOT NULL, attempt INTEGER,
+        branch INTEGER, tier INTEGER, reported_nanousd INTEGER,
+        settled_output INTEGER NOT NULL, estimated INTEGER NOT NULL, cost_nanousd INTEGER,
+        response_us INTEGER);
+    CREATE INDEX idx_calls_thread ON calls (thread);
+    CREATE INDEX idx_calls_at ON calls (at_us);
+    CREATE INDEX idx_calls_alias ON calls (alias) WHERE alias IS NOT NULL;
+
+    CREATE TABLE tool_calls (
+        key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, at_us INTEGER NOT NULL, tool INTEGER,
+        call INTEGER, input_bytes INTEGER NOT NULL, input_digest INTEGER NOT NULL,
+        target_kind INTEGER, target INTEGER, target_digest INTEGER, no_kind INTEGER,
+        no_codes INTEGER NOT NULL, end_us INTEGER, reported INTEGER NOT NULL,
+        output_bytes INTEGER NOT NULL, duration_ms INTEGER, approval_ms INTEGER, exit_code INTEGER,
+        error_class INTEGER, fingerprint INTEGER, excerpt INTEGER, outcome INTEGER NOT NULL);
+    CREATE INDEX idx_tool_calls_thread ON tool_calls (thread);
+    CREATE INDEX idx_tool_calls_at ON tool_calls (at_us);
+
+    CREATE TABLE prompts (
+        key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, at_us INTEGER NOT NULL,
+        characters INTEGER NOT NULL, queued_ms INTEGER, by_person INTEGER NOT NULL);
+    CREATE INDEX idx_prompts_thread ON prompts (thread);
+
+    CREATE TABLE failures (
+        key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, at_us INTEGER NOT NULL,
+        error_class INTEGER NOT NULL, status INTEGER, attempt INTEGER, retry_after_ms INTEGER,
+        fingerprint INTEGER, excerpt INTEGER, model INTEGER, synthetic INTEGER NOT NULL);
+    CREATE INDEX idx_failures_thread ON failures (thread);
+    CREATE INDEX idx_failures_at ON failures (at_us);
+
+    CREATE TABLE compactions (
+        key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, at_us INTEGER NOT NULL,
+        tokens_before INTEGER, tokens_after INTEGER, "trigger" TEXT);
+    CREATE INDEX idx_compactions_thread ON compactions (thread);
+
+    CREATE TABLE marks (
+        thread INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+        first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+        PRIMARY KEY (thread, name, value)) WITHOUT ROWID;
+
+    CREATE TABLE tellings (key INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (key, thread))
+        WITHOUT ROWID;
+    CREATE INDEX idx_tellings_thread ON tellings (thread);
+    CREATE TABLE ledger (key INTEGER PRIMARY KEY, file INTEGER NOT NULL);
+    CREATE TABLE copies (key INTEGER NOT NULL, file INTEGER NOT NULL, told INTEGER NOT NULL,
+        PRIMARY KEY (key, file)) WITHOUT ROWID;
+    CREATE TABLE problems (
+        file INTEGER NOT NULL, "offset" INTEGER NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL,
+        PRIMARY KEY (file, "offset", kind, detail)) WITHOUT ROWID;
+    CREATE TABLE projects (cwd TEXT PRIMARY KEY, project TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE users (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL);
+
+    CREATE TABLE agent_telemetry_summaries (
+        id TEXT PRIMARY KEY, session_id VARCHAR(255), provider VARCHAR(50), model VARCHAR(100),
+        start_time TIMESTAMP, end_time TIMESTAMP, duration INT, message_count INT,
+        tool_call_count INT, total_tokens BIGINT, success_rate FLOAT, complexity VARCHAR(20),
+        avg_response_time FLOAT, p95_response_time FLOAT, tool_usage JSONB, error_breakdown JSONB,
+        patterns JSONB, created_at TIMESTAMP,
+        thread INTEGER NOT NULL UNIQUE, agent TEXT NOT NULL, root TEXT NOT NULL, project TEXT,
+        start_us INTEGER, end_us INTEGER, metrics BLOB NOT NULL);
+    CREATE INDEX idx_telemetry_session ON agent_telemetry_summaries (session_id);
+    CREATE INDEX idx_telemetry_time ON agent_telemetry_summaries (start_time, end_time);
+    CREATE INDEX idx_telemetry_provider ON agent_telemetry_summaries (provider, model);
+
+    CREATE TABLE telemetry_alerts (
+        id TEXT PRIMARY KEY, type VARCHAR(50), severity VARCHAR(20), message TEXT, context JSONB,
+        triggered_at TIMESTAMP, acknowledged BOOLEAN DEFAULT FALSE,
+        acknowledged_by TEXT REFERENCES users (id), acknowledged_at TIMESTAMP);
+    CREATE INDEX idx_alerts_triggered ON telemetry_alerts (triggered_at);
+    CREATE INDEX idx_alerts_acknowledged ON telemetry_alerts (acknowledged);
+    """,
+)
+
+VERSION: Final = len(MIGRATIONS)
