@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -50,8 +51,10 @@ class AnyVendor(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Names(Struct, frozen=True, forbid_unknown_fields=True):
-    """The table `data/pricing.toml`."""
+    """The table `data/pricing.toml`; `checked` is when its sources were looked up."""
 
+    source: str
+    checked: date
     released: dict[str, str]
     tiers: Tiers
     local: Local
