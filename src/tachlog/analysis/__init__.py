@@ -1,0 +1,1 @@
+"""What figures mean: complexity, patterns, anomalies and trends, written once for every store."""

@@ -1,0 +1,139 @@
+"""What is unusual within one session: slow replies, bursts of errors, loops.
+
+Rules: docs/design.md, "Anomalies", checked 2026-11-22. Integers in, integers out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from math import isqrt
+from statistics import median_low
+
+from msgspec import Struct
+
+from tachlog.analysis.sequences import LOOP_REPEATS, Loop, key_of_gram
+from tachlog.metrics import Anomaly
+
+LEAST_CALLS = 20
+LEAST_ERRORS = 3
+ERROR_GAP_US = 60 * 1_000_000
+
+_MAD_MULTIPLE_NUM, _MAD_MULTIPLE_DEN = 35_000, 6_745
+"""3.5 / 0.6745: a modified z-score above 3.5 (B. Iglewicz, D. Hoaglin, "How to detect and handle
+outliers", 1993), the usual counterpart of mean and standard deviation; checked 2026-11-22."""
+
+
+class TimedCall(Struct, frozen=True):
+    """One model call with the time that its reply took."""
+
+    key: int
+    model: str
+    start_us: int
+    end_us: int
+
+    @property
+    def duration_us(self) -> int:
+        """How long the reply took."""
+        return self.end_us - self.start_us
+
+
+class ErrorAt(Struct, frozen=True):
+    """One error: when, and its class."""
+
+    at_us: int
+    error_class: str
+
+
+def anomalies_of(
+    calls: Iterable[TimedCall], errors: Iterable[ErrorAt], loops: Iterable[Loop]
+) -> list[Anomaly]:
+    """Everything unusual of one session, in order of time."""
+    found = [*slow_replies(calls), *error_clusters(errors), *map(_loop, loops)]
+    return sorted(found, key=lambda a: (a.start_us or 0, a.type, a.log_id or "", a.about or ""))
+
+
+def slow_replies(calls: Iterable[TimedCall]) -> Iterator[Anomaly]:
+    """Replies slower than the session's others with the same model, if there are at least twenty.
+
+    `response_time_spike`: above mean + 3 σ (of the population). `response_time_outlier`: above the
+    median by 3.5 modified standard scores, which a few extremes cannot hide; none where more than
+    half of the times are equal, since then every other time would be one. Values are µs.
+    """
+    by_model: dict[str, list[TimedCall]] = {}
+    for call in calls:
+        by_model.setdefault(call.model, []).append(call)
+    for group in by_model.values():
+        if len(group) < LEAST_CALLS:
+            continue
+        times = [call.duration_us for call in group]
+        yield from _above("response_time_spike", group, *_mean_and_limit(times))
+        middle, spread = _median_and_limit(times)
+        if spread > middle:
+            yield from _above("response_time_outlier", group, middle, spread)
+
+
+def error_clusters(errors: Iterable[ErrorAt]) -> Iterator[Anomaly]:
+    """Three or more errors with no gap above 60 s; `about` is the most frequent class."""
+    cluster: list[ErrorAt] = []
+    for error in sorted(errors, key=lambda e: (e.at_us, e.error_class)):
+        if cluster and error.at_us - cluster[-1].at_us > ERROR_GAP_US:
+            yield from _cluster(cluster)
+            cluster = []
+        cluster.append(error)
+    yield from _cluster(cluster)
+
+
+def _mean_and_limit(times: Sequence[int]) -> tuple[int, int]:
+    """The mean and mean + 3 σ, rounded down: n·σ is √(n·Σx² - (Σx)²), one integer root."""
+    count, total = len(times), sum(times)
+    n_sigma = isqrt(count * sum(time * time for time in times) - total * total)
+    return total // count, (total + 3 * n_sigma) // count
+
+
+def _median_and_limit(times: Sequence[int]) -> tuple[int, int]:
+    middle = median_low(times)
+    deviation = median_low(abs(time - middle) for time in times)
+    return middle, middle + deviation * _MAD_MULTIPLE_NUM // _MAD_MULTIPLE_DEN
+
+
+def _above(type_: str, calls: Iterable[TimedCall], baseline: int, limit: int) -> Iterator[Anomaly]:
+    for call in calls:
+        if call.duration_us > limit:
+            yield Anomaly(
+                type_,
+                call.duration_us,
+                limit,
+                baseline,
+                log_id=f"{call.key:016x}",
+                start_us=call.start_us,
+                end_us=call.end_us,
+                about=call.model,
+            )
+
+
+def _cluster(errors: Sequence[ErrorAt]) -> Iterator[Anomaly]:
+    if len(errors) < LEAST_ERRORS:
+        return
+    classes = Counter(error.error_class for error in errors)
+    yield Anomaly(
+        "error_cluster",
+        len(errors),
+        LEAST_ERRORS,
+        start_us=errors[0].at_us,
+        end_us=errors[-1].at_us,
+        count=len(errors),
+        about=min(classes, key=lambda name: (-classes[name], name)),
+    )
+
+
+def _loop(loop: Loop) -> Anomaly:
+    return Anomaly(
+        "loop",
+        loop.calls,
+        LOOP_REPEATS * len(loop.tools),
+        start_us=loop.start_us,
+        end_us=loop.end_us,
+        count=loop.calls,
+        about=key_of_gram(loop.tools),
+    )

@@ -1,0 +1,171 @@
+"""Which tools follow which: n-grams, transitions, loops, and what comes after a failure.
+
+Counted within one thread, never across threads (docs/design.md, "Sequences", checked 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import prod
+
+from msgspec import Struct, field
+
+from tachlog.metrics.tools import DECIDED_SUCCESS
+from tachlog.model import Outcome
+from tachlog.sessions import ToolUse
+
+LENGTHS = range(2, 6)
+ARROW = "->"
+LOOP_REPEATS = 3
+LIFT_FROM_COUNT = 5
+MOST_FREQUENT = 20
+
+Gram = tuple[str, ...]
+"""Names of consecutive tools; `key_of_gram` writes it as `Read->Edit->Bash`."""
+
+
+class Step(Struct, frozen=True):
+    """One tool call of a thread; an `input_digest` of 0 means that it is not known."""
+
+    at_us: int
+    tool: str
+    input_digest: int
+    outcome: Outcome
+
+
+class Loop(Struct, frozen=True):
+    """The same call, or pair of calls, again and again: `calls` in all, from step `start` on."""
+
+    tools: Gram
+    start: int
+    calls: int
+    start_us: int
+    end_us: int
+
+
+class Recovery(Struct):
+    """What followed a failed call: how often, and how often it worked."""
+
+    count: int = 0
+    worked: int = 0
+
+
+class Sequences(Struct):
+    """Counts over any number of threads, which add up.
+
+    `grams` counts n-grams of tool names, `threads` in how many threads each occurs, `tools` single
+    calls, `places` how many n-grams of each length there are. `recoveries` is by (failed tool, next
+    tool).
+    """
+
+    grams: Counter[Gram] = field(default_factory=Counter)
+    threads: Counter[Gram] = field(default_factory=Counter)
+    tools: Counter[str] = field(default_factory=Counter)
+    places: Counter[int] = field(default_factory=Counter)
+    recoveries: dict[tuple[str, str], Recovery] = field(default_factory=dict)
+
+    @property
+    def transitions(self) -> dict[str, dict[str, int]]:
+        """How often each tool was followed by each: the transition matrix without its zeros."""
+        matrix: dict[str, dict[str, int]] = {}
+        for gram, count in self.grams.items():
+            if len(gram) == 2:
+                matrix.setdefault(gram[0], {})[gram[1]] = count
+        return matrix
+
+
+def steps_of(uses: Iterable[ToolUse]) -> list[Step]:
+    """The tool calls of a thread as steps, without those of which only the result is known."""
+    return [
+        Step(use.at_us, use.tool, use.input_digest, use.outcome)
+        for use in uses
+        if use.tool is not None
+    ]
+
+
+def sequences_of(steps: Sequence[Step]) -> Sequences:
+    """Count the sequences of one thread."""
+    names = [step.tool for step in steps]
+    grams: Counter[Gram] = Counter()
+    places: Counter[int] = Counter()
+    for length in LENGTHS:
+        if len(names) >= length:
+            grams.update(zip(*(names[start:] for start in range(length)), strict=False))
+            places[length] = len(names) - length + 1
+    return Sequences(grams, Counter(list(grams)), Counter(names), places, _recoveries(steps))
+
+
+def merge(into: Sequences, other: Sequences) -> None:
+    """Add the counts of other threads."""
+    into.grams.update(other.grams)
+    into.threads.update(other.threads)
+    into.tools.update(other.tools)
+    into.places.update(other.places)
+    for pair, recovery in other.recoveries.items():
+        known = into.recoveries.setdefault(pair, Recovery())
+        known.count += recovery.count
+        known.worked += recovery.worked
+
+
+def key_of_gram(gram: Gram) -> str:
+    """The written form of an n-gram: `Read->Edit->Bash`."""
+    return ARROW.join(gram)
+
+
+def lift(sequences: Sequences, gram: Gram) -> float | None:
+    """How much more often an n-gram occurs than if its tools came in no order: p(gram) / Π p(tool).
+
+    None for those that occur fewer than five times: chance alone makes large lifts of them.
+    """
+    count = sequences.grams.get(gram, 0)
+    if count < LIFT_FROM_COUNT:
+        return None
+    calls = sum(sequences.tools.values())
+    by_chance = prod(sequences.tools[tool] / calls for tool in gram)
+    return count / sequences.places[len(gram)] / by_chance
+
+
+def most_frequent(grams: Mapping[Gram, int], most: int = MOST_FREQUENT) -> dict[str, int]:
+    """The n-grams that occur most often, at least twice; of equal counts the longer come first."""
+    repeated = [(gram, count) for gram, count in grams.items() if count >= 2]
+    repeated.sort(key=lambda item: (-item[1], -len(item[0]), item[0]))
+    return {key_of_gram(gram): count for gram, count in repeated[:most]}
+
+
+def loops_of(steps: Sequence[Step]) -> list[Loop]:
+    """Find three or more consecutive calls with equal tool and input, or three periods of a pair.
+
+    Each loop is as long as it goes on: every call of it equals the one a period before.
+    """
+    loops = _runs(steps, 1) + _runs(steps, 2)
+    return sorted(loops, key=lambda loop: (loop.start, len(loop.tools)))
+
+
+def _runs(steps: Sequence[Step], period: int) -> list[Loop]:
+    loops = []
+    start = 0
+    for place in range(period, len(steps) + 1):
+        if place < len(steps) and _same(steps[place], steps[place - period]):
+            continue
+        first, calls = steps[start : start + period], place - start
+        if calls >= LOOP_REPEATS * period and not (period == 2 and _same(*first)):
+            tools = tuple(step.tool for step in first)
+            loops.append(Loop(tools, start, calls, first[0].at_us, steps[place - 1].at_us))
+        start = place - period + 1
+    return loops
+
+
+def _same(a: Step, b: Step) -> bool:
+    return a.input_digest == b.input_digest != 0 and a.tool == b.tool
+
+
+def _recoveries(steps: Sequence[Step]) -> dict[tuple[str, str], Recovery]:
+    recoveries: dict[tuple[str, str], Recovery] = {}
+    for failed, following in pairwise(steps):
+        if failed.outcome == "error":
+            recovery = recoveries.setdefault((failed.tool, following.tool), Recovery())
+            recovery.count += 1
+            recovery.worked += following.outcome in DECIDED_SUCCESS
+    return recoveries

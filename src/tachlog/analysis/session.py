@@ -1,0 +1,45 @@
+"""Everything that is told of one session: its measures, its complexity, its patterns.
+
+The one call that the pipeline makes for each thread.
+"""
+
+from __future__ import annotations
+
+from tachlog.analysis.anomalies import ErrorAt, TimedCall, anomalies_of
+from tachlog.analysis.complexity import DEFAULT, ComplexityFactors, complexity
+from tachlog.analysis.sequences import loops_of, most_frequent, sequences_of, steps_of
+from tachlog.metrics import SessionMetrics
+from tachlog.metrics.errors import failed_attempts, faults_of
+from tachlog.metrics.measure import measure
+from tachlog.metrics.timing import timeline_of
+from tachlog.metrics.tokens import Price
+from tachlog.metrics.tools import unique_tools
+from tachlog.sessions import Session
+
+
+def analyze_session(
+    session: Session, price: Price | None, factors: ComplexityFactors = DEFAULT
+) -> SessionMetrics:
+    """The figures and patterns of one thread, from its own operations alone."""
+    timeline = timeline_of(session)
+    metrics = measure(session, price, timeline)
+    steps = steps_of(timeline.uses)
+    faults = faults_of(failed_attempts(timeline.moments), timeline.uses)
+    metrics.complexity_score, metrics.complexity = complexity(
+        metrics.messages,
+        unique_tools(metrics.tools),
+        metrics.op_errors / metrics.operations if metrics.operations else None,
+        metrics.duration_us / 1e6,
+        factors,
+    )
+    metrics.sequences = most_frequent(sequences_of(steps).grams)
+    metrics.anomalies = anomalies_of(
+        [
+            TimedCall(call.key, call.model, response.start_us, response.end_us)
+            for call, response in zip(timeline.calls, timeline.responses, strict=True)
+            if response.timed
+        ],
+        [ErrorAt(fault.at_us, fault.error_class) for fault in faults],
+        loops_of(steps),
+    )
+    return metrics

@@ -1,0 +1,220 @@
+"""Where the time of a thread went: its moments in order, its replies, who waited for whom.
+
+Rules: docs/design.md, "Identity and the numbers", checked 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from msgspec import Struct, field
+
+from tachlog.metrics import TimeSplit
+from tachlog.model import Failure, Prompt
+from tachlog.sessions import Call, Session, ToolUse
+
+SHORT_GAP_US = 5 * 60 * 1_000_000
+"""Gaps under five minutes are a person at work; the person's share of a longer wait ends there
+too."""
+
+RESULT, PROMPT, FAILURE, REPLY, ASKED = range(5)
+"""What happens at a moment, in the order in which simultaneous moments are taken."""
+
+Moment = tuple[int, int, int, Prompt | Call | Failure | ToolUse]
+"""When (µs), what (RESULT …), the key of the operation, the operation; a reply stands where it
+began."""
+
+_Interval = tuple[int, int]
+
+
+class Response(Struct, frozen=True):
+    """One reply: from `start_us` to `end_us`.
+
+    `timed` says whether that is the wait for it; else nothing tells when the model was asked, and
+    the interval is what was seen of its writing.
+    """
+
+    start_us: int
+    end_us: int
+    timed: bool
+
+    @property
+    def duration_us(self) -> int:
+        """How long it took."""
+        return self.end_us - self.start_us
+
+
+class Timeline(Struct):
+    """A thread's operations in order.
+
+    `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`.
+    `start_us` and `end_us` are None for a thread without operations.
+
+    `attempts` are the intervals of failed model calls, `turns` those between the end of a turn and
+    the next prompt of a person, at most five minutes of each.
+    """
+
+    moments: list[Moment]
+    start_us: int | None
+    end_us: int | None
+    active_us: int
+    calls: list[Call] = field(default_factory=list)
+    uses: list[ToolUse] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    attempts: list[_Interval] = field(default_factory=list)
+    turns: list[_Interval] = field(default_factory=list)
+
+
+def timeline_of(session: Session) -> Timeline:
+    """Put a session's operations in order, once, for everything that needs their order."""
+    moments: list[Moment] = [(p.at_us, PROMPT, key, p) for key, p in session.prompts.items()]
+    moments += [(f.at_us, FAILURE, key, f) for key, f in session.failures.items()]
+    moments += [(c.first_us, REPLY, key, c) for key, c in session.calls.items()]
+    for key, use in session.tools.items():
+        if use.tool is not None or use.end_us is None:
+            moments.append((use.at_us, ASKED, key, use))
+        if use.end_us is not None:
+            moments.append((use.end_us, RESULT, key, use))
+    moments.sort()
+    times = [moment[0] for moment in moments]
+    times += [call.at_us for call in session.calls.values()]
+    times.sort()
+    timeline = Timeline(
+        moments=moments,
+        start_us=times[0] if times else None,
+        end_us=times[-1] if times else None,
+        active_us=sum(gap for a, b in pairwise(times) if (gap := b - a) < SHORT_GAP_US),
+    )
+    _walk(timeline)
+    return timeline
+
+
+def _walk(timeline: Timeline) -> None:
+    """Fill in what depends on what stood before: one pass over the moments.
+
+    A reply is waited for since the latest prompt or tool result, unless another reply wrote after
+    that.
+    """
+    calls, uses, responses = timeline.calls, timeline.uses, timeline.responses
+    since: int | None = None
+    replied_us = 0
+    turn_end: int | None = None
+    for time, kind, _, what in timeline.moments:
+        if isinstance(what, ToolUse):
+            if kind == RESULT:
+                since = time
+                turn_end = time if turn_end is None or time > turn_end else turn_end
+            if kind == ASKED or what.tool is None:
+                uses.append(what)
+        elif isinstance(what, Call):
+            waited = since if since is not None and replied_us <= since else None
+            responses.append(_response(what, waited))
+            calls.append(what)
+            since = None
+            replied_us = max(replied_us, what.at_us)
+            turn_end = what.at_us if turn_end is None or what.at_us > turn_end else turn_end
+        elif isinstance(what, Failure):
+            if since is not None:
+                timeline.attempts.append((since, time))
+            turn_end = time if turn_end is None or time > turn_end else turn_end
+        else:
+            if what.by_person and turn_end is not None:
+                timeline.turns.append((turn_end, min(time, turn_end + SHORT_GAP_US)))
+            since = time
+            turn_end = None
+
+
+def _response(call: Call, waited_since: int | None) -> Response:
+    """The interval of one reply, by the best evidence: reported, when it was sent, derived."""
+    if call.response_ms is not None:
+        return Response(call.at_us - call.response_ms * 1000, call.at_us, True)
+    start = call.sent_us if call.sent_us is not None else waited_since
+    if start is None:
+        return Response(call.first_us, call.at_us, False)
+    return Response(min(start, call.at_us), call.at_us, True)
+
+
+def execution_us(use: ToolUse) -> int | None:
+    """How long a tool ran: as reported, else from call to result.
+
+    The wait for approval is left out where the log tells it; where it does not, the figure is an
+    upper bound. None for a call that a person refused: it never ran.
+    """
+    if use.reported == "user_rejected":
+        return None
+    spent = use.execution_us
+    if spent is None or use.duration_ms is not None or use.approval_ms is None:
+        return spent
+    return max(0, spent - use.approval_ms * 1000)
+
+
+def time_split(timeline: Timeline) -> TimeSplit | None:
+    """Where the time from the first to the last moment went; None without operations.
+
+    Intervals overlap: tools run in parallel and while the model still writes. A moment counts once,
+    for the first of: the model writes or is waited for; a tool runs; a tool waits for approval; a
+    person's turn. So work is never told as waiting, and what nothing explains is idle.
+    """
+    start, end = timeline.start_us, timeline.end_us
+    if start is None or end is None:
+        return None
+    tools, approvals = _tool_intervals(timeline.uses)
+    replies = [(response.start_us, response.end_us) for response in timeline.responses]
+    model, tool, approval, person = _cover(
+        (replies + timeline.attempts, tools, approvals, timeline.turns), start, end
+    )
+    told = any(use.approval_ms is not None for use in timeline.uses)
+    return TimeSplit(
+        model=model,
+        tool=tool,
+        approval=approval if told else None,
+        person=person,
+        idle=end - start - model - tool - approval - person,
+    )
+
+
+def _tool_intervals(uses: Iterable[ToolUse]) -> tuple[list[_Interval], list[_Interval]]:
+    """When tools ran, and when they waited for approval as far as the log tells it."""
+    running, waiting = [], []
+    for use in uses:
+        end = use.end_us
+        duration_us = (use.duration_ms or 0) * 1000
+        if end is None:
+            end = use.at_us + duration_us
+        start = min(use.at_us, end - duration_us)
+        if use.approval_ms:
+            approved = min(end, start + use.approval_ms * 1000)
+            waiting.append((start, approved))
+            start = approved
+        running.append((start, end))
+    return running, waiting
+
+
+def _cover(kinds: tuple[list[_Interval], ...], start: int, end: int) -> list[int]:
+    """How much of `start` to `end` each kind of interval covers, where no earlier kind does.
+
+    An edge is one integer, `time << 3 | kind << 1 | is_end`, so that sorting them stays cheap.
+    """
+    edges = []
+    for kind, intervals in enumerate(kinds):
+        opens, closes = kind << 1, kind << 1 | 1
+        for first, last in intervals:
+            first, last = max(first, start), min(last, end)
+            if first < last:
+                edges.append(first << 3 | opens)
+                edges.append(last << 3 | closes)
+    edges.sort()
+    covered = [0] * len(kinds)
+    depth = [0] * len(kinds)
+    before = start
+    for edge in edges:
+        time = edge >> 3
+        if time > before:
+            for kind, open_intervals in enumerate(depth):
+                if open_intervals:
+                    covered[kind] += time - before
+                    break
+            before = time
+        depth[edge >> 1 & 3] += -1 if edge & 1 else 1
+    return covered

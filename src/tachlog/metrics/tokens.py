@@ -1,0 +1,97 @@
+"""What the model calls of a session used, by model: each once, in disjoint buckets, priced.
+
+Rules: docs/design.md, "Identity and the numbers", checked 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tachlog.estimate import estimate_output
+from tachlog.metrics import ModelUse
+from tachlog.model import Usage
+from tachlog.sessions import Call
+
+
+class Price(Protocol):
+    """What a model call costs at list price, in nano-dollars; None when no price is known."""
+
+    def __call__(
+        self, usage: Usage, model: str, provider: str | None, at_us: int, *, tier: str | None
+    ) -> int | None:
+        """Price the usage of one call that ended at `at_us`."""
+
+
+class Counted(Struct, frozen=True):
+    """The tokens of one call as they count: `estimated` of them were reported by no API."""
+
+    usage: Usage
+    estimated: int = 0
+
+
+def counted(call: Call) -> Counted:
+    """A call's usage, its output estimated where the log has no final count.
+
+    An output count that is not final is what the API had counted when the reply began, so it is
+    never more than the truth: the estimate replaces it when it is larger, and is never added to it.
+    A call without any usage has its output estimated and no input: what it read is not in the log.
+    Hidden thinking cannot be estimated and counts as nothing.
+    """
+    usage = call.usage
+    if usage is not None and call.final:
+        return Counted(usage)
+    estimate = estimate_output(call.features, call.model)
+    if usage is None:
+        return Counted(Usage(output=estimate), estimate)
+    if estimate <= usage.output:
+        return Counted(usage)
+    return Counted(replace(usage, output=estimate, reasoning=None), estimate)
+
+
+def model_uses(calls: Iterable[Call], price: Price | None) -> tuple[dict[str, ModelUse], int]:
+    """The use of each model, and how many calls had an unfinished output count replaced.
+
+    A cost that the log reports wins over the price. `calls` come in order of time; the first call
+    with a model says which provider served it.
+    """
+    models: dict[str, ModelUse] = {}
+    placeholders = 0
+    for call in calls:
+        told = counted(call)
+        usage = told.usage
+        use = models.get(call.model)
+        if use is None:
+            use = models[call.model] = ModelUse(call.provider)
+        use.calls += 1
+        use.input += usage.input
+        use.cache_read += usage.cache_read
+        use.cache_write += usage.cache_write
+        use.cache_write_1h += usage.cache_write_1h
+        use.output += usage.output
+        use.estimated += told.estimated
+        if usage.reasoning is not None:
+            use.reasoning = (use.reasoning or 0) + usage.reasoning
+        if told.estimated and call.usage is not None:
+            placeholders += 1
+        cost = call.cost_nanousd
+        if cost is not None:
+            use.reported_cost_calls += 1
+        elif price is not None:
+            cost = price(usage, call.model, call.provider, call.at_us, tier=call.tier)
+        if cost is None:
+            use.unpriced_calls += 1
+            use.unpriced_tokens += usage.total
+        else:
+            use.cost_nanousd = (use.cost_nanousd or 0) + cost
+    return models, placeholders
+
+
+def main_model(models: Mapping[str, ModelUse]) -> str | None:
+    """The model of a session: most calls, then most tokens, then the first name."""
+    return min(
+        models, key=lambda name: (-models[name].calls, -models[name].total, name), default=None
+    )
