@@ -1,0 +1,198 @@
+"""Find where agents keep their logs on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from tachlog.model import Problem
+
+LOG_NAME = re.compile(
+    r"[^.].*\.(?:jsonl|ndjson|json|csv|tsv)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?", re.IGNORECASE
+)
+"""Names that may be logs, rotated (`agent.jsonl.1`) and compressed ones too; no hidden files."""
+
+SKIPPED_DIRECTORIES = {".git", "node_modules"}
+
+
+class Place(Struct, frozen=True):
+    """Where an agent keeps its logs: in one of `bases` or wherever `variable` says, then `below`.
+
+    A base may begin with `{home}`, `{config}` ($XDG_CONFIG_HOME, else ~/.config) or `{roaming}`
+    (%APPDATA%, else ~/AppData/Roaming). `variable` may hold several directories between commas.
+    `below` may hold `*`, which stands for one directory name; then only what exists is listed.
+    """
+
+    agent: str
+    bases: tuple[str, ...]
+    below: str
+    variable: str | None = None
+
+
+class Found(Struct, frozen=True):
+    """A directory where an agent's logs are, or would be.
+
+    `why` is "default" or the environment variable that named it, `files` what `walk` gives there.
+    """
+
+    agent: str
+    directory: Path
+    why: str
+    exists: bool
+    files: int
+
+
+class MissingPath(Exception):
+    """A path that was asked for is not there."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} is not there: check the name"
+
+
+PLACES = (
+    # Claude Code: its CLAUDE_CONFIG_DIR and logs of 1.0.17 to 2.1.330; checked 2026-11-22.
+    Place("claude_code", ("{config}/claude", "{home}/.claude"), "projects", "CLAUDE_CONFIG_DIR"),
+    # Claude Desktop runs Claude Code in local agent mode, with a configuration per session. The
+    # layout is that of paths in public reports and tools; checked 2026-11-22.
+    *(
+        Place(
+            "claude_code",
+            (
+                "{home}/Library/Application Support/Claude",
+                "{config}/Claude",
+                "{roaming}/Claude",
+            ),
+            f"local-agent-mode-sessions/{session}/.claude/projects",
+        )
+        for session in ("*/*/local_*", "*/*/agent/local_*")
+    ),
+)
+
+
+def discover(
+    environ: Mapping[str, str], home: Path, places: Sequence[Place] = PLACES
+) -> list[Found]:
+    """Return the places where agents' logs are or would be on this machine, each directory once.
+
+    An environment variable that is set replaces the defaults of its place.
+    """
+    found: dict[str, Found] = {}
+    for place in places:
+        why, bases = _bases(place, environ, home)
+        for base in bases:
+            for directory in _directories(base, place.below):
+                seen = os.path.realpath(directory)
+                if seen not in found:
+                    exists = os.path.isdir(directory)
+                    files = _count(directory) if exists else 0
+                    found[seen] = Found(place.agent, directory, why, exists, files)
+    return list(found.values())
+
+
+def _bases(place: Place, environ: Mapping[str, str], home: Path) -> tuple[str, list[Path]]:
+    named = environ.get(place.variable, "") if place.variable else ""
+    listed = [part.strip() for part in named.split(",") if part.strip()]
+    if place.variable and listed:
+        return place.variable, [_under(home, text) for text in listed]
+    starts = {
+        "home": str(home),
+        "config": environ.get("XDG_CONFIG_HOME") or str(home / ".config"),
+        "roaming": environ.get("APPDATA") or str(home / "AppData" / "Roaming"),
+    }
+    return "default", [Path(base.format(**starts)) for base in place.bases]
+
+
+def _under(home: Path, text: str) -> Path:
+    return home / text[2:] if text.startswith("~/") else home if text == "~" else Path(text)
+
+
+def _directories(base: Path, below: str) -> list[Path]:
+    return sorted(base.glob(below)) if "*" in below else [base / below]
+
+
+def _count(directory: Path) -> int:
+    return sum(isinstance(each, str) for each in walk([str(directory)]))
+
+
+def walk(paths: Sequence[str]) -> Iterator[str | Problem]:
+    """Return an iterator over the absolute paths of the files that `paths` name, each once.
+
+    A file is taken whatever it is called. Of a directory, what is called like a log anywhere below
+    it is taken in the order of the paths: links are followed but no directory is entered twice, and
+    `.git` and `node_modules` are left out. What cannot be listed, or is no file though called like
+    a log, comes as a Problem of the source "discovery". Raises MissingPath at once, before anything
+    is walked.
+    """
+    roots = [os.path.abspath(path) for path in paths]
+    for path, root in zip(paths, roots, strict=True):
+        if _is_missing(root):
+            raise MissingPath(path)
+    return _below(roots)
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False  # it is there, and reading it will say what is wrong
+    return False
+
+
+def _below(roots: Sequence[str]) -> Iterator[str | Problem]:
+    """Yield what is at and below the roots; a path that ends with a separator is a directory."""
+    given: set[str] = set()
+    entered: set[tuple[int, int]] = set()
+    waiting = list[str | Problem](
+        os.path.join(root, "") if os.path.isdir(root) else root for root in reversed(roots)
+    )
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Problem):
+            yield item
+        elif item.endswith(os.sep):
+            waiting.extend(reversed(_listed(item, entered)))
+        elif item not in given:
+            given.add(item)
+            yield item
+
+
+def _listed(directory: str, entered: set[tuple[int, int]]) -> list[str | Problem]:
+    """Return what a directory holds in the order of the paths, nothing if it was entered before."""
+    try:
+        status = os.stat(directory)
+        if (status.st_dev, status.st_ino) in entered:
+            return []
+        entered.add((status.st_dev, status.st_ino))
+        with os.scandir(directory) as entries:
+            items = [item for entry in entries if (item := _sighted(entry)) is not None]
+    except OSError as error:
+        return [_problem(directory.rstrip(os.sep), f"cannot be listed ({error.strerror})")]
+    return sorted(items, key=lambda item: item if isinstance(item, str) else item.path)
+
+
+def _sighted(entry: os.DirEntry[str]) -> str | Problem | None:
+    """Return a log's path, a directory's with a separator behind it, or what is wrong with it."""
+    is_log = LOG_NAME.fullmatch(entry.name) is not None
+    try:
+        if entry.is_dir():
+            return None if entry.name in SKIPPED_DIRECTORIES else os.path.join(entry.path, "")
+        if not is_log or entry.is_file():
+            return entry.path if is_log else None
+        detail = "is a link to nothing" if entry.is_symlink() else "is not a regular file"
+    except OSError as error:
+        detail = f"cannot be followed ({error.strerror})"
+    return _problem(entry.path, detail) if is_log else None
+
+
+def _problem(path: str, detail: str) -> Problem:
+    return Problem(source="discovery", path=path, offset=0, kind="unreadable", detail=detail)

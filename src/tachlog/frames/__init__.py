@@ -1,0 +1,27 @@
+"""Turn log files and tables into chunks of whole records.
+
+Nothing else in tachlog opens a log. Whatever a file is (plain, compressed, damaged, growing), a
+reader hands over what is there in order, in bounded memory, and then raises `FrameError` if that
+was not all of it.
+"""
+
+from tachlog.frames.csv_rows import read_csv_rows
+from tachlog.frames.files import FileId, identify, same_file
+from tachlog.frames.lines import read_lines, split_tail
+from tachlog.frames.sql_table import Page, read_table
+from tachlog.frames.stream import FrameError, head, looks_binary, read_document
+
+__all__ = [
+    "FileId",
+    "FrameError",
+    "Page",
+    "head",
+    "identify",
+    "looks_binary",
+    "read_csv_rows",
+    "read_document",
+    "read_lines",
+    "read_table",
+    "same_file",
+    "split_tail",
+]
