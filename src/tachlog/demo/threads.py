@@ -1,0 +1,384 @@
+"""One conversation between a person, a model and its tools, written as Claude Code writes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from tachlog.demo.dialects import Dialect, Usage, usage_json
+from tachlog.demo.dice import Dice, Quantiles, Stamps
+from tachlog.demo.truth import CacheCollapse, Spike, Tally, moment
+from tachlog.demo.workbench import Tool
+
+FIVE_MINUTES_MS = 300_000
+FIRST_TOKEN_MS: Quantiles = ((0, 700), (0.5, 2_100), (0.95, 5_600), (1, 8_500))
+THINKING_TOKENS: Quantiles = ((0, 20), (0.5, 110), (0.9, 620), (1, 1_700))
+
+_encode = msgspec.json.Encoder().encode
+
+
+def as_json(value: object) -> str:
+    """A value as compact JSON text."""
+    return _encode(value).decode()
+
+
+Line = tuple[str, str, bool]
+"""A record with its newline, its kind, and whether it belongs to the chain of the conversation."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a session runs and who it is."""
+
+    session_id: str
+    cwd: str
+    branch: str
+    slug: str
+    permission_mode: str = "default"
+    entrypoint: str | None = None
+
+
+class Thread:
+    """A main conversation or a sub-agent's; `now_ms` moves on as it is written."""
+
+    def __init__(
+        self,
+        place: Place,
+        dialect: Dialect,
+        dice: Dice,
+        model: str,
+        start_ms: int,
+        *,
+        agent_id: str = "",
+    ) -> None:
+        self.place = place
+        self.dialect = dialect
+        self.dice = dice
+        self.model = model
+        self.now_ms = start_ms
+        self.agent_id = agent_id
+        self.lines: list[Line] = []
+        self.size = 0
+        self.kinds: Counter[str] = Counter()
+        self.tally = Tally()
+        self.stamp = Stamps()
+        self.last_uuid = ""
+        self.last_call_id = ""
+        self.request_id = ""
+        self.prompt_id = ""
+        self.context = 0
+        self.pending = dice.between(13_000, 19_000) if not agent_id else dice.between(6_000, 11_000)
+        self.hour_cache = dialect.hour_cache
+        self._cached_until_ms = 0
+        self._before, self._after = self._envelope()
+
+    def _envelope(self) -> tuple[str, str]:
+        place, dialect = self.place, self.dialect
+        sidechain = "true" if self.agent_id else "false"
+        agent = f',"agentId":"{self.agent_id}"' if self.agent_id else ""
+        where = (
+            f'"cwd":"{place.cwd}","sessionId":"{place.session_id}","version":"{dialect.version}",'
+            f'"gitBranch":"{place.branch}"'
+        )
+        if not dialect.modern:
+            slug = f',"slug":"{place.slug}"' if place.slug else ""
+            before = f',"isSidechain":{sidechain},"userType":"external",{where}{agent}{slug},'
+            return before, "}\n"
+        session = f',"session_id":"{place.session_id}"' if dialect.repeats_session_id else ""
+        entrypoint = place.entrypoint or dialect.entrypoint
+        after = f'{session},"userType":"external","entrypoint":"{entrypoint}",{where}'
+        slug = f',"slug":"{place.slug}"' if place.slug else ""
+        return f',"isSidechain":{sidechain}{agent},', f"{after}{slug}}}\n"
+
+    def write(self, line: str, kind: str, *, chained: bool) -> None:
+        """Put a line into the file; `chained` ones have a uuid."""
+        self.lines.append((line, kind, chained))
+        self.size += len(line)
+        self.kinds[kind] += 1
+
+    def record(self, kind: str, body: str, extra: str = "", at_ms: int | None = None) -> str:
+        """Write a record of the conversation's chain and return its uuid."""
+        uuid = self.dice.uuid()
+        parent = f'"{self.last_uuid}"' if self.last_uuid else "null"
+        stamp = self.stamp(self.now_ms if at_ms is None else at_ms)
+        self.write(
+            f'{{"parentUuid":{parent}{self._before}{body},"uuid":"{uuid}",'
+            f'"timestamp":"{stamp}"{extra}{self._after}',
+            kind,
+            chained=True,
+        )
+        self.last_uuid = uuid
+        return uuid
+
+    def copy(self, line: Line, old: str, new: str) -> None:
+        """Write a record of another thread again, with `old` in it replaced by `new`."""
+        text, kind, chained = line
+        self.write(text.replace(old, new), kind, chained=chained)
+
+    def note(self, kind: str, fields: Mapping[str, object]) -> None:
+        """Write a record that stands beside the chain."""
+        self.write(as_json({"type": kind, **fields}) + "\n", kind, chained=False)
+
+    def attachment(self, fields: Mapping[str, object]) -> None:
+        """Write an attachment; newer versions keep hooks and reminders in them."""
+        body = f'"attachment":{as_json(fields)},"type":"attachment"'
+        self.record(f"attachment/{fields['type']}", body)
+
+    def system(self, subtype: str, fields: Mapping[str, object]) -> None:
+        """Write a system record."""
+        body = as_json({"type": "system", "subtype": subtype, **fields})[1:-1]
+        self.record(f"system/{subtype}", body)
+
+    def progress(self, data: Mapping[str, object], parent_tool_id: str) -> None:
+        """Write a progress record, which versions before 2.1.88 have."""
+        kind = str(data["type"])
+        ids = f'"toolUseID":"{kind.replace("_", "-")}-0","parentToolUseID":"{parent_tool_id}"'
+        self.record(f"progress/{kind}", f'"type":"progress","data":{as_json(data)},{ids}')
+
+    def prompt(self, text: str, *, queued: bool = False) -> None:
+        """A person, or the parent agent, speaks."""
+        self.user(text)
+        self.tally.prompt(self.now_ms, queued=queued)
+
+    def user(self, text: str, before: str = "", after: str | None = None) -> str:
+        """Write a user record whose content is a text; it need not be a prompt."""
+        dialect = self.dialect
+        self.pending += len(text) // 4 + 20
+        if dialect.modern:
+            self.prompt_id = self.dice.uuid()
+            before = f'"promptId":"{self.prompt_id}",{before}'
+        if after is None:
+            after = self._prompt_extra()
+        body = f'{before}"type":"user","message":{{"role":"user","content":{as_json(text)}}}'
+        return self.record("user", body, after)
+
+    def _prompt_extra(self) -> str:
+        dialect, mode = self.dialect, self.place.permission_mode
+        if self.agent_id:
+            return ""
+        if not dialect.modern:
+            thinking = '"thinkingMetadata":{"level":"high","disabled":false,"triggers":[]}'
+            return f',{thinking},"todos":[],"permissionMode":"{mode}"'
+        origin = ',"origin":{"kind":"human"},"promptSource":"typed"' if dialect.names_origin else ""
+        turn = ""
+        if dialect.records_requests:
+            turn = f',"turnPosition":{{"promptIndex":{self.tally.prompts},"turnIndex":0}}'
+        return f',"permissionMode":"{mode}"{origin}{turn}'
+
+    def idle(self, milliseconds: int) -> None:
+        """Nothing happens for a while."""
+        self.now_ms += milliseconds
+
+    def reply(
+        self,
+        text: str = "",
+        tools: Sequence[Tool] = (),
+        thinking: str | None = None,
+        *,
+        slow_ms: int = 0,
+        broken_off: bool = False,
+    ) -> None:
+        """One model call, its tool calls and their results.
+
+        `thinking` is "" where the version hides it. `slow_ms` makes the call a spike.
+        `broken_off` is a reply that the person stopped: no final usage, no end.
+        """
+        calls = [(self._call_id(), tool, as_json(tool.arguments)) for tool in tools]
+        blocks: list[tuple[str, int]] = []
+        reasoning = 0
+        if thinking is not None:
+            reasoning = len(thinking) // 4 or self.dice.spread(THINKING_TOKENS)
+            signature = self.dice.base64(min(200 + reasoning * 4, 1_600))
+            shown = f'"thinking":{as_json(thinking)},"signature":"{signature}"'
+            blocks.append((f'{{"type":"thinking",{shown}}}', -1))
+        if text:
+            blocks.append((f'{{"type":"text","text":{as_json(text)}}}', -1))
+        caller = ',"caller":{"type":"direct"}' if self.dialect.modern else ""
+        for place, (call_id, tool, arguments) in enumerate(calls):
+            named = f'"id":"{call_id}","name":"{tool.name}","input":{arguments}{caller}'
+            blocks.append((f'{{"type":"tool_use",{named}}}', place))
+        written = len(text) + sum(len(name.name) + len(given) + 30 for _, name, given in calls)
+        self._write_reply(blocks, calls, written // 4 + 3, reasoning, slow_ms, broken_off)
+
+    def _write_reply(
+        self,
+        blocks: list[tuple[str, int]],
+        calls: list[tuple[str, Tool, str]],
+        visible_tokens: int,
+        reasoning: int,
+        slow_ms: int,
+        broken_off: bool,
+    ) -> None:
+        dice, dialect = self.dice, self.dialect
+        self.last_call_id = f"msg_01{dice.base58(22)}"
+        self.request_id = f"req_011C{dice.base58(20)}"
+        start_ms = self.now_ms
+        told_reasoning = reasoning if dialect.records_requests else 0
+        usage = self._usage(visible_tokens + reasoning, told_reasoning)
+        placeholder: Usage = (*usage[:4], dice.between(1, 9), 0)
+        is_final = not broken_off and self._is_final()
+        request = self._request_record()
+        first_ms = dice.spread(FIRST_TOKEN_MS)
+        took_ms = max(first_ms + usage[4] * 19, slow_ms, len(blocks) * 2)
+        stop = '"tool_use"' if calls else '"end_turn"'
+        last = len(blocks) - 1
+        waiting: list[tuple[str, Tool, str, int, str]] = []
+        paused_ms = 0
+        for index, (block, place) in enumerate(blocks):
+            ends = index == last
+            shows_final = is_final and (ends or dialect.final == "all")
+            share_ms = (took_ms - first_ms) * (index + 1) // len(blocks)
+            self.now_ms = start_ms + first_ms + share_ms + paused_ms
+            uuid = self._assistant(
+                block,
+                usage if shows_final else placeholder,
+                stop if shows_final else "null",
+                request,
+                index,
+            )
+            if index == 0:
+                self.tally.seen(self.now_ms)
+            if place >= 0:
+                call_id, tool, arguments = calls[place]
+                waiting.append((call_id, tool, arguments, self.now_ms, uuid))
+                if dialect.final == "all" and not ends:
+                    paused_ms += self._results(waiting)
+                    waiting.clear()
+        self.tally.seen(self.now_ms)
+        self.tally.reply(self.model, usage if is_final else placeholder, final=is_final)
+        if slow_ms:
+            spike = Spike(self.last_call_id, moment(self.now_ms), self.now_ms - start_ms)
+            self.tally.spikes.append(spike)
+        self._results(waiting)
+
+    def _is_final(self) -> bool:
+        match self.dialect.final:
+            case "never":
+                return False
+            case "seldom":
+                return self.dice.chance(0.125)
+            case _:
+                return True
+
+    def _usage(self, output: int, reasoning: int) -> Usage:
+        """What the call reads and writes, from the context and from what the cache still holds."""
+        dice = self.dice
+        self.pending += dice.between(60, 700)
+        lost = self.now_ms > self._cached_until_ms
+        read = min(self.context, dice.between(8_000, 11_000)) if lost else self.context
+        write = self.context - read + self.pending
+        fresh = dice.between(1, 10)
+        if lost and self.context > 60_000 and self._cached_until_ms:
+            idle_ms = self.now_ms - self._cached_until_ms + self._lifetime_ms()
+            self.tally.collapses.append(
+                CacheCollapse(self.last_call_id, moment(self.now_ms), idle_ms // 1000, write)
+            )
+        self._cached_until_ms = self.now_ms + self._lifetime_ms()
+        self.context += self.pending
+        self.pending = output
+        return (fresh, read, write, write if self.hour_cache else 0, output, reasoning)
+
+    def _lifetime_ms(self) -> int:
+        return FIVE_MINUTES_MS * (12 if self.hour_cache else 1)
+
+    def _request_record(self) -> str:
+        """Write the record of a request that is being sent, where the version does; its id."""
+        if not self.dialect.records_requests:
+            return ""
+        request = self.dice.uuid()
+        self.note(
+            "api-request",
+            {
+                "id": request,
+                "timestamp": self.stamp(self.now_ms),
+                "querySource": "repl_main_thread" if not self.agent_id else "agent:builtin",
+                "shapeHash": f"{len(self.model):08x}5be2c7a1",
+                "params": {"model": self.model, "max_tokens": 64_000, "betas": []},
+                "base": None,
+                "keep": max(len(self.lines) - 1, 0),
+                "tail": [self.dice.hex(16)],
+                "cacheControl": [{"path": "system.1", "value": {"type": "ephemeral"}}],
+            },
+        )
+        return request
+
+    def _assistant(self, block: str, usage: Usage, stop: str, request: str, index: int) -> str:
+        dialect = self.dialect
+        details = ',"stop_details":null' if dialect.modern else ""
+        message = (
+            f'"message":{{"model":"{self.model}","id":"{self.last_call_id}","type":"message",'
+            f'"role":"assistant","content":[{block}],"stop_reason":{stop},"stop_sequence":null'
+            f'{details},"usage":{usage_json(dialect, usage)}}},"requestId":"{self.request_id}"'
+        )
+        if request:
+            message += (
+                f',"requestRef":"{request}","requestedModel":"{self.model}","apiBlockIndex":{index}'
+            )
+        extra = f',"effort":"{dialect.effort}"' if dialect.effort and not self.agent_id else ""
+        return self.record("assistant", f'{message},"type":"assistant"', extra)
+
+    def _call_id(self) -> str:
+        return f"toolu_01{self.dice.base58(22)}"
+
+    def _results(self, waiting: list[tuple[str, Tool, str, int, str]]) -> int:
+        """Write the results of tool calls that ran side by side; the milliseconds that passed."""
+        start_ms = self.now_ms
+        ends = []
+        for call_id, tool, arguments, began_ms, uuid in waiting:
+            if tool.work is not None:
+                tool = tool.work(call_id, began_ms)
+            if tool.outcome == "unfinished":
+                self.tally.tool(
+                    tool.name, arguments, "unfinished", start_ms=began_ms, end_ms=began_ms
+                )
+                continue
+            end_ms = max(self.now_ms, began_ms + tool.took_ms + tool.waits_ms)
+            ends.append((end_ms, call_id, tool, uuid))
+            self.tally.tool(
+                tool.name,
+                arguments,
+                tool.outcome,
+                error_class=tool.error_class,
+                start_ms=began_ms,
+                end_ms=end_ms,
+            )
+        for end_ms, call_id, tool, uuid in sorted(ends, key=lambda end: end[0] // 40):
+            self._result(call_id, tool, uuid, end_ms)
+            self.now_ms = max(self.now_ms, end_ms)
+        self.now_ms += 4 if ends else 0
+        return self.now_ms - start_ms
+
+    def _result(self, call_id: str, tool: Tool, uuid: str, end_ms: int) -> None:
+        dialect = self.dialect
+        self.pending += tool.size // 4 + 30
+        kept: object
+        if tool.is_error:
+            kept = f"Error: {_without_tags(str(tool.output))}"
+            order = f'"type":"tool_result","content":{as_json(tool.output)},"is_error":true'
+            content = f'{{{order},"tool_use_id":"{call_id}"}}'
+        else:
+            kept = tool.result
+            error = ',"is_error":false' if tool.says_success else ""
+            order = f'"tool_use_id":"{call_id}","type":"tool_result"'
+            content = f'{{{order},"content":{as_json(tool.output)}{error}}}'
+        extra = f',"toolUseResult":{as_json(kept)}'
+        if dialect.version != "2.0.76":
+            extra += f',"sourceToolAssistantUUID":"{uuid}"'
+        if tool.outcome == "rejected" and dialect.modern:
+            extra += ',"toolDenialKind":"user-rejected"'
+        if dialect.records_requests:
+            asked = "user" if tool.waits_ms else "config"
+            decision = "deny" if tool.outcome == "rejected" else "allow"
+            reason = "null" if asked == "user" else '"rule"'
+            extra += (
+                f',"permissionDecision":{{"decision":"{decision}","source":"{asked}",'
+                f'"reasonType":{reason},"ruleSource":null}}'
+            )
+        before = f'"promptId":"{self.prompt_id}",' if dialect.modern else ""
+        body = f'{before}"type":"user","message":{{"role":"user","content":[{content}]}}'
+        self.record("user", body, extra, end_ms)
+
+
+def _without_tags(text: str) -> str:
+    return text.replace("<tool_use_error>", "").replace("</tool_use_error>", "")
