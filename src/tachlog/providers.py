@@ -1,7 +1,7 @@
 """Who serves a model, where the log does not say.
 
-Told from the model's name and the shape of the message id (`msg_bdrk_` and `msg_vrtx_` ids come from
-Amazon Bedrock and Google Vertex; seen in Claude Code logs, checked 2026-11-22).
+Told from the model's name and the shape of the message id (`msg_bdrk_` and `msg_vrtx_` ids come
+from Amazon Bedrock and Google Vertex; seen in Claude Code logs, checked 2026-11-22).
 """
 
 from __future__ import annotations

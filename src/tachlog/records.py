@@ -1,57 +1,94 @@
-"""Decode the records of a chunk: all together, one by one where that fails, tolerantly where that fails.
+"""Decode the records of a chunk: all together, one by one where that fails, tolerantly after that.
 
-`msgspec.json.Decoder.decode_lines` reads well-formed chunks at more than 1 GB/s and takes several values
-on one line, but refuses the whole chunk for one torn line, one invalid UTF-8 byte or one lone surrogate
-(measured with msgspec 0.22). The three steps give the same records wherever more than one of them works.
+`msgspec.json.Decoder.decode_lines` reads well-formed chunks at more than 1 GB/s and takes several
+values on one line, but refuses the whole chunk for one torn line, one invalid UTF-8 byte or one
+lone surrogate (measured with msgspec 0.22). The three steps give the same records wherever more
+than one of them works.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import Raw, Struct
 
 from tachlog.model import Chunk, Problem
 from tachlog.redact import redact
 
 T = TypeVar("T")
 
-DETAIL_CHARACTERS = 160
+DETAIL_CHARACTERS: Final = 160
+
+_REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, or not of the shape that is asked for."""
+
+
+class Fault(Struct, frozen=True):
+    """A piece of input that is no record: what kind of fault it is, and the redacted beginning."""
+
+    kind: str
+    detail: str
 
 
 def decode(
-    chunk: Chunk, decoder: msgspec.json.Decoder[T], source: str
+    chunk: Chunk,
+    decoder: msgspec.json.Decoder[T],
+    source: str,
+    *,
+    refuse: Callable[[T], str | None] | None = None,
+    by_row: bool = False,
 ) -> tuple[list[T], list[Problem]]:
-    """The records of a chunk of JSON lines, and a problem for each piece that is none."""
+    """The records of a chunk of JSON lines, and a problem for each piece that is none.
+
+    `refuse` names what is wrong with a record that could be decoded (None: nothing), which makes it
+    a problem of that kind. `by_row` says that the chunk's offset counts rows and not bytes.
+    """
     try:
-        return decoder.decode_lines(chunk.data), []
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        records = decoder.decode_lines(chunk.data)
+        if refuse is None or not any(map(refuse, records)):
+            return records, []
+    except _REFUSED:
         pass
-    records: list[T] = []
+    records = []
     problems: list[Problem] = []
-    offset = chunk.offset
+    place = chunk.offset
     for line in _lines(chunk.data):
         if not line.isspace():
-            try:
-                records.append(decoder.decode(line))
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                for found in _tolerant(line, decoder):
-                    if isinstance(found, _Fault):
-                        problems.append(
-                            Problem(source, chunk.path, offset, found.kind, found.detail)
-                        )
-                    else:
-                        records.append(found)
-        offset += len(line)
+            for found in _values(line, decoder):
+                fault = found if isinstance(found, Fault) else _refusal(found, line, refuse)
+                if fault is not None:
+                    problems.append(Problem(source, chunk.path, place, fault.kind, fault.detail))
+                elif not isinstance(found, Fault):
+                    records.append(found)
+        place += 1 if by_row else len(line)
     return records, problems
 
 
-class _Fault(Exception):
-    def __init__(self, kind: str, detail: str) -> None:
-        self.kind = kind
-        self.detail = redact(detail[: 4 * DETAIL_CHARACTERS])[:DETAIL_CHARACTERS]
+def lenient(raw: Raw, shape: type[T]) -> T | None:
+    """What stands in a raw field, None when it is absent or has another shape."""
+    if raw == _NULL:
+        return None
+    try:
+        found: T = _decoder(shape).decode(raw)
+    except _REFUSED:
+        return None
+    return found
+
+
+_NULL: Final = Raw(b"null")
+
+
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return _cached_decoder(shape)
+
+
+@cache
+def _cached_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
@@ -63,33 +100,42 @@ def _lines(data: bytes) -> Iterator[bytes]:
         yield data[start:]
 
 
-def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | _Fault]:
+def _values(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
     """Every JSON value that stands on the line; a fault for what is none or has another shape."""
+    try:
+        record = decoder.decode(line)
+    except _REFUSED:
+        yield from _tolerant(line, decoder)
+    else:
+        yield record
+
+
+def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
     text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
     reader = json.JSONDecoder()
     position = 0
     if not text:
-        yield _Fault("damaged_line", f"{len(line)} bytes of NUL")
-        return
+        yield _fault("damaged_line", f"{len(line)} bytes without a record")
     while position < len(text):
         try:
             value, end = reader.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
-            yield _Fault("damaged_line", f"{reason}: {text[position:]}")
+            yield _fault("damaged_line", f"{reason}: {text[position:]}")
             return
-        yield _typed(value, text[position:end], decoder)
+        record = _typed(value, text[position:end], decoder)
+        yield record
         position = end
         while position < len(text) and text[position] in " \t\r\x00":
             position += 1
 
 
-def _typed(value: object, text: str, decoder: msgspec.json.Decoder[T]) -> T | _Fault:
+def _typed(value: object, text: str, decoder: msgspec.json.Decoder[T]) -> T | Fault:
     try:
         raw = json.dumps(value).encode()
         return decoder.decode(_without_lone_surrogates(raw, value))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return _Fault("unexpected_shape", f"{error}: {text}")
+        return _fault("unexpected_shape", f"{error}: {text}")
 
 
 def _without_lone_surrogates(raw: bytes, value: object) -> bytes:
@@ -98,3 +144,12 @@ def _without_lone_surrogates(raw: bytes, value: object) -> bytes:
         return raw
     text = json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "replace")
+
+
+def _refusal(record: T, line: bytes, refuse: Callable[[T], str | None] | None) -> Fault | None:
+    kind = refuse(record) if refuse else None
+    return _fault(kind, line.decode("utf-8", "replace").strip()) if kind else None
+
+
+def _fault(kind: str, detail: str) -> Fault:
+    return Fault(kind, redact(detail[: 4 * DETAIL_CHARACTERS])[:DETAIL_CHARACTERS])

@@ -1,8 +1,9 @@
 """The contract of a log format, and which format a file has.
 
-A format is one module of this package (or one that an installed distribution names in the entry-point
-group `tachlog.sources`) with a `SOURCE`. A source is stateless where the format allows; where it does
-not, its state is a small struct that is stored with the file's offset, so that reading resumes anywhere.
+A format is one module of this package (or one that an installed distribution names in the
+entry-point group `tachlog.sources`) with a `SOURCE`. A source is stateless where the format allows;
+where it does not, its state is a small struct that is stored with the file's offset, so that
+reading resumes anywhere.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ class Source(Struct, frozen=True, kw_only=True):
     """One log format.
 
     `revision` is raised when the meaning of its output changes; `frame` says how files are cut into
-    chunks. `claims(path, head)` sees the first 64 KiB and answers whether the file is this format's;
-    `state` makes the state of a file that was not read yet (a msgspec Struct), and `read` turns a chunk
-    into events, changing the state. `read` never raises for what stands in a log. `skips` names the
-    record kinds that it knows to carry no telemetry, each with the reason; `evidence` says where the
-    knowledge comes from (documents or observed versions, with the date of the check). The other texts
-    are for the reference page: where the logs live, how tokens are told, what is missing.
+    chunks. `claims(path, head)` sees the first 64 KiB and answers whether the file is this
+    format's; `state` makes the state of a file that was not read yet (a msgspec Struct), and `read`
+    turns a chunk into events, changing the state. `read` never raises for what stands in a log.
+    `skips` names the record kinds that it knows to carry no telemetry, each with the reason;
+    `evidence` says where the knowledge comes from (documents or observed versions, with the date of
+    the check). The other texts are for the reference page: where the logs live, how tokens are
+    told, what is missing.
     """
 
     name: str

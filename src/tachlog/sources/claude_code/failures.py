@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tachlog import signals
 from tachlog.model import Event, Failure, Mark, Thread
+from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.results import text_of
-from tachlog.sources.claude_code.shapes import Record, lenient
+from tachlog.sources.claude_code.shapes import Record
 
 
 def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure:

@@ -10,12 +10,13 @@ from msgspec import Struct, field
 
 from tachlog import signals
 from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, key_of
+from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.failures import api_failure, synthetic_events
 from tachlog.sources.claude_code.places import micros, thread_of
 from tachlog.sources.claude_code.replies import Line, reply_events
 from tachlog.sources.claude_code.results import INTERRUPTED, tool_result
-from tachlog.sources.claude_code.shapes import SKIPS, Block, Message, Record, lenient
+from tachlog.sources.claude_code.shapes import SKIPS, Block, Message, Record
 
 _NOT_A_PROMPT: Final = (
     "<command-",
@@ -79,8 +80,9 @@ class Reader:
         thread = thread_of(record.sessionId or "", record.agentId, record.isSidechain is True)
         key = key_of(record.uuid) if record.uuid else digest_of(msgspec.json.encode(record))
         handler = _HANDLERS.get(kind)
-        skipped = handler(self, record, thread, at_us, key) if handler else self.unknown(kind)
-        if skipped:
+        if handler is None:
+            self.unknown(kind)
+        elif skipped := handler(self, record, thread, at_us, key):
             return self.skip(skipped)
         self.reading.record_keys.append(key)
         return None
@@ -216,7 +218,7 @@ class Reader:
                 self.titles[thread] = (at_us, title)
 
     def progress(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
-        """A record of a sub-agent that has no file of its own (until about 2.1.49); else nothing."""
+        """A record of a sub-agent without a file of its own (until about 2.1.49); else nothing."""
         data = lenient(record.data, shapes.Progress)
         if data is None or data.type != "agent_progress":
             return self.sub_kind("progress", data.type if data else "")

@@ -1,4 +1,4 @@
-"""A record of a model call in a Claude Code transcript: usage as told here, features, tool calls."""
+"""A record of a model call in a Claude Code transcript: usage, features, tool calls."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def reply_events(message: Message, line: Line, sent_us: int | None) -> list[Even
 def blocks(
     content: str | list[Block] | None, line: Line, call: int, events: list[Event]
 ) -> tuple[Features, int]:
-    """The features of a reply's blocks and what they show it doing; its tool calls join `events`."""
+    """The features of a reply's blocks and what they show; its tool calls join `events`."""
     if not content:
         return _NOTHING, 0
     if isinstance(content, str):
@@ -145,8 +145,8 @@ def advisor_calls(iterations: list[shapes.Iteration], line: Line, key: int) -> l
 def usage_of(told: shapes.Usage | None) -> tuple[Usage | None, str | None]:
     """Tokens in disjoint buckets, and the tier that changes their price.
 
-    `input_tokens` excludes the cache (measured: prompt = input + creation + read); None when the log
-    gives no number at all, as placeholders of some back-ends do.
+    `input_tokens` excludes the cache (measured: prompt = input + creation + read); None when the
+    log gives no number at all, as placeholders of some back-ends do.
     """
     if told is None:
         return None, None

@@ -8,9 +8,10 @@ from msgspec import Raw
 
 from tachlog import signals
 from tachlog.model import ErrorClass, Outcome, Thread, ToolResult, key_of
+from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.places import AGENT
-from tachlog.sources.claude_code.shapes import Block, lenient
+from tachlog.sources.claude_code.shapes import Block
 
 INTERRUPTED: Final = "[Request interrupted by user"
 _REJECTED: Final = (

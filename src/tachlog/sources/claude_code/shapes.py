@@ -1,17 +1,15 @@
 """The records of Claude Code transcripts: one open struct per kind, every field optional.
 
 Fields that other kinds of record use for something else, and those that hold much text that is only
-measured, stay `Raw` and are decoded where they are needed: a surprise in one of them costs its facts
-and not the whole record.
+measured, stay `Raw` and are decoded where they are needed: a surprise in one of them costs its
+facts and not the whole record.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Raw, Struct
 
 MAX_TOKENS = 1 << 48
@@ -38,7 +36,7 @@ class OutputDetails(Struct):
 
 
 class Iteration(Struct):
-    """One model call inside a reply; those of type `advisor_message` are not in the reply's usage."""
+    """One model call inside a reply, whose usage leaves out those of type `advisor_message`."""
 
     type: str | None = None
     model: str | None = None
@@ -269,8 +267,17 @@ class Head(Struct):
         return self.type == "file-history-snapshot" and self.messageId is not None
 
 
-_SESSION_KINDS = frozenset(
-    "ai-title custom-title last-prompt mode permission-mode pr-link cost-state agent-name".split()
+_SESSION_KINDS: Final = frozenset(
+    (
+        "agent-name",
+        "ai-title",
+        "cost-state",
+        "custom-title",
+        "last-prompt",
+        "mode",
+        "permission-mode",
+        "pr-link",
+    )
 )
 
 
@@ -300,30 +307,25 @@ SKIPS: Final = {
 } | {
     f"attachment/{kind}": "context that the agent adds to a prompt"
     for kind in (
-        "agent_listing_delta command_permissions date date_change deferred_tools_delta "
-        "edited_text_file environment hook_additional_context hook_system_message model "
-        "nested_memory plan_mode plan_mode_exit prompt_snapshot remote_session_change "
-        "session_context skill_listing task_reminder todo_reminder total_tokens_reminder"
-    ).split()
+        "agent_listing_delta",
+        "command_permissions",
+        "date",
+        "date_change",
+        "deferred_tools_delta",
+        "edited_text_file",
+        "environment",
+        "hook_additional_context",
+        "hook_system_message",
+        "model",
+        "nested_memory",
+        "plan_mode",
+        "plan_mode_exit",
+        "prompt_snapshot",
+        "remote_session_change",
+        "session_context",
+        "skill_listing",
+        "task_reminder",
+        "todo_reminder",
+        "total_tokens_reminder",
+    )
 }
-
-_T = TypeVar("_T")
-
-
-def lenient(raw: Raw, shape: type[_T]) -> _T | None:
-    """What stands in a raw field, None when it is absent or has another shape."""
-    if raw == _NULL:
-        return None
-    try:
-        found: _T = _decoder(shape).decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return found
-
-
-@cache
-def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
-
-
-_NULL: Final = Raw(b"null")
