@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -79,7 +80,7 @@ def read_table(url: str, after: str | None = None, *, page_rows: int = PAGE_ROWS
         for rows, reached in _pages(connection, table, cursor, page_rows):
             if held:
                 yield held
-            data = b"".join(_line(row) for row in rows)
+            data = b"".join(json_line(row) for row in rows)
             chunk = Chunk(label, reached.rows - len(rows), data, last=False)
             held = Page(chunk, msgspec.json.encode(reached, enc_hook=str).decode())
     if held:
@@ -229,17 +230,19 @@ def _behind(key: Sequence[ColumnElement[Any]], values: list[Any]) -> ColumnEleme
     return sql.and_(key[0] >= value, sql.or_(key[0] > value, _behind(key[1:], values[1:])))
 
 
-def _line(row: Mapping[str, Any]) -> bytes:
+def json_line(row: Mapping[str, Any]) -> bytes:
+    """Return a row as a JSON line; bytes become text, decimals numbers, times ISO texts."""
     plain = {name: _plain(value) for name, value in row.items()}
     try:
         return msgspec.json.encode(plain, enc_hook=str) + b"\n"
     except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits, lone surrogates
-        return json.dumps(plain, default=str).encode() + b"\n"
+        return json.dumps(msgspec.to_builtins(plain, enc_hook=str)).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, Decimal):
-        return msgspec.Raw(str(value).encode()) if value.is_finite() else None
-    return value
+        value = float(value) if value.is_finite() else math.nan
+        return int(value) if value.is_integer() and abs(value) < 1 << 53 else _plain(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value

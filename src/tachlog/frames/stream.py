@@ -206,7 +206,7 @@ def head(path: str, size: int = 1 << 16) -> bytes:
     Raises FrameError when the file cannot be opened, or damage leaves nothing to look at.
     """
     with open_stream(path) as stream:
-        start = stream.read(max(size, len(UTF8_MARK)))
+        start = stream.read(size + len(UTF8_MARK))
         if stream.fault and not start:
             raise stream.fault
     length = mark_length(path, start)
