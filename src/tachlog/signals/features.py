@@ -1,0 +1,63 @@
+"""Counts what a token estimator needs of a text, and estimates the tokens of a reply with it."""
+
+from __future__ import annotations
+
+from tachlog.data import estimator_factors
+from tachlog.model import Features
+
+
+def text_features(text: str) -> tuple[int, int]:
+    """Return a text's characters and its UTF-8 bytes beyond one per character.
+
+    At once for ASCII; else the text is encoded.
+    """
+    if text.isascii():
+        return len(text), 0
+    return len(text), len(text.encode("utf-8", "surrogatepass")) - len(text)
+
+
+def json_features(raw: bytes) -> tuple[int, int, int]:
+    r"""Return characters, object keys and wide bytes of JSON, such as the input of a tool.
+
+    Counted on the bytes: punctuation is included, an escape is one character. Exact for compact
+    JSON in UTF-8 without `\u` escapes. Approximate otherwise: a character told as `\uXXXX` is
+    counted as narrow, as two when it needs a surrogate pair, and as part of the text when its
+    backslash is escaped; a key with white space before its colon is missed, as is a key whose last
+    character is a backslash or a quote.
+    """
+    escapes = raw.count(b"\\")
+    characters, wide = len(raw), 0
+    keys = raw.count(b'":')
+    if escapes:
+        escapes -= raw.count(b"\\\\")
+        characters -= escapes + 4 * raw.count(b"\\u")
+        keys -= raw.count(b'\\":')
+    if not raw.isascii():
+        wide = len(raw) - len(raw.translate(None, _CONTINUATION))
+        characters -= wide
+    return max(characters, 0), max(keys, 0), wide
+
+
+_CONTINUATION = bytes(range(0x80, 0xC0))  # all bytes of a UTF-8 character but its first
+
+
+def estimate_output(features: Features, model: str) -> int:
+    """Return the output tokens that the visible part of one reply stands for.
+
+    By the factors of the model's family (`data/estimators.toml`). Thinking that the log withholds
+    is not in it: nothing visible tells how long it was.
+    """
+    factors = estimator_factors(model)
+    if features == _NOTHING:
+        return 0
+    characters = features.text + features.thinking + features.tool_text
+    return round(
+        characters * factors.characters
+        + features.wide * factors.wide
+        + features.tools * factors.tool
+        + features.keys * factors.key
+        + factors.constant
+    )
+
+
+_NOTHING = Features()

@@ -1,0 +1,221 @@
+"""Says what a tool call was about: a command, a file, a host, an MCP tool, a sub-agent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tachlog.data import MCP_PREFIX, tool_category
+from tachlog.model import Target, TargetKind, digest_of
+from tachlog.redact import redact
+from tachlog.signals.shell import read_line, read_words
+from tachlog.signals.wording import clean, cut
+
+MOST_CHARACTERS = 120  # of a target's name
+_PATH_PARTS = 3  # of a path outside of the working and the home directory
+_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
+_HOME = re.compile(r"(?:(?:[a-z]:|/mnt/[a-z]|/[a-z])?/(?:home|Users)/[^/]+|/root)(?=/|\Z)")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_HOST = re.compile(r"(?:[A-Za-z][\w+.-]*://)?(?:[^/?#@\s]*@)?([^/?#@\s]+)")
+
+
+class _Input(Struct):
+    """The fields that name a target, of any tool; anything may stand in them."""
+
+    command: Any = None
+    cmd: Any = None
+    script: Any = None
+    code: Any = None
+    file_path: Any = None
+    filePath: Any = None
+    absolute_path: Any = None
+    notebook_path: Any = None
+    target_file: Any = None
+    filename: Any = None
+    file: Any = None
+    path: Any = None
+    dir_path: Any = None
+    patch: Any = None
+    patchText: Any = None
+    input: Any = None
+    url: Any = None
+    uri: Any = None
+    subagent_type: Any = None
+    agent_type: Any = None
+    agent: Any = None
+    agent_name: Any = None
+    workdir: Any = None
+
+
+_INPUT = msgspec.json.Decoder(_Input)
+_FIELDS = frozenset(_Input.__struct_fields__)
+
+
+def target(tool: str, raw_input: bytes, cwd: str | None = None) -> Target | None:
+    """Return what a tool call was about, given the JSON of its input; None when it does not say.
+
+    The name is redacted and has at most 120 characters. The digest is of the whole command, path,
+    address or name, whatever tool it was given to. Never raises.
+    """
+    category = tool_category(tool)
+    if category == "mcp":
+        name = tool.strip()[len(MCP_PREFIX) :].replace("__", ".", 1)
+        return _target("mcp", name, name)
+    if category == "plan":
+        return None
+    given = _decoded(raw_input)
+    if isinstance(given, str):
+        return _patched(given, cwd)
+    if category == "shell":
+        return _command(given)
+    if category == "agent":
+        return _agent(given)
+    if category == "web":
+        return _address(given)
+    if category == "search":
+        return _file(given, cwd) or _target("file", ".", _whole_path(".", cwd))
+    if category in ("file_read", "file_edit"):
+        return _file(given, cwd)
+    return _file(given, cwd) or _address(given) or _command(given)
+
+
+def _decoded(raw: bytes) -> _Input | str:
+    """Return the fields of an input, or its text when it is one: a patch, a freeform input."""
+    try:
+        return _INPUT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    text = bytes(raw).decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, dict):
+        return _Input(**{name: value[name] for name in _FIELDS & value.keys()})
+    return value if isinstance(value, str) else _Input()
+
+
+def _text(*values: object) -> str:
+    """Return the first value that is a text with something in it, else an empty one."""
+    return next((value for value in values if isinstance(value, str) and value.strip()), "")
+
+
+def _command(given: _Input) -> Target | None:
+    command = given.command if given.command is not None else given.cmd
+    if isinstance(command, list):
+        words = [word for word in command if isinstance(word, str) and word]
+        line, whole = read_words(words), "\x1f".join(words)
+    else:
+        whole = _text(command, given.script)
+        line = read_line(whole)
+    if not line.names:
+        return None
+    name = _clean_name(" && ".join(line.names))
+    return Target("command", name, _digest(whole), line.no_kind, line.no_codes)
+
+
+def _file(given: _Input, cwd: str | None) -> Target | None:
+    path = _text(
+        given.file_path,
+        given.path,
+        given.filePath,
+        given.absolute_path,
+        given.notebook_path,
+        given.target_file,
+        given.dir_path,
+        given.filename,
+        given.file,
+    )
+    if path:
+        return _target("file", _short_path(path, cwd), _whole_path(path, cwd))
+    return _patched(_text(given.patch, given.patchText, given.input), cwd)
+
+
+def _patched(patch: str, cwd: str | None) -> Target | None:
+    """Return the first file that a patch changes; the digest is of all of them."""
+    paths = _PATCHED.findall(patch)
+    if not paths:
+        return None
+    name = _short_path(paths[0].strip(), cwd)
+    more = f" +{len(paths) - 1}" if len(paths) > 1 else ""
+    return _target("file", name + more, "\x1f".join(_whole_path(path, cwd) for path in paths))
+
+
+def _address(given: _Input) -> Target | None:
+    url = _text(given.url, given.uri)
+    found = _HOST.match(url.strip())
+    return _target("url", found[1].lower(), url.strip()) if found else None
+
+
+def _agent(given: _Input) -> Target | None:
+    name = _text(given.subagent_type, given.agent_type, given.agent_name, given.agent)
+    return _target("agent", name.strip(), name.strip()) if name else None
+
+
+def _target(kind: TargetKind, name: str, whole: str) -> Target:
+    return Target(kind, _clean_name(name), _digest(whole))
+
+
+def _digest(whole: str) -> int:
+    return digest_of(whole.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(maxsize=8192)
+def _clean_name(name: str) -> str:
+    return cut(redact(clean(name[: 4 * MOST_CHARACTERS])), MOST_CHARACTERS)
+
+
+def _whole_path(path: str, cwd: str | None) -> str:
+    """Return a path in one form for all tools: absolute where that is known, with slashes."""
+    path = _slashed(path)
+    if cwd and not _is_absolute(path):
+        path = f"{_slashed(cwd)}/{path}"
+    if "/./" in path or "/../" in path or path[-1:] in (".", "/"):
+        return _resolved(path)
+    return path
+
+
+def _resolved(path: str) -> str:
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and parts and parts[-1] not in ("", ".."):
+            parts.pop()
+        elif part not in (".", ""):
+            parts.append(part)
+    return ("/" if path[:1] == "/" else "") + "/".join(parts)
+
+
+def _short_path(path: str, cwd: str | None) -> str:
+    """Return a path below the working directory, else below home, else its last three parts."""
+    path = _slashed(path)
+    if not _is_absolute(path):
+        return path.removeprefix("./") or "."
+    path = path.rstrip("/") or "/"
+    if cwd:
+        below = _slashed(cwd).rstrip("/")
+        if path == below:
+            return "."
+        if path.startswith(below + "/"):
+            return path[len(below) + 1 :]
+    home = _HOME.match(path)
+    if home:
+        return "~" + path[home.end() :]
+    parts: Sequence[str] = path.split("/")
+    return path if len(parts) <= _PATH_PARTS + 1 else "…/" + "/".join(parts[-_PATH_PARTS:])
+
+
+def _is_absolute(path: str) -> bool:
+    return path[:1] in "/~" or path[1:3] == ":/"
+
+
+def _slashed(path: str) -> str:
+    """Return a path with slashes and, on Windows, a small drive letter."""
+    if _DRIVE.match(path) or ("\\" in path and "/" not in path):
+        path = path.replace("\\", "/")
+    return path[0].lower() + path[1:] if path[1:2] == ":" else path
