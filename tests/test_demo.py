@@ -151,6 +151,9 @@ def count(thread: Record, record: Record) -> None:
         thread["times"].append(record["timestamp"])
     elif kind == "system" and record["subtype"] == "compact_boundary":
         thread["compactions"] += 1
+    elif kind == "attachment" and record["attachment"].get("commandMode") == "prompt":
+        thread["prompts"] += 1
+        thread["times"].append(record["timestamp"])
 
 
 def failure_class(record: Record) -> str:

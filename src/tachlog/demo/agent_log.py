@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tachlog.demo.dice import Dice, Quantiles, Stamps
-from tachlog.demo.threads import as_json
+from tachlog.demo.dice import Dice, Quantiles
+from tachlog.demo.notation import Stamps, as_json
 from tachlog.demo.truth import Cluster, SessionTruth, Spike, Tally, moment
 
 RESPONSE_MS: Quantiles = ((0, 400), (0.5, 1_300), (0.9, 2_600), (1, 3_900))

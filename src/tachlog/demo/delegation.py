@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from tachlog.demo.dialects import usage_json
+from tachlog.demo.notation import as_json
 from tachlog.demo.team import COMPACTION_SUMMARY
-from tachlog.demo.threads import Thread, as_json
+from tachlog.demo.threads import Thread
 from tachlog.demo.transcripts import Transcript
 from tachlog.demo.workbench import Tool
 
@@ -16,7 +17,7 @@ from tachlog.demo.workbench import Tool
 def compact(session: Transcript, trigger: str = "auto", *, copies: bool = False) -> None:
     """The context is replaced by a summary, which a copy of the thread may have written."""
     main = session.main
-    before = main.context
+    before = main.context.size
     request = session.last_prompt.replace("\n", " ")
     files = "\n".join(f"   - {file.relative}" for file in session.bench.files[:6])
     summary = session.bench.fill(COMPACTION_SUMMARY).replace("{request}", request)
@@ -25,9 +26,9 @@ def compact(session: Transcript, trigger: str = "auto", *, copies: bool = False)
         _compacting_agent(session, summary)
     main.idle(session.dice.between(20_000, 70_000))
     metadata: dict[str, object] = {"trigger": trigger, "preTokens": before}
-    main.context, main.pending = 0, session.dice.between(17_000, 26_000)
+    main.context.replace(session.dice.between(17_000, 26_000))
     if session.dialect.modern:
-        metadata["postTokens"] = main.pending
+        metadata["postTokens"] = main.context.size
         metadata["durationMs"] = session.dice.between(20_000, 60_000)
     logical, main.last_uuid = main.last_uuid, ""
     main.system(
@@ -57,8 +58,7 @@ def _compacting_agent(session: Transcript, summary: str) -> None:
             copy.copy(line, '"isSidechain":false', mark)
             session.copies += 1
     copy.last_uuid = main.last_uuid
-    copy.context = main.context
-    copy.pending = 400
+    copy.context.take_over(main.context.size)
     copy.prompt("Your task is to create a detailed summary of the conversation so far.")
     copy.reply(summary)
     session.subs.append((_agent_path(session, agent), copy))

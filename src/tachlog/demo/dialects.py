@@ -31,6 +31,7 @@ class Dialect(msgspec.Struct, frozen=True):
     hour_cache: bool
     arrow: bool
     keeps_originals: bool
+    plans_with_tasks: bool = True
     effort: str = ""
     repeats_session_id: bool = False
     names_origin: bool = False
@@ -53,6 +54,7 @@ V2_0_76 = Dialect(
     hour_cache=False,
     arrow=True,
     keeps_originals=True,
+    plans_with_tasks=False,
 )
 V2_1_49 = Dialect(
     version="2.1.49",

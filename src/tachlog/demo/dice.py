@@ -8,7 +8,6 @@ function of the machine's mathematics library.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar
 
@@ -74,19 +73,3 @@ class Dice:
     def base64(self, length: int) -> str:
         """Characters that look like encoded bytes."""
         return self._bits(8 * length).to_bytes(length).translate(_TO_BASE64).decode("ascii")
-
-
-class Stamps:
-    """Writes times as Claude Code does: RFC 3339 in UTC with milliseconds."""
-
-    def __init__(self) -> None:
-        self._minute = -1
-        self._prefix = ""
-
-    def __call__(self, at_ms: int) -> str:
-        """The text of milliseconds since 1970."""
-        minute, rest = divmod(at_ms, 60_000)
-        if minute != self._minute:
-            self._minute = minute
-            self._prefix = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
-        return f"{self._prefix}{rest // 1000:02d}.{rest % 1000:03d}Z"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
+from tachlog.demo.notation import as_json
 from tachlog.demo.shell import REJECTION
-from tachlog.demo.threads import as_json
 from tachlog.demo.transcripts import Transcript
 from tachlog.demo.workbench import Tool
 
@@ -34,7 +36,12 @@ def api_errors(
         wait_ms = min(500 * 2 ** (attempt - 1), 32_000) + dice.between(0, 400)
         if retry_after_s:
             wait_ms = retry_after_s * 1_000
-        error: dict[str, object] = {"cause": {"code": "ECONNRESET", "errno": -104}}
+        error: dict[str, object] = {
+            "message": message,
+            "formatted": f"{message} (ECONNRESET)",
+            "connection": {"code": "ECONNRESET"},
+            "isNetworkDown": False,
+        }
         if status is not None:
             request = f"req_011C{dice.base58(20)}"
             main.request_id = request
@@ -139,3 +146,33 @@ def damage(session: Transcript) -> None:
     session.damaged += 1
     session.blank += 1
     session.joined += 1
+
+
+def interject(session: Transcript, text: str) -> None:
+    """The person types while the agent works, and it takes the words in at its next step."""
+    prompt = {"prompt": text, "commandMode": "prompt"}
+    _queued_command(session, text, prompt, session.dice.between(900, 6_000))
+    session.main.tally.prompt(session.main.now_ms, queued=True)
+
+
+def background_task_ended(session: Transcript) -> None:
+    """A command in the background has ended, which the program tells the model."""
+    task = f"b{session.dice.hex(6)}"
+    text = (
+        f"<task-notification>\n<task-id>{task}</task-id>\n<status>completed</status>\n"
+        "<summary>Background command completed (exit code 0)</summary>\n</task-notification>"
+    )
+    _queued_command(session, text, {"prompt": text, "commandMode": "task-notification"}, 0)
+
+
+def _queued_command(
+    session: Transcript, text: str, command: Mapping[str, object], waits_ms: int
+) -> None:
+    main, about = session.main, {"sessionId": session.place.session_id, "content": text}
+    came = main.stamp(main.now_ms)
+    main.note("queue-operation", {"operation": "enqueue", "timestamp": came, **about})
+    main.idle(waits_ms)
+    taken = main.stamp(main.now_ms)
+    main.note("queue-operation", {"operation": "remove", "timestamp": taken, **about})
+    main.attachment({"type": "queued_command", **command, "timestamp": came})
+    main.context.add(len(text) // 4)

@@ -10,7 +10,15 @@ from tachlog.demo.delegation import compact
 from tachlog.demo.dialects import V2_0_76, V2_1_49, V2_1_92, V2_1_138, V2_1_218, V2_1_330
 from tachlog.demo.dice import Dice
 from tachlog.demo.hours import Calendar
-from tachlog.demo.incidents import api_errors, damage, give_up, interrupt, reject
+from tachlog.demo.incidents import (
+    api_errors,
+    background_task_ended,
+    damage,
+    give_up,
+    interject,
+    interrupt,
+    reject,
+)
 from tachlog.demo.team import BILLING, PLATFORM, SHOP
 from tachlog.demo.transcripts import Transcript
 from tachlog.demo.truth import Cluster, moment
@@ -37,7 +45,13 @@ def flaky_checkout(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     main.tally.clusters.append(burst)
     finish(session)
     pause(session)
-    turn(session, "docker compose up -d db works now, please go on", 9)
+    session.prompt("docker compose up -d db works now, please go on")
+    for step in range(9):
+        if step == 4:
+            interject(session, "and leave the snapshot files alone")
+        act(main, bench)
+    background_task_ended(session)
+    finish(session)
     pause(session)
     turn(session, task.prompts[1], 7, queued_ms=42_000)
     pause(session)
@@ -62,7 +76,7 @@ def ledger_migration(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
         if number == 0:
             session.name(task.title)
         if number in (1, 4):
-            session.main.pending += 70_000
+            session.main.context.add(70_000)
         if number == 2:
             session.main.idle(47 * 60_000)
         pause(session)
@@ -242,8 +256,7 @@ def changed_minds(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     act(main, bench)
     denied = bench.ran("kubectl delete pod gateway-0", "Restart the gateway", "")
     text = "Permission to use Bash with command kubectl delete pod gateway-0 has been denied."
-    denied = bench.refused(denied, text, "permission_denied")
-    call(main, bench, [msgspec.structs.replace(denied, output=text)])
+    call(main, bench, [bench.answered_with_error(denied, text, "permission_denied")])
     finish(session)
     session.name(PLATFORM.tasks[2].title)
     yield session
@@ -275,7 +288,7 @@ def compacting_copy(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     session = Transcript(BILLING, V2_1_138, dice, calendar.workday(12, 9, 50), branch=task.branch)
     session.open()
     turn(session, task.prompts[0], 8)
-    session.main.pending += 120_000
+    session.main.context.add(120_000)
     pause(session)
     turn(session, task.prompts[1], 5)
     compact(session, copies=True)

@@ -7,22 +7,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tachlog.demo.context import Context
 from tachlog.demo.dialects import Dialect, Usage, usage_json
-from tachlog.demo.dice import Dice, Quantiles, Stamps
+from tachlog.demo.dice import Dice, Quantiles
+from tachlog.demo.notation import Stamps, as_json
 from tachlog.demo.truth import CacheCollapse, Spike, Tally, moment
 from tachlog.demo.workbench import Tool
 
-FIVE_MINUTES_MS = 300_000
+PROGRESS_MS = 2_000
 FIRST_TOKEN_MS: Quantiles = ((0, 700), (0.5, 2_100), (0.95, 5_600), (1, 8_500))
 THINKING_TOKENS: Quantiles = ((0, 20), (0.5, 110), (0.9, 620), (1, 1_700))
-
-_encode = msgspec.json.Encoder().encode
-
-
-def as_json(value: object) -> str:
-    """A value as compact JSON text."""
-    return _encode(value).decode()
-
 
 Line = tuple[str, str, bool]
 """A record with its newline, its kind, and whether it belongs to the chain of the conversation."""
@@ -67,10 +61,9 @@ class Thread:
         self.last_call_id = ""
         self.request_id = ""
         self.prompt_id = ""
-        self.context = 0
-        self.pending = dice.between(13_000, 19_000) if not agent_id else dice.between(6_000, 11_000)
-        self.hour_cache = dialect.hour_cache
-        self._cached_until_ms = 0
+        first_tokens = dice.between(6_000, 11_000) if agent_id else dice.between(13_000, 19_000)
+        self.context = Context(dice, first_tokens, hour_cache=dialect.hour_cache)
+        self._shape = dice.hex(16)
         self._before, self._after = self._envelope()
 
     def _envelope(self) -> tuple[str, str]:
@@ -120,21 +113,33 @@ class Thread:
         """Write a record that stands beside the chain."""
         self.write(as_json({"type": kind, **fields}) + "\n", kind, chained=False)
 
-    def attachment(self, fields: Mapping[str, object]) -> None:
+    def attachment(self, fields: Mapping[str, object], at_ms: int | None = None) -> None:
         """Write an attachment; newer versions keep hooks and reminders in them."""
         body = f'"attachment":{as_json(fields)},"type":"attachment"'
-        self.record(f"attachment/{fields['type']}", body)
+        self.record(f"attachment/{fields['type']}", body, at_ms=at_ms)
 
     def system(self, subtype: str, fields: Mapping[str, object]) -> None:
         """Write a system record."""
         body = as_json({"type": "system", "subtype": subtype, **fields})[1:-1]
         self.record(f"system/{subtype}", body)
 
-    def progress(self, data: Mapping[str, object], parent_tool_id: str) -> None:
+    def progress(
+        self, data: Mapping[str, object], parent_tool_id: str, at_ms: int | None = None
+    ) -> None:
         """Write a progress record, which versions before 2.1.88 have."""
         kind = str(data["type"])
         ids = f'"toolUseID":"{kind.replace("_", "-")}-0","parentToolUseID":"{parent_tool_id}"'
-        self.record(f"progress/{kind}", f'"type":"progress","data":{as_json(data)},{ids}')
+        body = f'"type":"progress","data":{as_json(data)},{ids}'
+        self.record(f"progress/{kind}", body, at_ms=at_ms)
+
+    def note_request_shape(self) -> None:
+        """Write what all requests have in common, once."""
+        shape = {
+            "system": ["You are a coding agent.", "Be brief. Check your work."],
+            "tools": [{"name": "Read", "description": "Reads a file.", "input_schema": {}}],
+        }
+        fields = {"shapeHash": self._shape, "timestamp": self.stamp(self.now_ms), "shape": shape}
+        self.note("api-request-shape", fields)
 
     def prompt(self, text: str, *, queued: bool = False) -> None:
         """A person, or the parent agent, speaks."""
@@ -144,7 +149,7 @@ class Thread:
     def user(self, text: str, before: str = "", after: str | None = None) -> str:
         """Write a user record whose content is a text; it need not be a prompt."""
         dialect = self.dialect
-        self.pending += len(text) // 4 + 20
+        self.context.add(len(text) // 4 + 20)
         if dialect.modern:
             self.prompt_id = self.dice.uuid()
             before = f'"promptId":"{self.prompt_id}",{before}'
@@ -215,7 +220,11 @@ class Thread:
         self.request_id = f"req_011C{dice.base58(20)}"
         start_ms = self.now_ms
         told_reasoning = reasoning if dialect.records_requests else 0
-        usage = self._usage(visible_tokens + reasoning, told_reasoning)
+        usage, loss = self.context.call(start_ms, visible_tokens + reasoning, told_reasoning)
+        if loss is not None:
+            at = moment(start_ms)
+            collapse = CacheCollapse(self.last_call_id, at, loss.idle_s, loss.written_tokens)
+            self.tally.collapses.append(collapse)
         placeholder: Usage = (*usage[:4], dice.between(1, 9), 0)
         is_final = not broken_off and self._is_final()
         request = self._request_record()
@@ -261,27 +270,6 @@ class Thread:
             case _:
                 return True
 
-    def _usage(self, output: int, reasoning: int) -> Usage:
-        """What the call reads and writes, from the context and from what the cache still holds."""
-        dice = self.dice
-        self.pending += dice.between(60, 700)
-        lost = self.now_ms > self._cached_until_ms
-        read = min(self.context, dice.between(8_000, 11_000)) if lost else self.context
-        write = self.context - read + self.pending
-        fresh = dice.between(1, 10)
-        if lost and self.context > 60_000 and self._cached_until_ms:
-            idle_ms = self.now_ms - self._cached_until_ms + self._lifetime_ms()
-            self.tally.collapses.append(
-                CacheCollapse(self.last_call_id, moment(self.now_ms), idle_ms // 1000, write)
-            )
-        self._cached_until_ms = self.now_ms + self._lifetime_ms()
-        self.context += self.pending
-        self.pending = output
-        return (fresh, read, write, write if self.hour_cache else 0, output, reasoning)
-
-    def _lifetime_ms(self) -> int:
-        return FIVE_MINUTES_MS * (12 if self.hour_cache else 1)
-
     def _request_record(self) -> str:
         """Write the record of a request that is being sent, where the version does; its id."""
         if not self.dialect.records_requests:
@@ -293,7 +281,7 @@ class Thread:
                 "id": request,
                 "timestamp": self.stamp(self.now_ms),
                 "querySource": "repl_main_thread" if not self.agent_id else "agent:builtin",
-                "shapeHash": f"{len(self.model):08x}5be2c7a1",
+                "shapeHash": self._shape,
                 "params": {"model": self.model, "max_tokens": 64_000, "betas": []},
                 "base": None,
                 "keep": max(len(self.lines) - 1, 0),
@@ -344,14 +332,43 @@ class Thread:
                 end_ms=end_ms,
             )
         for end_ms, call_id, tool, uuid in sorted(ends, key=lambda end: end[0] // 40):
+            if not self.dialect.modern and tool.name == "Bash" and tool.took_ms > PROGRESS_MS:
+                self._output_so_far(call_id, tool, end_ms)
             self._result(call_id, tool, uuid, end_ms)
+            if tool.name == "Edit" and tool.outcome == "success":
+                self._format_hook(call_id, end_ms)
             self.now_ms = max(self.now_ms, end_ms)
         self.now_ms += 4 if ends else 0
         return self.now_ms - start_ms
 
+    def _output_so_far(self, call_id: str, tool: Tool, end_ms: int) -> None:
+        """What an older version shows while a command runs."""
+        shown = str(tool.output)[:200]
+        for elapsed_ms in range(PROGRESS_MS, min(tool.took_ms, 10 * PROGRESS_MS), PROGRESS_MS):
+            data = {
+                "type": "bash_progress",
+                "output": shown,
+                "fullOutput": shown,
+                "elapsedTimeSeconds": elapsed_ms // 1_000,
+                "totalLines": shown.count("\n") + 1,
+            }
+            self.progress(data, call_id, end_ms - tool.took_ms + elapsed_ms)
+
+    def _format_hook(self, call_id: str, end_ms: int) -> None:
+        """The hook that formats a file after it was edited."""
+        hook: dict[str, object] = {"hookName": "PostToolUse:Edit", "hookEvent": "PostToolUse"}
+        hook["command"] = "bash .claude/hooks/format.sh"
+        if not self.dialect.modern:
+            self.progress({"type": "hook_progress", **hook}, call_id, end_ms)
+        elif self.dice.chance(0.3):
+            took_ms = self.dice.between(40, 700)
+            outcome = {"content": "", "stdout": "", "stderr": "", "exitCode": 0}
+            hook |= {"toolUseID": call_id, **outcome, "durationMs": took_ms}
+            self.attachment({"type": "hook_success", **hook}, end_ms + took_ms)
+
     def _result(self, call_id: str, tool: Tool, uuid: str, end_ms: int) -> None:
         dialect = self.dialect
-        self.pending += tool.size // 4 + 30
+        self.context.add(tool.size // 4 + 30)
         kept: object
         if tool.is_error:
             kept = f"Error: {_without_tags(str(tool.output))}"

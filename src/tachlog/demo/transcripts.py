@@ -12,6 +12,32 @@ from tachlog.demo.threads import Place, Thread
 from tachlog.demo.truth import Fork, SessionTruth, Tally
 from tachlog.demo.workbench import Workbench
 
+# What newer versions tell the model about the tools and skills that it could load.
+LISTINGS: tuple[dict[str, object], ...] = (
+    {
+        "type": "deferred_tools_delta",
+        "addedNames": ["WebFetch", "WebSearch", "mcp__jira__get_issue"],
+        "addedLines": ["WebFetch", "WebSearch", "mcp__jira__get_issue"],
+        "removedNames": [],
+        "readdedNames": [],
+        "pendingMcpServers": [],
+    },
+    {
+        "type": "mcp_instructions_delta",
+        "addedNames": ["jira"],
+        "addedBlocks": ["## jira\nIssues of the team. Keys look like SHOP-412."],
+        "removedNames": [],
+    },
+    {
+        "type": "skill_listing",
+        "content": "- release-notes: Write the notes of a release from its commits.\n"
+        "- query-plan: Explain why a query is slow.",
+        "skillCount": 2,
+        "isInitial": True,
+        "names": ["release-notes", "query-plan"],
+    },
+)
+
 
 class TurnEnd(msgspec.Struct, frozen=True):
     """Where a fork may begin, and what lies before it."""
@@ -53,7 +79,7 @@ class Transcript:
             entrypoint=entrypoint,
         )
         self.main = Thread(self.place, dialect, dice, model or dice.pick(dialect.models), start_ms)
-        self.bench = self._bench(project, dice)
+        self.bench = Workbench(project, dialect, dice)
         self.subs: list[tuple[str, Thread]] = []
         self.title: str | None = None
         self.fork: Fork | None = None
@@ -67,12 +93,6 @@ class Transcript:
         self.unterminated = False
         self._start_ms = start_ms
 
-    def _bench(self, project: Project, dice: Dice) -> Workbench:
-        dialect = self.dialect
-        return Workbench(
-            project, dice, arrow=dialect.arrow, keeps_originals=dialect.keeps_originals
-        )
-
     @property
     def size(self) -> int:
         """Characters written so far."""
@@ -83,18 +103,22 @@ class Transcript:
         main, dice = self.main, self.dice
         if self.dialect.modern:
             self.note_state()
-            hook = {
-                "hookName": "SessionStart:startup",
-                "toolUseID": dice.uuid(),
-                "hookEvent": "SessionStart",
-                "content": "",
-                "stdout": "node 22, database: not checked\n",
-                "stderr": "",
-                "exitCode": 0,
-                "command": "$CLAUDE_PROJECT_DIR/.claude/hooks/session-start.sh",
-                "durationMs": dice.between(40, 900),
-            }
-            main.attachment({"type": "hook_success", **hook})
+            main.attachment(
+                {
+                    "type": "hook_success",
+                    "hookName": "SessionStart:startup",
+                    "toolUseID": dice.uuid(),
+                    "hookEvent": "SessionStart",
+                    "content": "",
+                    "stdout": "node 22, database: not checked\n",
+                    "stderr": "",
+                    "exitCode": 0,
+                    "command": "$CLAUDE_PROJECT_DIR/.claude/hooks/session-start.sh",
+                    "durationMs": dice.between(40, 900),
+                }
+            )
+            for listing in LISTINGS:
+                main.attachment(listing)
         else:
             main.progress(
                 {
@@ -106,15 +130,7 @@ class Transcript:
                 dice.uuid(),
             )
         if self.dialect.records_requests:
-            shape = {
-                "system": ["You are a coding agent.", "Be brief. Check your work."],
-                "tools": [{"name": "Read", "description": "Reads a file.", "input_schema": {}}],
-            }
-            shape_hash = f"{len(main.model):08x}5be2c7a1"
-            stamp = main.stamp(main.now_ms)
-            main.note(
-                "api-request-shape", {"shapeHash": shape_hash, "timestamp": stamp, "shape": shape}
-            )
+            main.note_request_shape()
         main.idle(dice.between(300, 9_000))
 
     def note_state(self) -> None:
@@ -172,6 +188,8 @@ class Transcript:
         if self.dialect.modern:
             self.note_state()
         if self.dialect.records_requests:
+            tools = sorted(main.tally.tools)
+            main.note("tools-used", {"tools": tools, "sessionId": self.place.session_id})
             total = Tally()
             for _, thread in self.threads():
                 total.add(thread.tally)
@@ -180,7 +198,7 @@ class Transcript:
             TurnEnd(
                 lines=len(main.lines),
                 uuid=main.last_uuid,
-                context=main.context + main.pending,
+                context=main.context.size,
                 calls=main.tally.calls,
                 tool_calls=sum(tool.total() for tool in main.tally.tools.values()),
                 prompts=main.tally.prompts,
@@ -188,14 +206,13 @@ class Transcript:
         )
 
     def name(self, title: str) -> None:
-        """The session gets the title that the agent thought of."""
-        session = self.place.session_id
+        """The agent thinks of a title; older versions wrote it down for another session's list."""
         if self.dialect.modern:
+            session = self.place.session_id
             self.main.note("ai-title", {"aiTitle": title, "sessionId": session})
+            self.title = title
         else:
-            leaf = {"summary": title, "leafUuid": self.main.last_uuid}
-            self.main.note("summary", leaf)
-        self.title = title
+            self.main.note("summary", {"summary": title, "leafUuid": self.main.last_uuid})
 
     def rename(self, title: str) -> None:
         """The person gives the session another title."""
@@ -234,7 +251,8 @@ class Transcript:
             if line[2]:
                 main.copy(line, self.place.session_id, other.place.session_id)
                 other.copies += 1
-        main.last_uuid, main.context, main.pending = end.uuid, end.context, 0
+        main.last_uuid = end.uuid
+        main.context.take_over(end.context)
         other.fork = Fork(
             session_id=other.place.session_id,
             owner=self.place.session_id,

@@ -121,7 +121,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionTruth(msgspec.Struct, frozen=True, kw_only=True):
-    """One thread; the times are None for one that did nothing of its own."""
+    """One thread; the times are None for one that did nothing of its own.
+
+    `title` is the last that the log tells, by a person or by the agent.
+    """
 
     session_id: str
     format: Format

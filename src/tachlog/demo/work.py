@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tachlog.demo.delegation import compact, delegate
 from tachlog.demo.incidents import reject
+from tachlog.demo.services import ask, issue, plan, web_fetch, web_search
 from tachlog.demo.team import SAYINGS, SUB_TASKS, SUMMARIES, THOUGHTS
 from tachlog.demo.threads import Thread
 from tachlog.demo.transcripts import Transcript
@@ -13,18 +14,23 @@ from tachlog.demo.workbench import Tool, Workbench
 
 # How often each activity is chosen, as cumulative shares.
 HABITS: tuple[tuple[float, str], ...] = (
-    (0.27, "read"),
-    (0.33, "read_several"),
-    (0.43, "grep"),
-    (0.47, "glob"),
-    (0.68, "edit"),
-    (0.81, "shell"),
-    (0.90, "check"),
-    (0.925, "finds_nothing"),
-    (0.955, "failure"),
-    (0.975, "edit_conflict"),
-    (0.985, "missing_file"),
-    (1.0, "write"),
+    (0.22, "read"),
+    (0.28, "read_several"),
+    (0.36, "grep"),
+    (0.39, "glob"),
+    (0.59, "edit"),
+    (0.74, "shell"),
+    (0.83, "check"),
+    (0.855, "finds_nothing"),
+    (0.885, "failure"),
+    (0.905, "edit_conflict"),
+    (0.91, "missing_file"),
+    (0.925, "write"),
+    (0.965, "plan"),
+    (0.972, "web_search"),
+    (0.98, "web_fetch"),
+    (0.992, "issue"),
+    (1.0, "ask"),
 )
 LOOKING_AROUND: tuple[tuple[float, str], ...] = (
     (0.5, "read"),
@@ -34,6 +40,20 @@ LOOKING_AROUND: tuple[tuple[float, str], ...] = (
     (0.96, "missing_file"),
     (1.0, "shell"),
 )
+SINGLE_CALLS: dict[str, Callable[[Workbench], Tool]] = {
+    "read": Workbench.read,
+    "glob": Workbench.glob,
+    "shell": Workbench.shell,
+    "finds_nothing": Workbench.shell_finds_nothing,
+    "failure": Workbench.failure,
+    "missing_file": Workbench.missing_file,
+    "write": Workbench.write,
+    "plan": plan,
+    "web_search": web_search,
+    "web_fetch": web_fetch,
+    "issue": issue,
+    "ask": ask,
+}
 FULL_CONTEXT = 160_000
 
 
@@ -74,8 +94,6 @@ def act(thread: Thread, bench: Workbench, habits: tuple[tuple[float, str], ...] 
             call(thread, bench, [bench.check(passes=passes)])
             if not passes:
                 call(thread, bench, [bench.edit()])
-        case "finds_nothing":
-            call(thread, bench, [bench.shell_finds_nothing()])
         case "edit_conflict":
             conflict = bench.edit_conflict()
             call(thread, bench, [conflict])
@@ -84,8 +102,7 @@ def act(thread: Thread, bench: Workbench, habits: tuple[tuple[float, str], ...] 
             call(thread, bench, [bench.read(again)])
             call(thread, bench, [bench.edit()])
         case _:
-            tool: Tool = getattr(bench, activity)()
-            call(thread, bench, [tool])
+            call(thread, bench, [SINGLE_CALLS[activity](bench)])
 
 
 def turn(
@@ -95,7 +112,7 @@ def turn(
     session.prompt(prompt, queued_ms=queued_ms)
     for _ in range(steps):
         act(session.main, session.bench)
-        if session.main.context + session.main.pending > FULL_CONTEXT:
+        if session.main.context.size > FULL_CONTEXT:
             compact(session)
     if rejects:
         reject(session, session.bench.shell())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from tachlog.demo.codebase import PIECE_LINES, SourceFile, source_files
+from tachlog.demo.dialects import Dialect
 from tachlog.demo.dice import Dice, Quantiles
 from tachlog.demo.shell import FAILING_CHECKS, FAILURES, PASSING_CHECKS, REJECTION, ROUTINE
 from tachlog.demo.team import Project
@@ -18,7 +19,6 @@ SEARCH_MS: Quantiles = ((0, 12), (0.5, 48), (0.9, 310), (0.99, 900), (1, 2_600))
 EDIT_MS: Quantiles = ((0, 8), (0.5, 42), (0.9, 260), (0.99, 900), (1, 2_000))
 SHELL_MS: Quantiles = ((0, 20), (0.5, 320), (0.9, 2_400), (0.99, 9_000), (1, 14_000))
 CHECK_MS: Quantiles = ((0, 1_900), (0.5, 9_500), (0.9, 34_000), (0.99, 80_000), (1, 110_000))
-WEB_MS: Quantiles = ((0, 700), (0.5, 2_300), (0.9, 6_000), (0.99, 14_000), (1, 22_000))
 PERSON_MS: Quantiles = ((0, 2_000), (0.5, 9_000), (0.9, 60_000), (0.99, 200_000), (1, 280_000))
 
 
@@ -51,15 +51,15 @@ class Tool(msgspec.Struct, frozen=True, gc=False):
 
 
 class Workbench:
-    """Makes tool calls that fit a project; `arrow` and `keeps_originals` are older habits."""
+    """Makes tool calls that fit a project and a version of Claude Code."""
 
-    def __init__(self, project: Project, dice: Dice, *, arrow: bool, keeps_originals: bool) -> None:
+    def __init__(self, project: Project, dialect: Dialect, dice: Dice) -> None:
         self.project = project
+        self.dialect = dialect
         self.dice = dice
+        self.planned = 0
         self.files = source_files(project)
         self.noun = dice.pick(project.nouns)
-        self._arrow = arrow
-        self._keeps_originals = keeps_originals
 
     def fill(self, text: str) -> str:
         """Put the noun that the work is about into a text."""
@@ -76,7 +76,7 @@ class Workbench:
         return Tool(
             name="Read",
             arguments=arguments,
-            output=piece.arrow_json if self._arrow else piece.tab_json,
+            output=piece.arrow_json if self.dialect.arrow else piece.tab_json,
             result={
                 "type": "text",
                 "file": {
@@ -165,7 +165,7 @@ class Workbench:
                 "filePath": file.path,
                 "oldString": old_text,
                 "newString": new_text,
-                "originalFile": file.whole.text_json if self._keeps_originals else None,
+                "originalFile": file.whole.text_json if self.dialect.keeps_originals else None,
                 "structuredPatch": [patch],
                 "userModified": False,
                 "replaceAll": False,
@@ -306,15 +306,25 @@ class Workbench:
         call = Tool("Read", {"file_path": path}, took_ms=self.dice.spread(READ_MS))
         return self.refused(call, "File does not exist.", "not_found")
 
+    def answered(self, call: Tool, output: object, result: object) -> Tool:
+        """The call, done."""
+        size = len(output) if isinstance(output, str) else 200
+        return msgspec.structs.replace(call, output=output, result=result, size=size)
+
     def refused(self, call: Tool, message: str, error_class: str) -> Tool:
-        """The call, answered by the tool itself with an error."""
+        """The call, answered by the agent's own tool with an error."""
+        text = f"<tool_use_error>{message}</tool_use_error>"
+        return self.answered_with_error(call, text, error_class)
+
+    def answered_with_error(self, call: Tool, text: str, error_class: str) -> Tool:
+        """The call, answered with an error."""
         return msgspec.structs.replace(
             call,
-            output=f"<tool_use_error>{message}</tool_use_error>",
+            output=text,
             result=None,
             outcome="error",
             error_class=error_class,
-            size=len(message),
+            size=len(text),
             says_success=False,
         )
 

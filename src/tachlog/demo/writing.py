@@ -17,12 +17,16 @@ ROWS_FILE_BYTES = 8_000_000
 MEANINGLESS = frozenset(
     {
         "api-request-shape",
+        "attachment/deferred_tools_delta",
+        "attachment/skill_listing",
         "file-history-snapshot",
         "last-prompt",
         "mode",
         "permission-mode",
         "progress/bash_progress",
         "progress/hook_progress",
+        "summary",
+        "tools-used",
     }
 )
 
