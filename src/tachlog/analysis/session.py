@@ -11,17 +11,23 @@ from tachlog.analysis.sequences import loops_of, most_frequent, sequences_of, st
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.errors import failed_attempts, faults_of
 from tachlog.metrics.measure import measure
-from tachlog.metrics.timing import timeline_of
+from tachlog.metrics.timing import Timeline, timeline_of
 from tachlog.metrics.tokens import Price
 from tachlog.metrics.tools import unique_tools
 from tachlog.sessions import Session
 
 
 def analyze_session(
-    session: Session, price: Price | None, factors: ComplexityFactors = DEFAULT
+    session: Session,
+    price: Price | None,
+    factors: ComplexityFactors = DEFAULT,
+    timeline: Timeline | None = None,
 ) -> SessionMetrics:
-    """The figures and patterns of one thread, from its own operations alone."""
-    timeline = timeline_of(session)
+    """The figures and patterns of one thread, from its own operations alone.
+
+    `timeline` is the session's, if the caller has made it already.
+    """
+    timeline = timeline or timeline_of(session)
     metrics = measure(session, price, timeline)
     steps = steps_of(timeline.uses)
     faults = faults_of(failed_attempts(timeline.moments), timeline.uses)

@@ -12,6 +12,15 @@ Sketch = dict[int, int]
 """A DDSketch with 1 % relative error as {bin: count}; adding the counts of two sketches merges them."""
 
 
+class Settled(Struct, frozen=True):
+    """What one call counts for: its output with a placeholder replaced, how much of its total is
+    estimated, its price in nano-dollars (None: not known)."""
+
+    output: int
+    estimated: int
+    cost_nanousd: int | None
+
+
 class ModelUse(Struct):
     """Model calls of one session with one model. Tokens in disjoint buckets; `estimated` is how many of
     the total no API reported; `cost_nanousd` is None when no call of it has a price, `unpriced_calls`

@@ -7,16 +7,16 @@ means safe; else a store raises `StoreError`. Several processes may write and re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Protocol
 
 from msgspec import Struct
 
 from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import SessionMetrics, Settled
 from tachlog.model import Problem
-from tachlog.sessions import Session
+from tachlog.sessions import Call, Session
 
 
 class StoreError(Exception):
@@ -26,9 +26,11 @@ class StoreError(Exception):
 class Portion(Struct, array_like=True):
     """What one reading of a part of one file gave, and the progress that goes with it.
 
-    The file was read from `base` to `offset`; `identity` is the encoded `frames.FileId` of the file
-    then. `replaced` marks a file that was rewritten and is read again from its beginning. `source` is
-    None when no format claims the file; `note` then says so.
+    `expected` is the progress that the reading began from, None for a file that was not known: if it
+    moved meanwhile, the portion is dropped. The file was read up to `offset`; `identity` is the encoded
+    `frames.FileId` of the file then. `replaced` marks a file that was rewritten and is read again from
+    its beginning. `done` is False while there is more to read at once. `source` is None when no format
+    claims the file; `note` says why it, or a part of it, could not be read.
     """
 
     path: str
@@ -37,7 +39,7 @@ class Portion(Struct, array_like=True):
     identity: bytes
     size: int
     mtime_ns: int
-    base: int
+    expected: tuple[bytes, int] | None
     offset: int
     tail_bytes: int
     state: bytes
@@ -47,6 +49,8 @@ class Portion(Struct, array_like=True):
     skipped: dict[str, int]
     unknown: dict[str, int]
     problems: list[Problem]
+    read_us: int
+    done: bool = True
     note: str | None = None
 
 
@@ -62,6 +66,23 @@ class Progress(Struct, frozen=True, array_like=True):
     offset: int
     tail_bytes: int
     state: bytes
+    done: bool
+
+
+class Measure(Protocol):
+    """The arithmetic that a store asks for while it writes."""
+
+    def settle(self, call: Call) -> Settled:
+        """What one call counts for."""
+        ...
+
+    def session(self, session: Session) -> tuple[SessionMetrics, Mapping[int, int]]:
+        """The figures of a session, and the response times (µs) of its calls by key."""
+        ...
+
+    def project(self, cwd: str) -> str:
+        """The project of a working directory."""
+        ...
 
 
 class Store(Protocol):
@@ -73,7 +94,7 @@ class Store(Protocol):
         """The progress of every known file, by path."""
         ...
 
-    def write(self, portions: Sequence[Portion]) -> list[Portion]:
+    def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file somebody else read meanwhile."""
         ...
 
@@ -131,4 +152,4 @@ def open_store(url: str) -> Store:
     return store
 
 
-__all__ = ["Portion", "Progress", "Store", "StoreError", "open_store"]
+__all__ = ["Measure", "Portion", "Progress", "Store", "StoreError", "open_store"]

@@ -21,7 +21,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         identity BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         "offset" INTEGER NOT NULL, tail_bytes INTEGER NOT NULL, state BLOB NOT NULL,
         records INTEGER NOT NULL, parsed INTEGER NOT NULL, skipped TEXT NOT NULL,
-        unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT, read_us INTEGER NOT NULL);
+        unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT, read_us INTEGER NOT NULL, done INTEGER NOT NULL);
 
     CREATE TABLE threads (
         id INTEGER PRIMARY KEY, agent TEXT NOT NULL, session_id TEXT NOT NULL,

@@ -1,0 +1,45 @@
+"""The arithmetic that writing asks for, with its prices and thresholds in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
+from tachlog.analysis.session import analyze_session
+from tachlog.metrics import SessionMetrics, Settled
+from tachlog.metrics.timing import timeline_of
+from tachlog.metrics.tokens import Price, counted
+from tachlog.sessions import Call, Session
+
+
+class Measurer:
+    """Figures of calls and sessions at the prices and thresholds of one configuration."""
+
+    def __init__(
+        self,
+        price: Price | None,
+        project: Callable[[str], str],
+        factors: ComplexityFactors = DEFAULT,
+    ) -> None:
+        self.price = price
+        self.project = project
+        self.factors = factors
+
+    def settle(self, call: Call) -> Settled:
+        """What one call counts for: a cost in the log wins over the price."""
+        told = counted(call)
+        cost = call.cost_nanousd
+        if cost is None and self.price is not None:
+            cost = self.price(told.usage, call.model, call.provider, call.at_us, tier=call.tier)
+        return Settled(told.usage.output, told.estimated, cost)
+
+    def session(self, session: Session) -> tuple[SessionMetrics, Mapping[int, int]]:
+        """The figures of a session, and the response times (µs) of its calls by key."""
+        timeline = timeline_of(session)
+        metrics = analyze_session(session, self.price, self.factors, timeline)
+        responses = {
+            call.key: response.duration_us
+            for call, response in zip(timeline.calls, timeline.responses, strict=True)
+            if response.timed
+        }
+        return metrics, responses

@@ -1,0 +1,46 @@
+"""Where the reading runs: in this process, or in worker processes.
+
+An engine takes bins of tasks and gives what `work.read` made of each, in any order. It holds a bounded
+number of results; nothing is written here.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tachlog.stores import Portion, Progress
+
+
+class Task(Struct, frozen=True, array_like=True):
+    """Read one file on from where its progress stands (None: it was never read).
+
+    `size` is its size in bytes when it was listed, for balance and progress bars only.
+    """
+
+    path: str
+    progress: Progress | None
+    size: int
+
+
+class Reading(Struct, array_like=True):
+    """What one task gave: a portion, or None when there is nothing new; `more` when the file goes on
+    behind it and should be read again from there."""
+
+    portion: Portion | None
+    more: bool = False
+
+
+def progress_after(portion: Portion) -> Progress:
+    """The progress of a file once a portion is kept."""
+    return Progress(
+        portion.path,
+        portion.source,
+        portion.revision,
+        portion.identity,
+        portion.size,
+        portion.mtime_ns,
+        portion.offset,
+        portion.tail_bytes,
+        portion.state,
+        portion.done,
+    )

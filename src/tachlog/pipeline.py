@@ -1,0 +1,151 @@
+"""The program on one page: find what is new, read it, build sessions, measure, keep, go on.
+
+    files ─▶ tasks ─▶ engine (frames ▸ source ▸ sessions) ─▶ portions ─▶ store (merge ▸ own ▸ measure)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Final
+
+from msgspec import Struct
+
+from tachlog.analysis.measurer import Measurer
+from tachlog.config import Config
+from tachlog.discovery import walk
+from tachlog.engines import Task, local
+from tachlog.model import Problem
+from tachlog.pricing import PriceBook, load_overrides
+from tachlog.projects import project_of
+from tachlog.stores import Portion, Progress, Store
+
+ROUNDS: Final = 3
+"""How often files that another process read meanwhile are taken up again."""
+
+Shown = Callable[[int, int], None]
+"""Told of progress: bytes read, bytes to read."""
+
+
+class ReadNow(Struct, frozen=True):
+    """What one run read: files with something new, their bytes and records. `paths` are all files
+    that were asked for, `notes` those of them (or of what was looked for) that could not be read and
+    why."""
+
+    files: int
+    bytes: int
+    records: int
+    problems: int
+    seconds: float
+    paths: tuple[str, ...]
+    notes: dict[str, str]
+
+
+def bring_up_to_date(
+    store: Store,
+    paths: Sequence[str],
+    config: Config,
+    *,
+    jobs: int | None = None,
+    progress: Shown | None = None,
+) -> ReadNow:
+    """Read everything below `paths` that the archive does not have yet.
+
+    Raises `MissingPath` for a path that is not there and `StoreError` when the archive fails; whatever
+    stands in the logs ends up in the archive or in its problems.
+    """
+    begun = perf_counter()
+    wanted, notes = _wanted(paths)
+    measure = measurer_of(config)
+    tally = _Tally()
+    for _ in range(ROUNDS):
+        known = store.progress()
+        tasks = [task for path in wanted if (task := _task(path, known.get(path))) is not None]
+        total = sum(task.size for task in tasks)
+        late = False
+        for readings in local.run(
+            tasks, jobs, config.signals.errors, config.signals.behaviors
+        ):
+            portions = [r.portion for r in readings if r.portion is not None]
+            dropped = store.write(portions, measure) if portions else []
+            late = late or bool(dropped)
+            tally.add(portions, dropped)
+            if progress is not None:
+                progress(min(tally.bytes, total), total)
+        if not late:
+            break
+    notes |= tally.notes
+    return ReadNow(
+        len(tally.files),
+        tally.bytes,
+        tally.records,
+        tally.problems,
+        perf_counter() - begun,
+        tuple(wanted),
+        notes,
+    )
+
+
+def measurer_of(config: Config) -> Measurer:
+    """Prices, projects and thresholds of a configuration."""
+    book = PriceBook(load_overrides(config.prices.file) if config.prices.file else None)
+    return Measurer(
+        book.price,
+        lambda cwd: project_of(cwd, config.projects),
+        config.analysis.complexity_factors,
+    )
+
+
+def _wanted(paths: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The files below the paths, tables by their URL, and what could not be looked at."""
+    tables = [path for path in paths if "://" in path]
+    wanted: list[str] = list(tables)
+    notes: dict[str, str] = {}
+    for found in walk([path for path in paths if "://" not in path]):
+        if isinstance(found, Problem):
+            notes[found.path] = found.detail
+        else:
+            wanted.append(found)
+    return wanted, notes
+
+
+def _task(path: str, known: Progress | None) -> Task | None:
+    """What is to be done for a file; None when nothing is, which costs one stat."""
+    if "://" in path:
+        return Task(path, known, 0)
+    try:
+        status = os.stat(path)
+    except OSError:
+        return Task(path, known, 0)
+    if known is None:
+        return Task(path, None, status.st_size)
+    if known.done and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return None
+    return Task(path, known, max(0, status.st_size - known.offset))
+
+
+class _Tally:
+    """What a run has read so far."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.bytes = 0
+        self.records = 0
+        self.problems = 0
+        self.notes: dict[str, str] = {}
+
+    def add(self, portions: Sequence[Portion], dropped: Sequence[Portion]) -> None:
+        """Count what was kept of the portions."""
+        for portion in portions:
+            if any(portion is late for late in dropped):
+                continue
+            if portion.note:
+                self.notes[portion.path] = portion.note
+            before = 0 if portion.expected is None or portion.replaced else portion.expected[1]
+            self.files.add(portion.path)
+            self.bytes += max(0, portion.offset - before)
+            self.problems += len(portion.problems)
+            self.records += (
+                len(portion.record_keys) + len(portion.problems) + sum(portion.skipped.values())
+            )

@@ -1,0 +1,110 @@
+"""The archive over any SQL database: the `Store` contract, each method in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
+from tachlog.metrics import SessionMetrics
+from tachlog.sessions import Session
+from tachlog.stores import Measure, Portion, Progress, reading, writing
+from tachlog.stores.database import Database
+from tachlog.stores.loading import load_session
+from tachlog.stores.summaries import metrics_of
+from tachlog.stores.words import Words
+
+
+class Archive:
+    """A `Store` that keeps its rows in a database."""
+
+    def __init__(self, url: str, database: Database) -> None:
+        self.url = url
+        self.database = database
+        self.words = Words(database)
+
+    def progress(self) -> dict[str, Progress]:
+        """The progress of every known file, by path."""
+        found = self.database.rows(
+            'SELECT path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state,'
+            " done FROM files"
+        )
+        return {row[0]: Progress(*row[:-1], bool(row[-1])) for row in found}
+
+    def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
+        """Keep portions in one transaction; gives back those whose file was read by another."""
+        try:
+            return writing.write(self.database, self.words, portions, measure)
+        except BaseException:
+            self.words.forget()
+            raise
+
+    def sessions(self, selection: Selection) -> list[SessionMetrics]:
+        """The figures of the selected threads, in order of start, then session id."""
+        return reading.sessions(self.database, selection)
+
+    def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
+        """One thread with its operations."""
+        with self.database.snapshot():
+            found = self.database.rows(
+                "SELECT thread, metrics FROM agent_telemetry_summaries WHERE session_id = ?"
+                " ORDER BY agent",
+                (session_id,),
+            )
+            if not found:
+                return None
+            thread, blob = found[0]
+            return metrics_of(blob), load_session(self.database, self.words, thread)
+
+    def find(self, prefix: str) -> list[str]:
+        """Session ids that begin with the prefix, or whose last part does."""
+        pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        return [
+            session_id
+            for (session_id,) in self.database.rows(
+                "SELECT session_id FROM agent_telemetry_summaries WHERE session_id LIKE ?1 ESCAPE '\\'"
+                " OR session_id LIKE '%/' || ?1 ESCAPE '\\' ORDER BY length(session_id), session_id",
+                (pattern,),
+            )
+        ]
+
+    def files_of(self, session_id: str) -> list[str]:
+        """The files that tell a thread."""
+        return [
+            path
+            for (path,) in self.database.rows(
+                "SELECT f.path FROM files f JOIN told d ON d.file = f.id"
+                " JOIN threads t ON t.id = d.thread WHERE t.session_id = ? ORDER BY f.path",
+                (session_id,),
+            )
+        ]
+
+    def quarters(self, selection: Selection) -> list[Quarter]:
+        """What happened when, by quarter hour and model."""
+        with self.database.snapshot():
+            return reading.quarters(self.database, self._names(), selection)
+
+    def responses(self, selection: Selection) -> list[tuple[int, int]]:
+        """(at_us, response_us) of the selected model calls that have a response time."""
+        return reading.responses(self.database, selection)
+
+    def steps(self, selection: Selection) -> list[Step]:
+        """Tool calls in the order of their threads."""
+        with self.database.snapshot():
+            return reading.steps(self.database, self._names(), selection)
+
+    def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
+        """What was read, in all and by source."""
+        with self.database.snapshot():
+            return reading.inputs(self.database, selection)
+
+    def files(self) -> list[FileReport]:
+        """Every file that was looked at."""
+        with self.database.snapshot():
+            return reading.files(self.database)
+
+    def close(self) -> None:
+        """Let go of the archive."""
+        self.database.close()
+
+    def _names(self) -> dict[int, str]:
+        return dict(self.database.rows("SELECT id, text FROM names"))

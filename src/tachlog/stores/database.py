@@ -1,0 +1,55 @@
+"""What the archive asks of a database: SQL in, rows out, faults as `StoreError`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import msgspec
+
+from tachlog.stores.rows import Row
+
+
+class Database(Protocol):
+    """A connection to one archive."""
+
+    path: str
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One write transaction: all of it or nothing."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """One state of the archive for several questions."""
+        ...
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a question."""
+        ...
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run one statement; gives the id of the row that it inserted last."""
+        ...
+
+    def run_many(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run one statement for many rows."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+LISTED = "(SELECT value FROM json_each(?))"
+"""A set of integers or texts as one value of a statement; give it `listed(…)`."""
+
+
+def listed(values: Collection[int] | Collection[str]) -> str:
+    """Values for `LISTED`."""
+    return msgspec.json.encode(list(values)).decode()
+
+
+def marks(columns: str) -> str:
+    """As many placeholders as columns."""
+    return ", ".join("?" * (columns.count(",") + 1))

@@ -1,0 +1,126 @@
+"""Who owns the operations that several threads tell, decided anew for the families concerned."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from tachlog.identity import Teller, owner
+from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.schema import OPERATIONS
+
+Shared = defaultdict[int, set[int]]
+"""Operation key → the threads that tell it, for operations newly found to be shared."""
+
+
+def settle_families(database: Database, shared: Shared, touched: Collection[int]) -> set[int]:
+    """Note new sharing and settle ownership in every family that it, or a touched thread, belongs to.
+
+    Gives the threads that gained or lost an operation.
+    """
+    _note(database, shared)
+    members = set(touched).union(*shared.values())
+    changed: set[int] = set()
+    for (family,) in database.rows(
+        f"SELECT DISTINCT family FROM threads WHERE family IS NOT NULL AND id IN {LISTED}",
+        (listed(members),),
+    ):
+        changed |= _settle(database, family)
+    return changed
+
+
+def _note(database: Database, shared: Shared) -> None:
+    if not shared:
+        return
+    database.run_many(
+        "INSERT INTO tellings (key, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [(key, thread) for key, threads in shared.items() for thread in threads],
+    )
+    for threads in {frozenset(threads) for threads in shared.values()}:
+        kin = listed(threads)
+        families = [
+            family
+            for (family,) in database.rows(
+                f"SELECT DISTINCT family FROM threads WHERE family IS NOT NULL AND id IN {LISTED}",
+                (kin,),
+            )
+        ]
+        family = min(families, default=min(threads))
+        database.run(f"UPDATE threads SET family = ? WHERE id IN {LISTED}", (family, kin))
+        others = [other for other in families if other != family]
+        if others:
+            database.run(
+                f"UPDATE threads SET family = ? WHERE family IN {LISTED}", (family, listed(others))
+            )
+
+
+def _settle(database: Database, family: int) -> set[int]:
+    tellers = _tellers(database, family)
+    told: dict[int, list[int]] = defaultdict(list)
+    for key, thread in database.rows(
+        "SELECT key, thread FROM tellings WHERE thread IN (SELECT id FROM threads WHERE family = ?)"
+        " ORDER BY key, thread",
+        (family,),
+    ):
+        told[key].append(thread)
+    decided: dict[tuple[int, ...], int] = {}
+    owners: dict[int, int] = {}
+    for key, threads in told.items():
+        who = tuple(threads)
+        if who not in decided:
+            decided[who] = owner([tellers[thread] for thread in who])
+        owners[key] = decided[who]
+    changed: set[int] = set()
+    for table in OPERATIONS:
+        moved = [
+            (owners[key], thread, key)
+            for key, thread in database.rows(
+                f"SELECT key, thread FROM {table} WHERE key IN {LISTED}", (listed(owners),)
+            )
+            if owners[key] != thread
+        ]
+        for now, before, _ in moved:
+            changed |= {now, before}
+        database.run_many(
+            f"UPDATE {table} SET thread = ? WHERE key = ?", [(now, key) for now, _, key in moved]
+        )
+    return changed
+
+
+def _tellers(database: Database, family: int) -> dict[int, Teller]:
+    """The threads of a family with what ownership depends on."""
+    threads = database.rows(
+        "SELECT id, session_id, root, parent IS NOT NULL FROM threads WHERE family = ?", (family,)
+    )
+    roots = listed({root for _, _, root, _ in threads})
+    each = " UNION ALL ".join(
+        f"SELECT thread, key, at_us FROM {table} WHERE thread IN"
+        f" (SELECT id FROM threads WHERE root IN {LISTED})"
+        for table in OPERATIONS
+    )
+    own = {
+        root: (count, first_us)
+        for root, count, first_us in database.rows(
+            f"SELECT t.root, count(*), min(o.at_us) FROM ({each}) o JOIN threads t ON t.id = o.thread"
+            " WHERE o.key NOT IN (SELECT key FROM tellings) GROUP BY t.root",
+            (roots,) * len(OPERATIONS),
+        )
+    }
+    origins: dict[str, set[str]] = defaultdict(set)
+    for root, origin in database.rows(
+        "SELECT t.root, m.value FROM marks m JOIN threads t ON t.id = m.thread"
+        f" WHERE m.name = 'forked_from' AND t.root IN {LISTED}",
+        (roots,),
+    ):
+        origins[origin].add(root)
+    return {
+        number: Teller(
+            number,
+            session_id,
+            root,
+            bool(sidechain),
+            *own.get(root, (0, None)),
+            frozenset(origins.get(root, ())),
+        )
+        for number, session_id, root, sidechain in threads
+    }

@@ -1,0 +1,139 @@
+"""How far each file was read, which of its records are copies, what could not be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from tachlog.model import Problem
+from tachlog.stores import Portion
+from tachlog.stores.database import LISTED, Database, listed, marks
+
+FILE_COLUMNS: Final = (
+    'path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state, records, '
+    "parsed, skipped, unknown, problems, note, read_us, done"
+)
+
+_counts_decoder: Final = msgspec.json.Decoder(dict[str, int])
+
+
+def advance(database: Database, portion: Portion) -> int | None:
+    """Move a file's progress by a portion; None when it is no longer where the portion began.
+
+    Gives the number of the file. What an earlier reading of a file that was rewritten since told stays
+    in the archive; its counts begin anew.
+    """
+    found = database.rows(
+        'SELECT id, identity, "offset", records, parsed, skipped, unknown, problems'
+        " FROM files WHERE path = ?",
+        (portion.path,),
+    )
+    was = (bytes(found[0][1]), int(found[0][2])) if found else None
+    if was != portion.expected:
+        return None
+    records = parsed = problems = 0
+    skipped: dict[str, int] = {}
+    unknown: dict[str, int] = {}
+    if found:
+        file = int(found[0][0])
+        if portion.replaced:
+            database.run("DELETE FROM copies WHERE file = ?", (file,))
+            database.run("DELETE FROM problems WHERE file = ?", (file,))
+            database.run("UPDATE ledger SET file = 0 WHERE file = ?", (file,))
+        else:
+            records, parsed, problems = found[0][3], found[0][4], found[0][7]
+            skipped = _counts_decoder.decode(found[0][5])
+            unknown = _counts_decoder.decode(found[0][6])
+    parsed += len(portion.record_keys)
+    problems += len(portion.problems)
+    records += len(portion.record_keys) + len(portion.problems) + sum(portion.skipped.values())
+    values = (
+        portion.path,
+        portion.source,
+        portion.revision,
+        portion.identity,
+        portion.size,
+        portion.mtime_ns,
+        portion.offset,
+        portion.tail_bytes,
+        portion.state,
+        records,
+        parsed,
+        _added(skipped, portion.skipped),
+        _added(unknown, portion.unknown),
+        problems,
+        portion.note,
+        portion.read_us,
+        int(portion.done),
+    )
+    if found:
+        columns = ", ".join(f"{name} = ?" for name in FILE_COLUMNS.split(", "))
+        database.run(f"UPDATE files SET {columns} WHERE id = ?", (*values, file))
+    else:
+        file = database.run(
+            f"INSERT INTO files ({FILE_COLUMNS}) VALUES ({marks(FILE_COLUMNS)})", values
+        )
+    return file
+
+
+def _added(counts: dict[str, int], more: dict[str, int]) -> str:
+    for kind, count in more.items():
+        counts[kind] = counts.get(kind, 0) + count
+    return msgspec.json.encode(counts, order="sorted").decode()
+
+
+def enter(database: Database, file: int, portion: Portion) -> None:
+    """Note a portion's records in the ledger, copies among them, and its problems.
+
+    `copies` says how often each file tells a record that is told more than once, so that for any set
+    of files duplicates = all tellings − distinct records, in whatever order they were read.
+    """
+    told = Counter(portion.record_keys)
+    known: dict[int, int] = dict(
+        database.rows(f"SELECT key, file FROM ledger WHERE key IN {LISTED}", (listed(told),))
+    )
+    reclaimed = [key for key, owner in known.items() if owner == 0]
+    if reclaimed:
+        database.run(f"UPDATE ledger SET file = ? WHERE key IN {LISTED}", (file, listed(reclaimed)))
+        copied = {
+            key
+            for (key,) in database.rows(
+                f"SELECT DISTINCT key FROM copies WHERE key IN {LISTED}", (listed(reclaimed),)
+            )
+        }
+        for key in reclaimed:
+            if key not in copied:
+                del known[key]
+            else:
+                known[key] = file
+                told[key] -= 1
+    database.run_many(
+        "INSERT INTO ledger (key, file) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+        [(key, file) for key in told if key not in known],
+    )
+    again = {key: count for key, count in told.items() if key in known or count > 1}
+    if again:
+        database.run_many(
+            "INSERT INTO copies (key, file, told) VALUES (?, ?, 1) ON CONFLICT DO NOTHING",
+            [(key, known.get(key, file)) for key in again],
+        )
+        database.run_many(
+            "INSERT INTO copies (key, file, told) VALUES (?, ?, ?)"
+            " ON CONFLICT (key, file) DO UPDATE SET told = told + excluded.told",
+            [
+                (key, file, count if key in known else count - 1)
+                for key, count in again.items()
+                if count - (key not in known) > 0
+            ],
+        )
+    database.run_many(
+        'INSERT INTO problems (file, "offset", kind, detail) VALUES (?, ?, ?, ?)'
+        " ON CONFLICT DO NOTHING",
+        [_problem_row(file, problem) for problem in portion.problems],
+    )
+
+
+def _problem_row(file: int, problem: Problem) -> tuple[int, int, str, str]:
+    return (file, problem.offset, problem.kind, problem.detail)

@@ -1,0 +1,217 @@
+"""The way out of the archive: selected sessions, what happened when, what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
+from tachlog.metrics import SessionMetrics
+from tachlog.model import OUTCOMES
+from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.summaries import metrics_of
+
+QUARTER_US: Final = 900_000_000
+_SUCCESSES: Final = tuple(
+    OUTCOMES.index(name) for name in ("success", "expected_negative", "check_failed")
+)
+_ERROR: Final = OUTCOMES.index("error")
+_counts_decoder: Final = msgspec.json.Decoder(dict[str, int])
+
+Filter = tuple[str, list[Any]]
+
+
+def threads_filter(selection: Selection, *, by_start: bool) -> Filter:
+    """A condition on rows of the summary table `s`; times select by start unless operations are
+    asked for by their own time."""
+    tests: list[str] = []
+    values: list[Any] = []
+    for column in ("agent", "provider", "model", "project", "complexity"):
+        wanted = getattr(selection, column)
+        if wanted is not None:
+            tests.append(f"s.{column} = ?")
+            values.append(wanted)
+    if by_start:
+        for test, limit in (
+            ("s.start_us >= ?", selection.since_us),
+            ("s.start_us < ?", selection.until_us),
+        ):
+            if limit is not None:
+                tests.append(test)
+                values.append(limit)
+    if selection.paths is not None:
+        tests.append(
+            "s.thread IN (SELECT thread FROM told WHERE file IN"
+            f" (SELECT id FROM files WHERE path IN {LISTED}))"
+        )
+        values.append(listed(selection.paths))
+    return " AND ".join(tests) or "1", values
+
+
+def operations_filter(selection: Selection) -> Filter:
+    """A condition on rows of operations `o` by their own time and their thread."""
+    test, values = threads_filter(selection, by_start=False)
+    tests = (
+        []
+        if test == "1"
+        else [f"o.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"]
+    )
+    if test == "1":
+        values = []
+    for bound, limit in (("o.at_us >= ?", selection.since_us), ("o.at_us < ?", selection.until_us)):
+        if limit is not None:
+            tests.append(bound)
+            values.append(limit)
+    return " AND ".join(tests) or "1", values
+
+
+def sessions(database: Database, selection: Selection) -> list[SessionMetrics]:
+    """The figures of the selected threads in order of start, then session id."""
+    test, values = threads_filter(selection, by_start=True)
+    found = database.rows(
+        f"SELECT s.metrics FROM agent_telemetry_summaries s WHERE {test}"
+        " ORDER BY s.start_us IS NULL, s.start_us, s.session_id, s.agent",
+        values,
+    )
+    return [metrics_of(blob) for (blob,) in found]
+
+
+def quarters(database: Database, names: Mapping[int, str], selection: Selection) -> list[Quarter]:
+    """What happened in each quarter hour, by model; tool calls and failures under model None."""
+    test, values = operations_filter(selection)
+    found = [
+        Quarter(row[0], names.get(row[1]), *row[2:])
+        for row in database.rows(
+            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), total(o.input), total(o.cache_read),"
+            " total(o.cache_write), sum(o.settled_output), sum(o.estimated),"
+            " ifnull(sum(o.cost_nanousd), 0), sum(o.cost_nanousd IS NULL), count(o.response_us),"
+            f" ifnull(sum(o.response_us), 0) FROM calls o WHERE {test} GROUP BY 1, 2",
+            values,
+        )
+    ]
+    ok = ", ".join(map(str, _SUCCESSES))
+    sums: dict[int, list[int]] = {}
+    for quarter, *counts in database.rows(
+        f"SELECT o.at_us / {QUARTER_US}, count(*), sum(o.outcome IN ({ok})),"
+        f" sum(o.outcome = {_ERROR}) FROM tool_calls o WHERE {test} GROUP BY 1",
+        values,
+    ):
+        sums[quarter] = [*counts, 0]
+    for quarter, failures in database.rows(
+        f"SELECT o.at_us / {QUARTER_US}, count(*) FROM failures o WHERE {test} GROUP BY 1", values
+    ):
+        sums.setdefault(quarter, [0, 0, 0, 0])[3] = failures
+    found += [
+        Quarter(
+            quarter, None, tool_calls=n, tool_successes=good, tool_errors=bad, failures=failures
+        )
+        for quarter, (n, good, bad, failures) in sums.items()
+    ]
+    return sorted(found, key=lambda q: (q.quarter, q.model or ""))
+
+
+def responses(database: Database, selection: Selection) -> list[tuple[int, int]]:
+    """(at_us, response_us) of the selected model calls that have a response time."""
+    test, values = operations_filter(selection)
+    return [
+        (at_us, response_us)
+        for at_us, response_us in database.rows(
+            "SELECT o.at_us, o.response_us FROM calls o"
+            f" WHERE o.response_us IS NOT NULL AND {test} ORDER BY o.at_us, o.response_us",
+            values,
+        )
+    ]
+
+
+def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[Step]:
+    """Tool calls in the order of their threads."""
+    test, values = operations_filter(selection)
+    return [
+        Step(root, session_id, names[tool], digest, OUTCOMES[outcome], at_us)
+        for root, session_id, tool, digest, outcome, at_us in database.rows(
+            "SELECT t.root, t.session_id, o.tool, o.input_digest, o.outcome, o.at_us"
+            " FROM tool_calls o JOIN threads t ON t.id = o.thread"
+            f" WHERE o.tool IS NOT NULL AND {test} ORDER BY t.session_id, t.agent, o.at_us, o.key",
+            values,
+        )
+    ]
+
+
+def inputs(database: Database, selection: Selection) -> tuple[Input, dict[str, Input]]:
+    """What was read, in all and by source; of the selected files, where paths are selected.
+
+    A torn last record that waits for its rest is a record and a problem until it is whole.
+    """
+    test, values = "1", []
+    if selection.paths is not None:
+        test, values = f"f.path IN {LISTED}", [listed(selection.paths)]
+    copies: dict[str, int] = dict(
+        database.rows(
+            "SELECT source, sum(n - 1) FROM ("
+            " SELECT min(f.source) AS source, sum(c.told) AS n FROM copies c"
+            f" JOIN files f ON f.id = c.file WHERE {test} GROUP BY c.key) WHERE n > 1 GROUP BY 1",
+            values,
+        )
+    )
+    by_source: dict[str, Input] = {}
+    for source, files, records, parsed, problems, torn in database.rows(
+        "SELECT f.source, count(*), sum(f.records), sum(f.parsed), sum(f.problems),"
+        f" sum(f.tail_bytes > 0) FROM files f WHERE f.source IS NOT NULL AND {test} GROUP BY 1",
+        values,
+    ):
+        duplicates = copies.get(source, 0)
+        by_source[source] = Input(
+            files=files,
+            records=records + torn,
+            parsed=parsed - duplicates,
+            duplicates=duplicates,
+            skipped=records - parsed - problems,
+            problems=problems + torn,
+        )
+    total = Input(
+        *(
+            sum(getattr(part, name) for part in by_source.values())
+            for name in Input.__struct_fields__
+        )
+    )
+    return total, by_source
+
+
+def files(database: Database) -> list[FileReport]:
+    """Every file that was looked at, by path."""
+    problems: dict[int, list[tuple[int, str, str]]] = {}
+    for file, offset, kind, detail in database.rows(
+        'SELECT file, "offset", kind, detail FROM problems ORDER BY file, "offset", kind'
+    ):
+        problems.setdefault(file, []).append((offset, kind, detail))
+    threads: dict[int, int] = dict(database.rows("SELECT file, count(*) FROM told GROUP BY file"))
+    copies: dict[int, int] = dict(
+        database.rows(
+            "SELECT c.file, sum(c.told) - sum(l.file = c.file) FROM copies c"
+            " JOIN ledger l ON l.key = c.key GROUP BY c.file"
+        )
+    )
+    return [
+        FileReport(
+            path=path,
+            source=source,
+            size=size,
+            offset=offset,
+            tail_bytes=tail,
+            records=records,
+            parsed=parsed - copies.get(number, 0),
+            duplicates=copies.get(number, 0),
+            skipped=_counts_decoder.decode(skipped),
+            unknown=_counts_decoder.decode(unknown),
+            problems=problems.get(number, []),
+            note=note,
+            threads=threads.get(number, 0),
+            read_us=read_us,
+        )
+        for number, path, source, size, offset, tail, records, parsed, skipped, unknown, note, read_us in database.rows(
+            'SELECT id, path, source, size, "offset", tail_bytes, records, parsed, skipped, unknown,'
+            " note, read_us FROM files ORDER BY path"
+        )
+    ]

@@ -1,0 +1,148 @@
+"""The embedded archive: one SQLite file in WAL mode, read and written by any number of processes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from tachlog import __version__
+from tachlog.stores import StoreError, schema
+from tachlog.stores.archive import Archive
+from tachlog.stores.rows import Row
+
+BUSY_SECONDS: Final = 30.0
+_PRIVATE: Final = "private:"
+
+
+def open_archive(url: str) -> Archive:
+    """Open, make or migrate the archive at a path or `sqlite:///path`; raises `StoreError`."""
+    return Archive(url, SqliteDatabase(url))
+
+
+class SqliteDatabase:
+    """A connection to one SQLite archive: SQL in, rows out, faults as `StoreError`."""
+
+    def __init__(self, url: str) -> None:
+        self.private = url == _PRIVATE
+        self.path = "" if self.private else url.removeprefix("sqlite:///")
+        with self.faults():
+            if not self.private:
+                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._prepare()
+
+    def _prepare(self) -> None:
+        run = self.connection.execute
+        run("PRAGMA temp_store = MEMORY")
+        run("PRAGMA foreign_keys = OFF")
+        if self.private:
+            run("PRAGMA journal_mode = OFF")
+            run("PRAGMA synchronous = OFF")
+            run("PRAGMA cache_size = -65536")
+        else:
+            run("PRAGMA journal_mode = WAL")
+            run("PRAGMA synchronous = NORMAL")
+            run("PRAGMA cache_size = -32768")
+            run("PRAGMA journal_size_limit = 67108864")
+        self._migrate()
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version == schema.VERSION:
+            return
+        with self.transaction():
+            version = self._version()
+            if version > schema.VERSION:
+                raise StoreError(
+                    f"{self.path}: the archive has version {version}, this tachlog {__version__} "
+                    f"knows versions up to {schema.VERSION}; install a newer tachlog"
+                )
+            for script in schema.MIGRATIONS[version:]:
+                for statement in script.split(";\n"):
+                    if statement.strip():
+                        self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+    def _version(self) -> int:
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One write transaction: all of it or nothing."""
+        with self.faults():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """One state of the archive for several questions."""
+        with self.faults():
+            if self.connection.in_transaction:
+                yield
+                return
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                with suppress(sqlite3.Error):
+                    self.connection.execute("ROLLBACK")
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a question."""
+        with self.faults():
+            return self.connection.execute(sql, values).fetchall()
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run one statement; gives the id of the row that it inserted last."""
+        return self.connection.execute(sql, values).lastrowid or 0
+
+    def run_many(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run one statement for many rows."""
+        self.connection.executemany(sql, rows)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Tell faults of SQLite in words that say what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path or 'private archive'}: {_told(error)}") from error
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be opened: {error.strerror or error}") from error
+
+
+def _told(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text:
+        return (
+            f"locked by another process for more than {BUSY_SECONDS:.0f} s; wait for it, or end it, "
+            "and run again: nothing was lost"
+        )
+    if "not a database" in text or "malformed" in text:
+        return (
+            f"not a readable archive ({text}); move the file away and run again: the archive is "
+            "built anew from the logs that still exist"
+        )
+    if "full" in text:
+        return "the disk is full; free some space and run again: what was stored is intact"
+    if "readonly" in text:
+        return "cannot be written; check the permissions, or use --no-store or --db"
+    if "unable to open" in text:
+        return "cannot be opened; check that the directory exists and can be written"
+    return text

@@ -1,0 +1,71 @@
+"""Names and texts of an archive, each kept once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tachlog.model import key_of
+from tachlog.stores.database import LISTED, Database, listed
+
+
+class Words:
+    """The names and texts of one archive, as far as this process has met them.
+
+    `forget()` must follow a transaction that was rolled back: it may have taken names with it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.numbers: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+        self.new_texts: dict[int, str] = {}
+
+    def name_id(self, name: str) -> int:
+        """The number of a name, given to it now if it has none."""
+        number = self.numbers.get(name)
+        if number is None:
+            found = self.database.rows("SELECT id FROM names WHERE text = ?", (name,))
+            number = (
+                int(found[0][0])
+                if found
+                else self.database.run("INSERT INTO names (text) VALUES (?)", (name,))
+            )
+            self.numbers[name] = number
+            self.names[number] = name
+        return number
+
+    def name(self, number: int) -> str:
+        """The name with a number."""
+        name = self.names.get(number)
+        if name is None:
+            self.names.update(self.database.rows("SELECT id, text FROM names"))
+            name = self.names[number]
+        return name
+
+    def text_key(self, text: str) -> int:
+        """The key of a text, to be kept by the next `keep_texts`."""
+        key = key_of(text)
+        self.new_texts[key] = text
+        return key
+
+    def keep_texts(self) -> None:
+        """Write the texts met since the last call."""
+        if self.new_texts:
+            self.database.run_many(
+                "INSERT INTO texts (key, text) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+                list(self.new_texts.items()),
+            )
+            self.new_texts.clear()
+
+    def texts(self, keys: Iterable[int]) -> Mapping[int, str]:
+        """The texts with these keys."""
+        found = self.database.rows(
+            f"SELECT key, text FROM texts WHERE key IN {LISTED}", (listed(set(keys)),)
+        )
+        return dict(found)
+
+    def forget(self) -> None:
+        """Forget what may have been rolled back."""
+        self.numbers.clear()
+        self.names.clear()
+        self.new_texts.clear()

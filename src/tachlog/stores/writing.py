@@ -1,0 +1,274 @@
+"""The way into the archive: portions of files become rows, in one transaction.
+
+Every operation that a portion tells is merged with what is kept of it, ownership of shared operations
+is decided again for the families concerned, and each thread that gained or lost something gets new
+figures.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any, Final
+
+from tachlog.identity import unified
+from tachlog.model import Thread
+from tachlog.sessions import Session, Sessions, merge_sessions
+from tachlog.stores import Measure, Portion, progress
+from tachlog.stores.database import LISTED, Database, listed, marks
+from tachlog.stores.families import Shared, settle_families
+from tachlog.stores.loading import (
+    CALLS,
+    TABLES,
+    TOOLS,
+    Table,
+    load_session,
+    operation_row,
+    operations,
+)
+from tachlog.stores.rows import SETTLED_COLUMNS, Row
+from tachlog.stores.summaries import SUMMARY_COLUMNS, project_of, summary_row
+from tachlog.stores.words import Words
+
+_EXTRA: Final = {CALLS.name: f", {SETTLED_COLUMNS}", TOOLS.name: ", outcome"}
+
+
+def write(
+    database: Database, words: Words, portions: Sequence[Portion], measure: Measure
+) -> list[Portion]:
+    """Keep portions; gives back those that came too late because their file's progress moved."""
+    with database.transaction():
+        late: list[Portion] = []
+        told: Sessions = {}
+        files: list[tuple[int, Portion]] = []
+        for portion in portions:
+            file = progress.advance(database, portion)
+            if file is None:
+                late.append(portion)
+                continue
+            files.append((file, portion))
+            for session in portion.sessions:
+                known = told.get(session.thread)
+                told[session.thread] = merge_sessions(known, session) if known else session
+        numbers, new = _threads(database, told)
+        for file, portion in files:
+            progress.enter(database, file, portion)
+            database.run_many(
+                "INSERT INTO told (file, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(file, numbers[session.thread]) for session in portion.sessions],
+            )
+        _Batch(database, words, measure, told, numbers, new).keep()
+        return late
+
+
+def _threads(database: Database, told: Sessions) -> tuple[dict[Thread, int], set[int]]:
+    """The number of each thread, and which of them are new."""
+    found = database.rows(
+        f"SELECT id, agent, session_id FROM threads WHERE session_id IN {LISTED}",
+        (listed({thread.session_id for thread in told}),),
+    )
+    known = {(agent, session_id): number for number, agent, session_id in found}
+    numbers: dict[Thread, int] = {}
+    new: set[int] = set()
+    for thread in told:
+        number = known.get((thread.agent, thread.session_id))
+        if number is None:
+            number = database.run(
+                "INSERT INTO threads (agent, session_id, root, parent) VALUES (?, ?, ?, ?)",
+                (thread.agent, thread.session_id, thread.root, thread.parent),
+            )
+            new.add(number)
+        numbers[thread] = number
+    return numbers, new
+
+
+class _Batch:
+    """One transaction's sessions on their way into the tables."""
+
+    def __init__(
+        self,
+        database: Database,
+        words: Words,
+        measure: Measure,
+        told: Sessions,
+        numbers: Mapping[Thread, int],
+        new: set[int],
+    ) -> None:
+        self.database = database
+        self.words = words
+        self.measure = measure
+        self.told = told
+        self.numbers = numbers
+        self.whole = set(new)
+        """Threads whose operations are all in hand: new ones that share nothing."""
+        self.shared: Shared = defaultdict(set)
+        self.changed: set[int] = set(numbers.values())
+        self.responses: dict[int, int] = {}
+        self.measured: dict[int, Any] = {}
+
+    def keep(self) -> None:
+        """Write the operations, settle who owns the shared ones, write the figures."""
+        self._unify()
+        merged = [(table, self._merged(table)) for table in TABLES]
+        self._measure_whole()
+        for table, found in merged:
+            self._insert(table, found)
+        self._marks()
+        self.words.keep_texts()
+        self.changed |= settle_families(self.database, self.shared, self.changed)
+        self._figures()
+        self.words.keep_texts()
+
+    def _unify(self) -> None:
+        """Give one key to calls that are one because they share an alias."""
+        told = [
+            (call.key, call.alias)
+            for session in self.told.values()
+            for call in session.calls.values()
+        ]
+        if not told:
+            return
+        names = listed({n for pair in told for n in pair if n is not None})
+        kept = self.database.rows(
+            f"SELECT key, alias FROM calls WHERE alias IN {LISTED}"
+            f" UNION SELECT key, alias FROM calls WHERE key IN {LISTED}",
+            (names, names),
+        )
+        stays = unified([*told, *kept])
+        if not stays:
+            return
+        for thread, session in self.told.items():
+            number = self.numbers[thread]
+            for old, new in stays.items():
+                call = session.calls.pop(old, None)
+                if call is not None:
+                    call.key = new
+                    other = session.calls.get(new)
+                    session.calls[new] = CALLS.merge(other, call) if other else call
+                    self.whole.discard(number)
+            for use in session.tools.values():
+                if use.call is not None:
+                    use.call = stays.get(use.call, use.call)
+        self._rename({key: stays[key] for key, _ in kept if key in stays})
+
+    def _rename(self, stays: Mapping[int, int]) -> None:
+        """Move calls that are kept already to the key that stays."""
+        if not stays:
+            return
+        keys = listed(stays)
+        for number, call in operations(
+            self.database, self.words, CALLS, f"key IN {LISTED}", (keys,)
+        ):
+            (row,) = self.database.rows(
+                "SELECT agent, session_id, root, parent FROM threads WHERE id = ?", (number,)
+            )
+            thread = Thread(*row)
+            session = self.told.setdefault(thread, Session(thread))
+            self.numbers = {**self.numbers, thread: number}
+            call.key = stays[call.key]
+            other = session.calls.get(call.key)
+            session.calls[call.key] = CALLS.merge(other, call) if other else call
+            self.changed.add(number)
+            self.whole.discard(number)
+        self.database.run(f"DELETE FROM calls WHERE key IN {LISTED}", (keys,))
+        for old, new in stays.items():
+            self.database.run("UPDATE tool_calls SET call = ? WHERE call = ?", (new, old))
+            self.database.run(
+                "INSERT INTO tellings (key, thread) SELECT ?, thread FROM tellings WHERE key = ?"
+                " ON CONFLICT DO NOTHING",
+                (new, old),
+            )
+            self.database.run("DELETE FROM tellings WHERE key = ?", (old,))
+
+    def _merged(self, table: Table) -> dict[int, tuple[int, Any]]:
+        """Every operation that is told, merged with what is kept: key → (thread for now, operation)."""
+        tellings: dict[int, list[tuple[int, Any]]] = defaultdict(list)
+        for thread, session in self.told.items():
+            number = self.numbers[thread]
+            for key, operation in table.of(session).items():
+                tellings[key].append((number, operation))
+        if not tellings:
+            return {}
+        for number, operation in operations(
+            self.database, self.words, table, f"key IN {LISTED}", (listed(tellings),)
+        ):
+            tellings[operation.key].insert(0, (number, operation))
+            self.changed.add(number)
+        merged: dict[int, tuple[int, Any]] = {}
+        for key, told in tellings.items():
+            if len(told) == 1:
+                merged[key] = told[0]
+                continue
+            tellers = {number for number, _ in told}
+            if len(tellers) > 1:
+                self.shared[key] |= tellers
+            self.whole -= tellers
+            merged[key] = (told[0][0], reduce(table.merge, (operation for _, operation in told)))
+        return merged
+
+    def _measure_whole(self) -> None:
+        """Figures of the threads that are in hand from end to end, before they are written."""
+        for thread, session in self.told.items():
+            number = self.numbers[thread]
+            if number in self.whole:
+                metrics, responses = self.measure.session(session)
+                self.measured[number] = metrics
+                self.responses.update(responses)
+
+    def _insert(self, table: Table, merged: Mapping[int, tuple[int, Any]]) -> None:
+        columns = table.columns + _EXTRA.get(table.name, "")
+        self.database.run_many(
+            f"INSERT OR REPLACE INTO {table.name} ({columns}) VALUES ({marks(columns)})",
+            [
+                operation_row(table, operation, number, self.words, self._settled)
+                for number, operation in merged.values()
+            ],
+        )
+
+    def _settled(self, call: Any) -> Row:
+        settled = self.measure.settle(call)
+        return (
+            settled.output,
+            settled.estimated,
+            settled.cost_nanousd,
+            self.responses.get(call.key),
+        )
+
+    def _marks(self) -> None:
+        self.database.run_many(
+            "INSERT INTO marks (thread, name, value, first_us, last_us) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (thread, name, value) DO UPDATE SET"
+            " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)",
+            [
+                (self.numbers[thread], name, value, span.first_us, span.last_us)
+                for thread, session in self.told.items()
+                for name, spans in session.marks.items()
+                for value, span in spans.items()
+            ],
+        )
+
+    def _figures(self) -> None:
+        """The rows of the user's table, for every thread that changed."""
+        summaries: list[Row] = []
+        for number in sorted(self.changed):
+            metrics = self.measured.get(number)
+            if metrics is None:
+                session = load_session(self.database, self.words, number)
+                metrics, responses = self.measure.session(session)
+                self.database.run_many(
+                    "UPDATE calls SET response_us = ? WHERE key = ? AND response_us IS NOT ?",
+                    [(responses.get(key), key, responses.get(key)) for key in session.calls],
+                )
+            metrics.project = project_of(self.database, metrics, self.measure)
+            summaries.append(summary_row(number, metrics))
+        changes = ", ".join(
+            f"{name} = excluded.{name}"
+            for name in SUMMARY_COLUMNS.split(", ")
+            if name not in ("id", "created_at")
+        )
+        self.database.run_many(
+            f"INSERT INTO agent_telemetry_summaries ({SUMMARY_COLUMNS})"
+            f" VALUES ({marks(SUMMARY_COLUMNS)}) ON CONFLICT (id) DO UPDATE SET {changes}",
+            summaries,
+        )
