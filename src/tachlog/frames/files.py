@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tachlog.frames.stream import open_file, unopened
+from tachlog.frames.stream import open_file, status_of
 from tachlog.model import digest_of
 
 END_BYTES = 4096
@@ -38,7 +38,7 @@ def identify(path: str) -> FileId:
     with open_file(path) as file:
         status = os.fstat(file.fileno())
         count = min(END_BYTES, status.st_size)
-        head, tail = _ends(path, file, status.st_size, count)
+        head, tail = _ends(file, status.st_size, count)
     return FileId(
         path=path,
         size=status.st_size,
@@ -59,24 +59,19 @@ def same_file(old: FileId, path: str) -> Change:
     replaced: anything else (truncated, written anew), so it must be read from its start. Raises
     FrameError when the file cannot be opened.
     """
-    try:
-        now = os.stat(path)
-    except (OSError, ValueError) as error:
-        raise unopened(path, error) from error
+    now = status_of(path)
     if (now.st_size, now.st_mtime_ns, now.st_ino) == (old.size, old.mtime_ns, old.inode):
         return "unchanged"
     if now.st_size < old.size or now.st_ino != old.inode:
         return "replaced"
     with open_file(path) as file:
-        ends = _ends(path, file, old.size, old.head_bytes)
+        ends = _ends(file, old.size, old.head_bytes)
     return "grown" if ends == (old.head, old.tail) else "replaced"
 
 
-def _ends(path: str, file: FileIO, size: int, count: int) -> tuple[int, int]:
-    try:
-        head = file.read(count) or b""
-        file.seek(size - count)
-        tail = file.read(count) or b""
-    except OSError as error:
-        raise unopened(path, error) from error
+def _ends(file: FileIO, size: int, count: int) -> tuple[int, int]:
+    """Return the digests of a file's first `count` bytes and of as many before `size`."""
+    head = file.read(count) or b""
+    file.seek(size - count)
+    tail = file.read(count) or b""
     return digest_of(head), digest_of(tail)

@@ -129,17 +129,27 @@ class Stream:
         return FrameError(self._path, what, "unpack it yourself if it really is a log")
 
 
-def open_file(path: str) -> FileIO:
-    """Open a regular file; raise FrameError for what is none, never waiting for a pipe."""
+def status_of(path: str) -> os.stat_result:
+    """Return what the system says of a file, links followed; raise FrameError where it cannot."""
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISREG(mode):
-            return FileIO(path)
+        return os.stat(path)
     except (OSError, ValueError) as error:
         raise unopened(path, error) from error
+
+
+@contextmanager
+def open_file(path: str) -> Iterator[FileIO]:
+    """Open a regular file; raise FrameError for what is none, never waiting for a pipe."""
+    mode = status_of(path).st_mode
     if stat.S_ISDIR(mode):
         raise FrameError(path, "is a directory", "name the files in it, or let it be walked")
-    raise FrameError(path, "is not a regular file", "save what it gives into a file first")
+    if not stat.S_ISREG(mode):
+        raise FrameError(path, "is not a regular file", "save what it gives into a file first")
+    try:
+        with FileIO(path) as file:
+            yield file
+    except OSError as error:
+        raise unopened(path, error) from error
 
 
 def unopened(path: str, error: OSError | ValueError) -> FrameError:
@@ -154,10 +164,7 @@ def unopened(path: str, error: OSError | ValueError) -> FrameError:
 def open_stream(path: str, offset: int = 0, limit: int | None = None) -> Iterator[Stream]:
     """Open a file at an offset of its uncompressed bytes; its first bytes tell how it is packed."""
     with open_file(path) as file:
-        try:
-            magic = file.read(4) or b""
-        except OSError as error:
-            raise unopened(path, error) from error
+        magic = file.read(4) or b""
         packed = magic.startswith(GZIP) or ZSTD.match(magic) is not None
         window = Window(file, 0 if packed else offset)
         if packed:

@@ -1,0 +1,255 @@
+"""Agents' logs are found where agents put them, and directories are walked whatever is in them."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tachlog.discovery import Found, MissingPath, Place, discover, walk
+from tachlog.model import Problem
+
+
+def put(*paths: Path) -> None:
+    """Write small files, with the directories that they need."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"{}\n")
+
+
+def names(items: Iterable[str | Problem], below: Path) -> list[str]:
+    """Return the paths of files relative to a directory; there must be no problems."""
+    listed = list(items)
+    files = [item for item in listed if isinstance(item, str)]
+    assert files == listed
+    return [os.path.relpath(file, below) for file in files]
+
+
+def existing(found: Iterable[Found]) -> list[Found]:
+    """Return what was found and exists."""
+    return [each for each in found if each.exists]
+
+
+# Where agents keep their logs
+
+
+def test_defaults_are_listed_whether_they_exist_or_not(tmp_path: Path) -> None:
+    """Without a variable both directories of Claude Code are named, with what they hold."""
+    put(
+        tmp_path / ".claude/projects/-a/s.jsonl",
+        tmp_path / ".claude/projects/-a/s/subagents/a.jsonl",
+    )
+    assert discover({}, tmp_path) == [
+        Found("claude_code", tmp_path / ".config/claude/projects", "default", False, 0),
+        Found("claude_code", tmp_path / ".claude/projects", "default", True, 2),
+    ]
+
+
+def test_configuration_directory_may_be_moved(tmp_path: Path) -> None:
+    """XDG_CONFIG_HOME says where ~/.config is."""
+    put(tmp_path / "xdg/claude/projects/-a/s.jsonl")
+    (found,) = existing(discover({"XDG_CONFIG_HOME": str(tmp_path / "xdg")}, tmp_path))
+    assert found.directory == tmp_path / "xdg/claude/projects"
+
+
+def test_variable_replaces_the_defaults(tmp_path: Path) -> None:
+    """CLAUDE_CONFIG_DIR names one or more directories; the defaults are then not looked at."""
+    put(tmp_path / ".claude/projects/-a/s.jsonl", tmp_path / "b/projects/-a/s.jsonl")
+    environ = {"CLAUDE_CONFIG_DIR": f" {tmp_path}/b, ,~/c,~,{tmp_path}/b/,/nowhere"}
+    why = "CLAUDE_CONFIG_DIR"
+    assert discover(environ, tmp_path) == [
+        Found("claude_code", tmp_path / "b/projects", why, True, 1),
+        Found("claude_code", tmp_path / "c/projects", why, False, 0),
+        Found("claude_code", tmp_path / "projects", why, False, 0),
+        Found("claude_code", Path("/nowhere/projects"), why, False, 0),
+    ]
+
+
+@pytest.mark.parametrize("value", ["", " ", ",", " , "])
+def test_empty_variable_is_none(tmp_path: Path, value: str) -> None:
+    """A variable that names nothing leaves the defaults."""
+    assert discover({"CLAUDE_CONFIG_DIR": value}, tmp_path) == discover({}, tmp_path)
+
+
+def test_linked_directories_are_one(tmp_path: Path) -> None:
+    """Two names of one directory are found once, under the first."""
+    put(tmp_path / ".config/claude/projects/-a/s.jsonl")
+    (tmp_path / ".claude").symlink_to(tmp_path / ".config/claude")
+    (found,) = discover({}, tmp_path)
+    assert found.directory == tmp_path / ".config/claude/projects"
+
+
+@pytest.mark.parametrize(
+    ("base", "environ"),
+    [
+        ("Library/Application Support/Claude", {}),
+        (".config/Claude", {}),
+        ("AppData/Roaming/Claude", {}),
+        ("roaming/Claude", {"APPDATA": "{home}/roaming"}),
+    ],
+)
+def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str, str]) -> None:
+    """Claude Desktop's local sessions are found on each system, and only listed if they exist."""
+    sessions = tmp_path / base / "local-agent-mode-sessions/account/organisation"
+    put(
+        sessions / "local_1/.claude/projects/-a/s.jsonl",
+        sessions / "local_1/audit.jsonl",
+        sessions / "agent/local_ditto_2/.claude/projects/-a/s.jsonl",
+    )
+    given = {name: value.format(home=tmp_path) for name, value in environ.items()}
+    found = existing(discover(given, tmp_path))
+    assert [(each.agent, each.files) for each in found] == [("claude_code", 1)] * 2
+    assert found[0].directory == sessions / "local_1/.claude/projects"
+    assert len(discover(given, tmp_path)) == 4
+
+
+def test_a_place_is_a_row(tmp_path: Path) -> None:
+    """Another agent is found by adding its place."""
+    put(tmp_path / ".other/logs/a.ndjson")
+    places = [Place("other", ("{home}/.other",), "logs", "OTHER_HOME")]
+    found = [Found("other", tmp_path / ".other/logs", "default", True, 1)]
+    assert discover({}, tmp_path, places) == found
+    (moved,) = discover({"OTHER_HOME": "/elsewhere"}, tmp_path, places)
+    assert (moved.directory, moved.why) == (Path("/elsewhere/logs"), "OTHER_HOME")
+
+
+def test_a_file_in_place_of_a_directory_is_no_place(tmp_path: Path) -> None:
+    """A file where a directory should be does not exist as a place."""
+    put(tmp_path / ".claude/projects")
+    assert existing(discover({}, tmp_path)) == []
+
+
+# Walking
+
+
+def test_logs_are_taken_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    """All that may be a log below a directory is given once, sorted as whole paths."""
+    logs = ["a-b.jsonl", "a/b/c.json", "a/b.jsonl", "a.JSONL", "b/x.ndjson.gz", "x.jsonl/y.csv"]
+    logs += [
+        "r/agent.jsonl.1",
+        "r/agent.jsonl-20260102.gz",
+        "r/agent.json.2.zst",
+        "é.tsv",
+        ".c/d.json",
+    ]
+    others = [".git/x.json", "a/node_modules/x.json", ".x.jsonl.swp", ".#x.jsonl", "x.txt", "x.log"]
+    others += ["x.jsonl.tmp", "x.tar.gz", "x.jsonl~", "json", ".jsonl", "x.json.tmp-12"]
+    put(*(tmp_path / name for name in [*logs, *others]))
+    assert names(walk([str(tmp_path)]), tmp_path) == sorted(logs)
+
+
+def test_named_files_are_taken_whatever_they_are(tmp_path: Path) -> None:
+    """A file that was asked for is given under its absolute path, and only once."""
+    put(tmp_path / "notes.txt", tmp_path / "d/a.jsonl", tmp_path / "d/.hidden.jsonl")
+    os.mkfifo(tmp_path / "pipe")
+    os.chdir(tmp_path)
+    asked = ["notes.txt", "d/../d/a.jsonl", "d", "./pipe", "d/.hidden.jsonl", "d"]
+    expected = ["notes.txt", "d/a.jsonl", "pipe", "d/.hidden.jsonl"]
+    assert list(walk(asked)) == [str(tmp_path / name) for name in expected]
+
+
+def test_directory_without_logs_is_empty(tmp_path: Path) -> None:
+    """A directory without logs gives nothing, and no paths give nothing."""
+    put(tmp_path / "a/readme.md")
+    assert list(walk([str(tmp_path)])) == []
+    assert list(walk([])) == []
+
+
+@pytest.mark.parametrize("name", ["absent", "absent/x.jsonl", "file.txt/x.jsonl", "link", "a\0b"])
+def test_missing_path_is_told_before_anything_is_walked(tmp_path: Path, name: str) -> None:
+    """A path that is not there, or a link to nothing, is misuse and named as it was given."""
+    put(tmp_path / "file.txt")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(MissingPath, match="is not there: check the name") as raised:
+        walk([str(tmp_path), f"{tmp_path}/{name}"])
+    assert raised.value.path == f"{tmp_path}/{name}"
+
+
+def test_path_that_cannot_be_followed_is_not_missing(tmp_path: Path) -> None:
+    """A link that leads to itself is given, so that reading it tells what is wrong."""
+    (tmp_path / "x.jsonl").symlink_to("x.jsonl")
+    assert list(walk([str(tmp_path / "x.jsonl")])) == [str(tmp_path / "x.jsonl")]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    """A linked directory is walked where its link stands; one that was entered is not again."""
+    put(tmp_path / "logs/a/x.jsonl", tmp_path / "outside/y.jsonl")
+    (tmp_path / "logs/a/up").symlink_to(tmp_path / "logs")
+    (tmp_path / "logs/out").symlink_to(tmp_path / "outside")
+    (tmp_path / "logs/out2").symlink_to(tmp_path / "outside")
+    (tmp_path / "logs/z.jsonl").symlink_to(tmp_path / "outside/y.jsonl")
+    assert names(walk([str(tmp_path / "logs")]), tmp_path / "logs") == [
+        "a/x.jsonl",
+        "out/y.jsonl",
+        "z.jsonl",
+    ]
+
+
+def test_what_is_no_file_is_a_problem(tmp_path: Path) -> None:
+    """Links to nothing, circular links and pipes called like logs are told in their place."""
+    put(tmp_path / "m.jsonl")
+    (tmp_path / "a.jsonl").symlink_to("nowhere")
+    (tmp_path / "b.jsonl").symlink_to("b.jsonl")
+    os.mkfifo(tmp_path / "p.jsonl")
+    (tmp_path / "other").symlink_to("other")
+    (tmp_path / "others").symlink_to("nowhere")
+    first, second, log, third = walk([str(tmp_path)])
+    assert log == str(tmp_path / "m.jsonl")
+    assert first == Problem(
+        "discovery", str(tmp_path / "a.jsonl"), 0, "unreadable", "is a link to nothing"
+    )
+    assert isinstance(second, Problem)
+    assert second.detail.startswith("cannot be followed (")
+    assert isinstance(third, Problem)
+    assert third.detail == "is not a regular file"
+
+
+def test_directory_that_cannot_be_listed_is_a_problem(tmp_path: Path) -> None:
+    """A directory that vanishes while its parent is walked does not end the walk."""
+    put(tmp_path / "a.jsonl", tmp_path / "b/x.jsonl", tmp_path / "c.jsonl")
+    items = walk([str(tmp_path)])
+    assert next(items) == str(tmp_path / "a.jsonl")
+    (tmp_path / "b/x.jsonl").unlink()
+    (tmp_path / "b").rmdir()
+    problem, last = items
+    assert isinstance(problem, Problem)
+    assert problem.path == str(tmp_path / "b")
+    assert problem.detail == "cannot be listed (No such file or directory)"
+    assert last == str(tmp_path / "c.jsonl")
+
+
+@contextmanager
+def forbidden(path: Path) -> Iterator[None]:
+    """Take away the right to a path, also from root, who is nobody meanwhile."""
+    user, mode = os.geteuid(), path.stat().st_mode
+    path.chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        path.chmod(mode)
+
+
+def test_forbidden_directory_is_a_problem() -> None:
+    """A directory without read permission is told, and counted as no file."""
+    with TemporaryDirectory() as name:
+        home = Path(name)
+        home.chmod(0o755)
+        put(home / ".claude/projects/a/x.jsonl")
+        with forbidden(home / ".claude/projects/a"):
+            (problem,) = walk([name])
+            (found,) = existing(discover({}, home))
+    assert isinstance(problem, Problem)
+    assert problem.detail == "cannot be listed (Permission denied)"
+    assert found.files == 0
+
+
+def test_real_logs_are_found(corpus_dir: Path) -> None:
+    """Every transcript of the real logs is given."""
+    logs = {str(path) for path in (corpus_dir / "claude-code").rglob("*.jsonl")}
+    assert logs
+    assert logs <= set(walk([str(corpus_dir)]))
