@@ -1,0 +1,221 @@
+"""Every key of the configuration: its type, its meaning, its unit, its default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from tachlog.analysis.complexity import ComplexityFactors
+from tachlog.model import Behavior, ErrorClass
+
+PREFIX = "TACHLOG_"
+
+
+class Alerts(Struct, frozen=True, kw_only=True):
+    """From when on something needs a person's eye."""
+
+    error_rate_threshold: Annotated[
+        float,
+        Meta(ge=0, le=1, description="share of failed operations that is too high"),
+    ] = 0.15
+    token_spike_multiplier: Annotated[
+        float,
+        Meta(gt=0, description="how many times the usual tokens per minute are too many"),
+    ] = 2.0
+    response_time_p95: Annotated[
+        int,
+        Meta(
+            gt=0,
+            description="95th percentile of response times that is too slow",
+            extra={"unit": "ms"},
+        ),
+    ] = 5000
+    session_duration_max: Annotated[
+        int, Meta(gt=0, description="how long a session may last", extra={"unit": "s"})
+    ] = 7200
+
+
+class Analysis(Struct, frozen=True, kw_only=True):
+    """How sessions are judged."""
+
+    complexity_factors: ComplexityFactors = ComplexityFactors()
+
+
+class Storage(Struct, frozen=True, kw_only=True):
+    """Where the archive is and how long it remembers."""
+
+    driver: Annotated[
+        Literal["sqlite"], Meta(description="what keeps the archive; sqlite is built in")
+    ] = "sqlite"
+    url: Annotated[
+        str,
+        Meta(
+            description="the archive: a path, `sqlite:///path`, or `private:` to keep nothing",
+            extra={"default": "$XDG_DATA_HOME/tachlog/tachlog.db", "path": True},
+        ),
+    ] = "private:"
+    retention_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="how long single operations stay in the archive; analyze deletes nothing",
+            extra={"unit": "days"},
+        ),
+    ] = 90
+    downsample_after: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="from which age on charts show hourly and daily sums",
+            extra={"unit": "days"},
+        ),
+    ] = 30
+
+
+class Display(Struct, frozen=True, kw_only=True):
+    """How answers look."""
+
+    time_zone: Annotated[
+        str,
+        Meta(
+            description="zone that cuts days and weeks, as `Europe/Vienna`",
+            extra={"default": "this machine's"},
+        ),
+    ] = "UTC"
+    color: Annotated[
+        Literal["auto", "always", "never"],
+        Meta(description="colours: auto is on a terminal without `NO_COLOR`; always, never"),
+    ] = "auto"
+
+
+class Prices(Struct, frozen=True, kw_only=True):
+    """What model calls cost."""
+
+    file: Annotated[
+        Path | None,
+        Meta(description="prices of your own that win over the list prices", extra={"path": True}),
+    ] = None
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """Where logs are."""
+
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="files and directories to read beside those that are discovered",
+            extra={"path": True},
+        ),
+    ] = ()
+
+
+class Signals(Struct, frozen=True, kw_only=True):
+    """Patterns of your own: regular expressions, letter case does not count."""
+
+    errors: Annotated[
+        dict[ErrorClass, tuple[str, ...]],
+        Meta(description="by error class: what its texts look like; asked before the shipped ones"),
+    ] = field(default_factory=dict)
+    behaviors: Annotated[
+        dict[Behavior, tuple[str, ...]],
+        Meta(description="by behaviour: how an assistant's words show it"),
+    ] = field(default_factory=dict)
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that can be set. One that is made by hand keeps nothing and counts in UTC."""
+
+    alerts: Alerts = Alerts()
+    analysis: Analysis = Analysis()
+    storage: Storage = Storage()
+    display: Display = Display()
+    prices: Prices = Prices()
+    sources: Sources = Sources()
+    signals: Signals = Signals()
+    projects: Annotated[
+        dict[str, str],
+        Meta(
+            description="names of projects by directory, for those that git does not tell apart",
+            extra={"path": True},
+        ),
+    ] = field(default_factory=dict)
+
+
+class Key(Struct, frozen=True):
+    """One value that can be set; `default` is told as text, `unit` only where there is one."""
+
+    name: str
+    type: Any
+    meaning: str
+    default: str
+    unit: str | None
+    is_text: bool
+    is_path: bool
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.name.upper().replace(".", "__")
+
+
+_FACTORS = {
+    "message_count": ("thresholds that give 1, 2, 3 points of complexity: messages", None),
+    "unique_tools": ("thresholds that give 1, 2, 3 points: different tools", None),
+    "duration": ("thresholds that give 1, 2 points: from first to last operation", "s"),
+    "error_rate": ("thresholds that give 1, 2 points: share of failed operations", None),
+}
+"""Meaning and unit of `analysis.complexity_factors.*`, whose type knows of no configuration."""
+
+
+@cache
+def keys() -> tuple[Key, ...]:
+    """Every key, in the order of `Config`."""
+    return tuple(_keys_of(Config(), ""))
+
+
+def _keys_of(section: Struct, prefix: str) -> Iterator[Key]:
+    for each in msgspec.structs.fields(section):
+        value = getattr(section, each.encode_name)
+        name = prefix + each.encode_name
+        if isinstance(value, Struct):
+            yield from _keys_of(value, f"{name}.")
+            continue
+        meta = next((m for m in get_args(each.type) if isinstance(m, Meta)), Meta())
+        meaning, unit = _FACTORS.get(each.name, (meta.description or "", None))
+        extra = meta.extra or {}
+        yield Key(
+            name,
+            each.type,
+            meaning,
+            extra.get("default") or as_toml(value),
+            extra.get("unit", unit),
+            value is None or isinstance(value, str),
+            extra.get("path", False),
+        )
+
+
+def as_toml(value: object) -> str:
+    """A value as it is written in the file; `none` for None, which the file cannot say."""
+    match value:
+        case None:
+            return "none"
+        case tuple() | list():
+            return f"[{', '.join(map(as_toml, value))}]"
+        case dict():
+            inner = ", ".join(f"{as_toml(k)} = {as_toml(v)}" for k, v in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+        case _:
+            return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def value_of(config: Config, name: str) -> object:
+    """The value of a key."""
+    value: object = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value

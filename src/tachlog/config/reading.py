@@ -1,0 +1,292 @@
+"""Read the configuration from a file, variables and flags; tell where each value came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from tachlog.analysis.complexity import ComplexityFactors
+from tachlog.config.keys import PREFIX, Config, Key, as_toml, keys
+
+OTHER_VARIABLES = {
+    "TACHLOG_CONFIG": "the configuration file, in the place of the usual one",
+    "TACHLOG_DEBUG": "1: show the Python traceback of an error that is a fault of tachlog's own",
+}
+"""Variables that are no keys."""
+
+
+class ConfigError(ValueError):
+    """A setting cannot be used; the message says where it stands, which it is and what to do."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+
+
+class Loaded(Struct, frozen=True):
+    """A configuration; `origins` says for each key where its value came from.
+
+    An origin is `default`, a file, a variable or a flag. `path` is the file that was looked for.
+    """
+
+    config: Config
+    origins: dict[str, str]
+    path: Path
+
+
+def file_path(environ: Mapping[str, str]) -> Path:
+    """Where the configuration file is, or would be."""
+    named = environ.get("TACHLOG_CONFIG")
+    if named:
+        return Path(named)
+    base = environ.get("XDG_CONFIG_HOME") or Path(_home(environ), ".config")
+    return Path(base, "tachlog", "config.toml")
+
+
+def load(
+    environ: Mapping[str, str],
+    path: Path | None = None,
+    flags: Mapping[str, tuple[str, object]] | None = None,
+) -> Loaded:
+    """Read the configuration.
+
+    `path` is the file (default: the usual one, which may be missing; one that is named must not).
+    `flags` has (flag, value) by key. Raises ConfigError for what cannot be used: a file that cannot
+    be read, an unknown key or variable, a value of the wrong type or out of its range.
+    """
+    named = path is not None or "TACHLOG_CONFIG" in environ
+    path = path or file_path(environ)
+    values: dict[str, object] = {
+        "storage.url": str(data_home(environ) / "tachlog.db"),
+        "display.time_zone": machine_zone(environ),
+    }
+    origins = {key.name: "default" for key in keys()}
+    for where, given in (
+        *((str(path), item) for item in _from_file(path, named, environ)),
+        *_from_environ(environ),
+        *((flag, (key, value)) for key, (flag, value) in (flags or {}).items()),
+    ):
+        name, value = given
+        values[name] = _checked(_known(name, where), value, where)
+        origins[name] = where
+    _check_together(values, origins)
+    return Loaded(msgspec.convert(_nested(values), Config, dec_hook=_path), origins, path)
+
+
+def data_home(environ: Mapping[str, str]) -> Path:
+    """The directory of the archive."""
+    base = environ.get("XDG_DATA_HOME") or Path(_home(environ), ".local", "share")
+    return Path(base, "tachlog")
+
+
+def cache_home(environ: Mapping[str, str]) -> Path:
+    """The directory of what can be made again, such as the example logs."""
+    base = environ.get("XDG_CACHE_HOME") or Path(_home(environ), ".cache")
+    return Path(base, "tachlog")
+
+
+def machine_zone(environ: Mapping[str, str]) -> str:
+    """The name of this machine's time zone, `UTC` where nothing tells it."""
+    named = environ.get("TZ")
+    if named is None:
+        target = os.path.realpath("/etc/localtime")
+        _, _, named = target.partition("/zoneinfo/")
+    named = named.removeprefix(":")
+    return named if named and _is_zone(named) else "UTC"
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        return False
+    return True
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or os.path.expanduser("~")
+
+
+def _from_file(
+    path: Path, must_exist: bool, environ: Mapping[str, str]
+) -> Iterator[tuple[str, object]]:
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            tree = tomllib.load(file)
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(str(path), "there is no such configuration file") from None
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(str(path), f"cannot be read: {reason}") from error
+    for name, value in _flat(tree, "", str(path)):
+        key = _known(name, str(path))
+        yield name, _located(key, value, path.parent, environ)
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, object]]]:
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        if not any(key.name == name for key in keys()):
+            known = [key.variable for key in keys()] + list(OTHER_VARIABLES)
+            raise ConfigError(
+                variable, f"no such variable; did you mean {_nearest(variable, known)}?"
+            )
+        key = _known(name, variable)
+        value = _spelled(key, environ[variable], variable)
+        yield variable, (name, _located(key, value, Path(), environ))
+
+
+def _spelled(key: Key, text: str, variable: str) -> object:
+    """The value that a variable's text stands for: a text is itself, everything else TOML."""
+    if key.is_text:
+        return text
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise ConfigError(
+            variable, f"{text!r} is no value as TOML writes it; the default is {key.default}"
+        ) from None
+
+
+def _flat(tree: Mapping[str, Any], prefix: str, where: str) -> Iterator[tuple[str, object]]:
+    """The values of a tree by dotted key; a table that is itself a value stays whole."""
+    for part, value in tree.items():
+        name = prefix + part
+        if name not in _sections():
+            yield name, value
+        elif isinstance(value, dict):
+            yield from _flat(value, f"{name}.", where)
+        else:
+            raise ConfigError(where, f"{name} is a table: write [{name}] and its keys below it")
+
+
+def _sections() -> set[str]:
+    names = {key.name.rpartition(".")[0] for key in keys()} - {""}
+    return names | {name.rpartition(".")[0] for name in names} - {""}
+
+
+def _known(name: str, where: str) -> Key:
+    for key in keys():
+        if key.name == name:
+            return key
+    sections = [section for section in _sections() if not name.startswith(f"{section}.")]
+    nearest = _nearest(name, [*(key.name for key in keys()), *sections])
+    raise ConfigError(where, f"unknown key {name}; did you mean {nearest}?")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    return get_close_matches(name, known, n=1, cutoff=0)[0]
+
+
+def _checked(key: Key, value: object, where: str) -> object:
+    try:
+        converted: object = msgspec.convert(value, key.type, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        reason = str(error).partition(" - at ")[0]
+        if reason.startswith("Invalid enum value"):
+            reason = f"give one of {', '.join(_names(key.type))}"
+        raise ConfigError(
+            where, f"{key.name} = {as_toml(value)}: {reason}; the default is {key.default}"
+        ) from None
+    return converted
+
+
+def _path(kind: type, value: object) -> object:
+    """A path, the one type of a value that msgspec does not know."""
+    if not isinstance(value, str):
+        raise msgspec.ValidationError("Expected a path")
+    return kind(value)
+
+
+def _names(kind: Any) -> list[str]:
+    """The names that a value, or the keys of a map, must be one of."""
+    inner = get_args(kind)
+    return list(inner) if get_origin(kind) is Literal else _names(inner[0])
+
+
+def _located(key: Key, value: object, base: Path, environ: Mapping[str, str]) -> object:
+    """A value with its paths made whole: `~` is the home, others are beside what names them."""
+    if not key.is_path:
+        return value
+    if isinstance(value, dict):
+        return {_home_in(name, environ): project for name, project in value.items()}
+    if isinstance(value, list):
+        return [_located(key, each, base, environ) for each in value]
+    if not isinstance(value, str) or ":" in value:
+        return value
+    return str(base / _home_in(value, environ))
+
+
+def _home_in(path: str, environ: Mapping[str, str]) -> str:
+    return _home(environ) + path[1:] if path == "~" or path.startswith("~/") else path
+
+
+def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> None:
+    """Check what the types cannot."""
+    zone = str(values["display.time_zone"])
+    if not _is_zone(zone):
+        raise ConfigError(
+            origins["display.time_zone"],
+            f"display.time_zone: {zone!r} is no zone; {_zone_hint(zone)}",
+        )
+    factors = "analysis.complexity_factors."
+    given = {n.removeprefix(factors): v for n, v in values.items() if n.startswith(factors)}
+    for name, value in given.items():
+        try:
+            ComplexityFactors(**{name: value})  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ConfigError(origins[factors + name], f"analysis.{error}") from None
+    for name in ("signals.errors", "signals.behaviors"):
+        for pattern in _patterns(values.get(name)):
+            if (fault := _fault(pattern)) is not None:
+                raise ConfigError(origins[name], f"{name}: {pattern!r} is no pattern: {fault}")
+
+
+def _patterns(table: object) -> Iterator[str]:
+    if isinstance(table, dict):
+        for patterns in table.values():
+            yield from patterns
+
+
+def _fault(pattern: str) -> str | None:
+    import re
+
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None
+
+
+def _zone_hint(name: str) -> str:
+    from zoneinfo import available_timezones
+
+    known = sorted(available_timezones())
+    return f"did you mean {_nearest(name, known)}?" if known else "this machine knows no zones"
+
+
+def _nested(values: Mapping[str, object]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return tree
