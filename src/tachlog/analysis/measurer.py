@@ -8,7 +8,7 @@ from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
 from tachlog.analysis.session import analyze_session
 from tachlog.metrics import SessionMetrics, Settled
 from tachlog.metrics.timing import timeline_of
-from tachlog.metrics.tokens import Price, counted
+from tachlog.metrics.tokens import Price, settle
 from tachlog.sessions import Call, Session
 
 
@@ -27,11 +27,7 @@ class Measurer:
 
     def settle(self, call: Call) -> Settled:
         """What one call counts for: a cost in the log wins over the price."""
-        told = counted(call)
-        cost = call.cost_nanousd
-        if cost is None and self.price is not None:
-            cost = self.price(told.usage, call.model, call.provider, call.at_us, tier=call.tier)
-        return Settled(told.usage.output, told.estimated, cost)
+        return settle(call, self.price)
 
     def session(self, session: Session) -> tuple[SessionMetrics, Mapping[int, int]]:
         """The figures of a session, and the response times (µs) of its calls by key."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from tachlog.estimate import estimate_output
-from tachlog.metrics import ModelUse
+from tachlog.metrics import ModelUse, Settled
 from tachlog.model import Usage
 from tachlog.sessions import Call
+from tachlog.signals import estimate_output
 
 
 class Price(Protocol):
@@ -26,15 +25,8 @@ class Price(Protocol):
         """Price the usage of one call that ended at `at_us`."""
 
 
-class Counted(Struct, frozen=True):
-    """The tokens of one call as they count: `estimated` of them were reported by no API."""
-
-    usage: Usage
-    estimated: int = 0
-
-
-def counted(call: Call) -> Counted:
-    """A call's usage, its output estimated where the log has no final count.
+def settled_usage(call: Call) -> tuple[Usage, int]:
+    """A call's usage as it counts, and how many of its tokens no API reported.
 
     An output count that is not final is what the API had counted when the reply began, so it is
     never more than the truth: the estimate replaces it when it is larger, and is never added to it.
@@ -43,26 +35,36 @@ def counted(call: Call) -> Counted:
     """
     usage = call.usage
     if usage is not None and call.final:
-        return Counted(usage)
+        return usage, 0
     estimate = estimate_output(call.features, call.model)
     if usage is None:
-        return Counted(Usage(output=estimate), estimate)
+        return Usage(output=estimate), estimate
     if estimate <= usage.output:
-        return Counted(usage)
-    return Counted(replace(usage, output=estimate, reasoning=None), estimate)
+        return usage, 0
+    return replace(usage, output=estimate, reasoning=None), estimate
+
+
+def settle(call: Call, price: Price | None) -> Settled:
+    """What one call counts for. A cost that the log reports wins over the price."""
+    usage, estimated = settled_usage(call)
+    return Settled(usage.output, estimated, _cost(call, usage, price))
+
+
+def _cost(call: Call, usage: Usage, price: Price | None) -> int | None:
+    if call.cost_nanousd is not None or price is None:
+        return call.cost_nanousd
+    return price(usage, call.model, call.provider, call.at_us, tier=call.tier)
 
 
 def model_uses(calls: Iterable[Call], price: Price | None) -> tuple[dict[str, ModelUse], int]:
     """The use of each model, and how many calls had an unfinished output count replaced.
 
-    A cost that the log reports wins over the price. `calls` come in order of time; the first call
-    with a model says which provider served it.
+    `calls` come in order of time; the first call with a model says which provider served it.
     """
     models: dict[str, ModelUse] = {}
     placeholders = 0
     for call in calls:
-        told = counted(call)
-        usage = told.usage
+        usage, estimated = settled_usage(call)
         use = models.get(call.model)
         if use is None:
             use = models[call.model] = ModelUse(call.provider)
@@ -72,16 +74,14 @@ def model_uses(calls: Iterable[Call], price: Price | None) -> tuple[dict[str, Mo
         use.cache_write += usage.cache_write
         use.cache_write_1h += usage.cache_write_1h
         use.output += usage.output
-        use.estimated += told.estimated
+        use.estimated += estimated
         if usage.reasoning is not None:
             use.reasoning = (use.reasoning or 0) + usage.reasoning
-        if told.estimated and call.usage is not None:
+        if estimated and call.usage is not None:
             placeholders += 1
-        cost = call.cost_nanousd
-        if cost is not None:
+        if call.cost_nanousd is not None:
             use.reported_cost_calls += 1
-        elif price is not None:
-            cost = price(usage, call.model, call.provider, call.at_us, tier=call.tier)
+        cost = _cost(call, usage, price)
         if cost is None:
             use.unpriced_calls += 1
             use.unpriced_tokens += usage.total
