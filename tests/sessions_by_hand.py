@@ -25,6 +25,8 @@ from tachlog.sessions import Session, fold
 SECOND = 1_000_000
 START_US = 1_790_000_000 * SECOND
 MODEL = "claude-opus-4-5"
+USAGE = Usage(input=10, output=5)
+UNSEEN = Features()
 
 
 def at(seconds: float) -> int:
@@ -56,8 +58,8 @@ class Told:
         last: float | None = None,
         *,
         key: str | None = None,
-        usage: Usage | None = Usage(input=10, output=5),
-        features: Features = Features(),
+        usage: Usage | None = USAGE,
+        features: Features = UNSEEN,
         stop: str | None = "end_turn",
         model: str = MODEL,
         provider: str = "anthropic",
@@ -75,7 +77,7 @@ class Told:
                     model=model,
                     provider=provider,
                     usage=usage,
-                    features=features if when == first else Features(),
+                    features=features if when == first else UNSEEN,
                     stop_reason=stop,
                     **facts,
                 )

@@ -90,6 +90,12 @@ def timeline_of(session: Session) -> Timeline:
     return timeline
 
 
+def response_times(timeline: Timeline) -> dict[int, int]:
+    """The response time (µs) of each call that has one, by the call's key."""
+    pairs = zip(timeline.calls, timeline.responses, strict=True)
+    return {call.key: response.duration_us for call, response in pairs if response.timed}
+
+
 def _walk(timeline: Timeline) -> None:
     """Fill in what depends on what stood before: one pass over the moments.
 

@@ -1,0 +1,149 @@
+"""What is unusual within a session is found by fixed rules, in whole numbers."""
+
+from math import sqrt
+from random import Random
+from statistics import fmean, median_low, pstdev
+
+import pytest
+
+from sessions_by_hand import SECOND, at
+from tachlog.analysis.anomalies import (
+    ErrorAt,
+    TimedCall,
+    anomalies_of,
+    error_clusters,
+    slow_replies,
+)
+from tachlog.analysis.sequences import Loop
+from tachlog.metrics import Anomaly
+
+
+def timed(durations: list[int], model: str = "opus") -> list[TimedCall]:
+    """Return one call a minute with each duration in µs."""
+    return [
+        TimedCall(key, model, at(60 * key), at(60 * key) + duration)
+        for key, duration in enumerate(durations)
+    ]
+
+
+def spikes(durations: list[int], kind: str = "response_time_spike") -> list[int]:
+    """Return the durations that are called unusual."""
+    return [found.value for found in slow_replies(timed(durations)) if found.type == kind]
+
+
+def test_a_reply_beyond_three_sigma_is_a_spike() -> None:
+    """The anomaly tells value, threshold, mean, model and the call that it rests on."""
+    durations = [1_000_000 + step for step in range(30)] + [60_000_000]
+    found = [a for a in slow_replies(timed(durations)) if a.type == "response_time_spike"]
+    mean, sigma = fmean(durations), pstdev(durations)
+    assert found == [
+        Anomaly(
+            "response_time_spike",
+            60_000_000,
+            found[0].threshold,
+            int(mean),
+            log_id="000000000000001e",
+            start_us=at(1800),
+            end_us=at(1860),
+            about="opus",
+        )
+    ]
+    assert found[0].threshold == pytest.approx(mean + 3 * sigma, abs=2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spikes_are_those_of_the_textbook(seed: int) -> None:
+    """Integer arithmetic finds what the floating formula finds."""
+    random = Random(seed)
+    durations = [round(random.lognormvariate(15, 1)) for _ in range(200)]
+    limit = fmean(durations) + 3 * pstdev(durations)
+    assert spikes(durations) == [duration for duration in durations if duration > limit]
+    assert spikes(durations)
+
+
+def test_fewer_than_twenty_replies_have_no_spikes() -> None:
+    """Nineteen calls are too few to say what is usual, of each model apart."""
+    assert spikes([1_000] * 18 + [90_000]) == []
+    mixed = timed([1_000] * 15 + [90_000]) + timed([1_000] * 15, "haiku")
+    assert list(slow_replies(mixed)) == []
+    assert spikes([1_000] * 19 + [90_000]) == [90_000]
+
+
+def test_equal_replies_have_no_spikes() -> None:
+    """Nothing is above a mean without spread."""
+    assert spikes([1_000] * 40) == []
+
+
+def test_outliers_are_not_hidden_by_extremes() -> None:
+    """Two extremes lift mean and deviation above a third one, and leave median and MAD alone."""
+    durations = [1_000 + step for step in range(24)] + [50_000, 900_000, 900_000]
+    assert 50_000 not in spikes(durations)
+    assert spikes(durations, "response_time_outlier") == [50_000, 900_000, 900_000]
+
+
+def test_an_outlier_is_above_a_modified_score() -> None:
+    """The threshold is the median and 3.5 / 0.6745 median deviations."""
+    durations = [10_000 + 100 * step for step in range(41)] + [30_000]
+    (found,) = (a for a in slow_replies(timed(durations)) if a.type == "response_time_outlier")
+    middle = median_low(durations)
+    deviation = median_low(abs(duration - middle) for duration in durations)
+    assert found.baseline == middle
+    assert found.threshold == pytest.approx(middle + 3.5 / 0.6745 * deviation, abs=1)
+
+
+def test_without_a_median_deviation_there_are_no_outliers() -> None:
+    """When more than half of the replies took the same time, the rule would name all others."""
+    assert spikes([1_000] * 20 + [1_001] * 9, "response_time_outlier") == []
+
+
+def test_three_errors_in_a_row_of_minutes_are_a_cluster() -> None:
+    """Gaps up to 60 s join errors; the cluster tells its time, number and commonest class."""
+    errors = [
+        ErrorAt(at(when), name)
+        for when, name in [(0, "b"), (60, "a"), (120, "a"), (181, "c"), (200, "c")]
+    ]
+    assert list(error_clusters(reversed(errors))) == [
+        Anomaly("error_cluster", 3, 3, start_us=at(0), end_us=at(120), count=3, about="a")
+    ]
+
+
+def test_two_errors_are_no_cluster() -> None:
+    """Neither two errors nor none make a cluster."""
+    assert list(error_clusters([ErrorAt(at(0), "a"), ErrorAt(at(1), "a")])) == []
+    assert list(error_clusters([])) == []
+
+
+def test_commonest_classes_of_equal_number_go_by_name() -> None:
+    """The same errors in any order give the same cluster."""
+    errors = [ErrorAt(at(when), name) for when, name in [(0, "b"), (1, "a"), (2, "b"), (2, "a")]]
+    (found,) = error_clusters(errors)
+    assert found.about == "a"
+
+
+def test_a_cluster_ends_where_the_errors_end() -> None:
+    """A second burst after a pause is a cluster of its own."""
+    errors = [ErrorAt(at(when), "a") for when in (0, 1, 2, 300, 301, 302, 303)]
+    assert [found.count for found in error_clusters(errors)] == [3, 4]
+
+
+def test_anomalies_stand_in_order_of_time() -> None:
+    """Spikes, clusters and loops are told as they happened; loops with their calls and tools."""
+    durations = [SECOND] * 20 + [90 * SECOND]
+    errors = [ErrorAt(at(when), "timeout") for when in (5, 6, 7)]
+    loops = [Loop(("Read", "Edit"), 3, 6, at(1300), at(1400)), Loop(("Bash",), 0, 4, at(2), at(3))]
+    found = anomalies_of(timed(durations), errors, loops)
+    assert [(a.type, a.start_us) for a in found] == [
+        ("loop", at(2)),
+        ("error_cluster", at(5)),
+        ("response_time_spike", at(1200)),
+        ("loop", at(1300)),
+    ]
+    assert found[0] == Anomaly("loop", 4, 3, start_us=at(2), end_us=at(3), count=4, about="Bash")
+    assert (found[3].value, found[3].threshold, found[3].about) == (6, 6, "Read->Edit")
+
+
+def test_deviation_is_of_the_population() -> None:
+    """σ divides by the number of calls: with one value among n of zero, mean + 3σ is known."""
+    durations = [0] * 24 + [1_000_000]
+    (found,) = (a for a in slow_replies(timed(durations)) if a.type == "response_time_spike")
+    assert found.threshold == int((1 + 3 * sqrt(24)) / 25 * 1_000_000)
