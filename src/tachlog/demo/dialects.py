@@ -13,19 +13,24 @@ import msgspec
 HAIKU = "claude-haiku-4-5-20251001"
 
 
+Final = Literal["all", "last", "seldom", "never"]
+
+
 class Dialect(msgspec.Struct, frozen=True):
     """How a version writes.
 
     `final` says which lines of a reply carry its final usage: all of them, only the last, those of
-    one reply in eight, or none. `agents` says where a sub-agent's lines are: in progress records
-    of its parent, in a file beside it, or in a folder below it.
+    one reply in eight, or none; `final_in_agents` says it of the files of sub-agents. `agents` says
+    where a sub-agent's lines are: in progress records of its parent, in a file beside it, or in a
+    folder below it.
     """
 
     version: str
     models: tuple[str, ...]
     helper: str
     entrypoint: str
-    final: Literal["all", "last", "seldom", "never"]
+    final: Final
+    final_in_agents: Final
     agents: Literal["progress", "beside", "below"]
     agent_tool: Literal["Task", "Agent"]
     hour_cache: bool
@@ -49,6 +54,7 @@ V2_0_76 = Dialect(
     helper=HAIKU,
     entrypoint="",
     final="seldom",
+    final_in_agents="seldom",
     agents="beside",
     agent_tool="Task",
     hour_cache=False,
@@ -62,6 +68,7 @@ V2_1_49 = Dialect(
     helper=HAIKU,
     entrypoint="",
     final="never",
+    final_in_agents="never",
     agents="progress",
     agent_tool="Task",
     hour_cache=True,
@@ -74,6 +81,7 @@ V2_1_92 = Dialect(
     helper=HAIKU,
     entrypoint="cli",
     final="last",
+    final_in_agents="last",
     agents="below",
     agent_tool="Agent",
     hour_cache=False,
@@ -86,6 +94,7 @@ V2_1_138 = Dialect(
     helper=HAIKU,
     entrypoint="claude-vscode",
     final="all",
+    final_in_agents="last",
     agents="below",
     agent_tool="Agent",
     hour_cache=True,
@@ -98,6 +107,7 @@ V2_1_218 = Dialect(
     helper=HAIKU,
     entrypoint="cli",
     final="all",
+    final_in_agents="all",
     agents="below",
     agent_tool="Agent",
     hour_cache=False,
@@ -113,6 +123,7 @@ V2_1_330 = Dialect(
     helper=HAIKU,
     entrypoint="cli",
     final="all",
+    final_in_agents="all",
     agents="below",
     agent_tool="Agent",
     hour_cache=False,

@@ -79,7 +79,7 @@ def ledger_migration(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
             session.main.context.add(70_000)
         if number == 2:
             session.main.idle(47 * 60_000)
-        pause(session)
+        pause(session, 120, 900)
         if number == 5:
             compact(session, "manual")
     yield session

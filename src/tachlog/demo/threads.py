@@ -8,18 +8,23 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from tachlog.demo.context import Context
-from tachlog.demo.dialects import Dialect, Usage, usage_json
+from tachlog.demo.dialects import Dialect, Usage
 from tachlog.demo.dice import Dice, Quantiles
 from tachlog.demo.notation import Stamps, as_json
+from tachlog.demo.replies import Blocks, Call, ReplyLines, make_blocks
 from tachlog.demo.truth import CacheCollapse, Spike, Tally, moment
 from tachlog.demo.workbench import Tool
 
 PROGRESS_MS = 2_000
 FIRST_TOKEN_MS: Quantiles = ((0, 700), (0.5, 2_100), (0.95, 5_600), (1, 8_500))
-THINKING_TOKENS: Quantiles = ((0, 20), (0.5, 110), (0.9, 620), (1, 1_700))
+TOKEN_MS = 19
 
 Line = tuple[str, str, bool]
 """A record with its newline, its kind, and whether it belongs to the chain of the conversation."""
+
+
+Waiting = tuple[Call, int, str]
+"""A tool call whose result is to come: the call, when it began, the uuid of its line."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -63,6 +68,9 @@ class Thread:
         self.prompt_id = ""
         first_tokens = dice.between(6_000, 11_000) if agent_id else dice.between(13_000, 19_000)
         self.context = Context(dice, first_tokens, hour_cache=dialect.hour_cache)
+        self._final = dialect.final_in_agents if agent_id else dialect.final
+        effort = dialect.effort and not agent_id
+        self._effort = f',"effort":"{dialect.effort}"' if effort else ""
         self._shape = dice.hex(16)
         self._before, self._after = self._envelope()
 
@@ -189,86 +197,61 @@ class Thread:
         `thinking` is "" where the version hides it. `slow_ms` makes the call a spike.
         `broken_off` is a reply that the person stopped: no final usage, no end.
         """
-        calls = [(self._call_id(), tool, as_json(tool.arguments)) for tool in tools]
-        blocks: list[tuple[str, int]] = []
-        reasoning = 0
-        if thinking is not None:
-            reasoning = len(thinking) // 4 or self.dice.spread(THINKING_TOKENS)
-            signature = self.dice.base64(min(200 + reasoning * 4, 1_600))
-            shown = f'"thinking":{as_json(thinking)},"signature":"{signature}"'
-            blocks.append((f'{{"type":"thinking",{shown}}}', -1))
-        if text:
-            blocks.append((f'{{"type":"text","text":{as_json(text)}}}', -1))
-        caller = ',"caller":{"type":"direct"}' if self.dialect.modern else ""
-        for place, (call_id, tool, arguments) in enumerate(calls):
-            named = f'"id":"{call_id}","name":"{tool.name}","input":{arguments}{caller}'
-            blocks.append((f'{{"type":"tool_use",{named}}}', place))
-        written = len(text) + sum(len(name.name) + len(given) + 30 for _, name, given in calls)
-        self._write_reply(blocks, calls, written // 4 + 3, reasoning, slow_ms, broken_off)
+        blocks = make_blocks(self.dialect, self.dice, text, tools, thinking)
+        self._write_reply(blocks, slow_ms, is_final=not broken_off and self._is_final())
 
-    def _write_reply(
-        self,
-        blocks: list[tuple[str, int]],
-        calls: list[tuple[str, Tool, str]],
-        visible_tokens: int,
-        reasoning: int,
-        slow_ms: int,
-        broken_off: bool,
-    ) -> None:
-        dice, dialect = self.dice, self.dialect
+    def _write_reply(self, blocks: Blocks, slow_ms: int, *, is_final: bool) -> None:
+        dice = self.dice
         self.last_call_id = f"msg_01{dice.base58(22)}"
         self.request_id = f"req_011C{dice.base58(20)}"
         start_ms = self.now_ms
-        told_reasoning = reasoning if dialect.records_requests else 0
-        usage, loss = self.context.call(start_ms, visible_tokens + reasoning, told_reasoning)
-        if loss is not None:
-            at = moment(start_ms)
-            collapse = CacheCollapse(self.last_call_id, at, loss.idle_s, loss.written_tokens)
-            self.tally.collapses.append(collapse)
+        usage = self._usage(blocks)
         placeholder: Usage = (*usage[:4], dice.between(1, 9), 0)
-        is_final = not broken_off and self._is_final()
-        request = self._request_record()
+        lines = ReplyLines(
+            self.dialect, self.model, self.last_call_id, self.request_id, self._request_record()
+        )
+        unfinished = lines.end(placeholder, None)
+        finished = lines.end(usage, "tool_use" if blocks.calls else "end_turn")
+        at_once = self._final == "all"
+        early_end = finished if is_final and at_once else unfinished
+        last_end = finished if is_final else unfinished
         first_ms = dice.spread(FIRST_TOKEN_MS)
-        took_ms = max(first_ms + usage[4] * 19, slow_ms, len(blocks) * 2)
-        stop = '"tool_use"' if calls else '"end_turn"'
-        last = len(blocks) - 1
-        waiting: list[tuple[str, Tool, str, int, str]] = []
+        count = len(blocks.texts)
+        writing_ms = max(usage[4] * TOKEN_MS, slow_ms - first_ms, count * 2)
+        waiting: list[Waiting] = []
         paused_ms = 0
-        for index, (block, place) in enumerate(blocks):
-            ends = index == last
-            shows_final = is_final and (ends or dialect.final == "all")
-            share_ms = (took_ms - first_ms) * (index + 1) // len(blocks)
-            self.now_ms = start_ms + first_ms + share_ms + paused_ms
-            uuid = self._assistant(
-                block,
-                usage if shows_final else placeholder,
-                stop if shows_final else "null",
-                request,
-                index,
-            )
-            if index == 0:
-                self.tally.seen(self.now_ms)
-            if place >= 0:
-                call_id, tool, arguments = calls[place]
-                waiting.append((call_id, tool, arguments, self.now_ms, uuid))
-                if dialect.final == "all" and not ends:
+        for index, block in enumerate(blocks.texts):
+            at_ms = start_ms + first_ms + writing_ms * (index + 1) // count
+            self.now_ms = at_ms + paused_ms
+            ends = index == count - 1
+            body = lines.body(block, last_end if ends else early_end, index)
+            uuid = self.record("assistant", body, self._effort)
+            self.tally.seen(self.now_ms)
+            call = blocks.call_at(index)
+            if call is not None:
+                waiting.append((call, self.now_ms, uuid))
+                if at_once and not ends:
                     paused_ms += self._results(waiting)
                     waiting.clear()
-        self.tally.seen(self.now_ms)
         self.tally.reply(self.model, usage if is_final else placeholder, final=is_final)
         if slow_ms:
             spike = Spike(self.last_call_id, moment(self.now_ms), self.now_ms - start_ms)
             self.tally.spikes.append(spike)
         self._results(waiting)
 
+    def _usage(self, blocks: Blocks) -> Usage:
+        told = blocks.thinking_tokens if self.dialect.records_requests else 0
+        usage, loss = self.context.call(self.now_ms, blocks.output_tokens, told)
+        if loss is not None:
+            at = moment(self.now_ms)
+            collapse = CacheCollapse(self.last_call_id, at, loss.idle_s, loss.written_tokens)
+            self.tally.collapses.append(collapse)
+        return usage
+
     def _is_final(self) -> bool:
-        match self.dialect.final:
-            case "never":
-                return False
-            case "seldom":
-                return self.dice.chance(0.125)
-            case _:
-                return True
+        if self._final == "seldom":
+            return self.dice.chance(0.125)
+        return self._final != "never"
 
     def _request_record(self) -> str:
         """Write the record of a request that is being sent, where the version does; its id."""
@@ -291,29 +274,12 @@ class Thread:
         )
         return request
 
-    def _assistant(self, block: str, usage: Usage, stop: str, request: str, index: int) -> str:
-        dialect = self.dialect
-        details = ',"stop_details":null' if dialect.modern else ""
-        message = (
-            f'"message":{{"model":"{self.model}","id":"{self.last_call_id}","type":"message",'
-            f'"role":"assistant","content":[{block}],"stop_reason":{stop},"stop_sequence":null'
-            f'{details},"usage":{usage_json(dialect, usage)}}},"requestId":"{self.request_id}"'
-        )
-        if request:
-            message += (
-                f',"requestRef":"{request}","requestedModel":"{self.model}","apiBlockIndex":{index}'
-            )
-        extra = f',"effort":"{dialect.effort}"' if dialect.effort and not self.agent_id else ""
-        return self.record("assistant", f'{message},"type":"assistant"', extra)
-
-    def _call_id(self) -> str:
-        return f"toolu_01{self.dice.base58(22)}"
-
-    def _results(self, waiting: list[tuple[str, Tool, str, int, str]]) -> int:
+    def _results(self, waiting: list[Waiting]) -> int:
         """Write the results of tool calls that ran side by side; the milliseconds that passed."""
         start_ms = self.now_ms
         ends = []
-        for call_id, tool, arguments, began_ms, uuid in waiting:
+        for call, began_ms, uuid in waiting:
+            call_id, tool, arguments = call.call_id, call.tool, call.arguments
             if tool.work is not None:
                 tool = tool.work(call_id, began_ms)
             if tool.outcome == "unfinished":

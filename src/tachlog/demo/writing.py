@@ -38,6 +38,7 @@ class Output:
         self.bytes = 0
         self._directory = directory
         self._files = 0
+        self._made: set[Path] = set()
         self._tally = Tally()
         self._kinds: Counter[str] = Counter()
         self._sessions: list[SessionTruth] = []
@@ -84,12 +85,18 @@ class Output:
     def _write(self, path: str, text: str, *, append: bool) -> None:
         file = self._directory / path
         if not append:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            self._make(file.parent)
             self._files += 1
         content = text.encode()
         with file.open("ab" if append else "wb") as stream:
             stream.write(content)
         self.bytes += len(content)
+
+    def _make(self, directory: Path) -> None:
+        if directory not in self._made:
+            directory.mkdir(parents=True, exist_ok=True)
+            if directory.name != "subagents":
+                self._made.add(directory)
 
     def truth(self, seed: int, until: datetime, secret: str) -> Truth:
         """What was written."""
