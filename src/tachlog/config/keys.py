@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tachlog.analysis.complexity import ComplexityFactors
-from tachlog.model import Behavior, ErrorClass
 
 PREFIX = "TACHLOG_"
 
@@ -118,11 +117,11 @@ class Signals(Struct, frozen=True, kw_only=True):
     """Patterns of your own: regular expressions, letter case does not count."""
 
     errors: Annotated[
-        dict[ErrorClass, tuple[str, ...]],
+        dict[str, list[str]],
         Meta(description="by error class: what its texts look like; asked before the shipped ones"),
     ] = field(default_factory=dict)
     behaviors: Annotated[
-        dict[Behavior, tuple[str, ...]],
+        dict[str, list[str]],
         Meta(description="by behaviour: how an assistant's words show it"),
     ] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.config.keys import PREFIX, Config, Key, as_toml, keys
+from tachlog.model import BEHAVIORS, ERROR_CLASSES
 
 OTHER_VARIABLES = {
     "TACHLOG_CONFIG": "the configuration file, in the place of the usual one",
@@ -209,8 +210,8 @@ def _checked(key: Key, value: object, where: str) -> object:
 
 def _path(kind: type, value: object) -> object:
     """A path, the one type of a value that msgspec does not know."""
-    if not isinstance(value, str):
-        raise msgspec.ValidationError("Expected a path")
+    if not isinstance(value, str | Path):
+        raise msgspec.ValidationError(f"Expected a path, got {as_toml(value)}")
     return kind(value)
 
 
@@ -252,16 +253,19 @@ def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> No
             ComplexityFactors(**{name: value})  # type: ignore[arg-type]
         except ValueError as error:
             raise ConfigError(origins[factors + name], f"analysis.{error}") from None
-    for name in ("signals.errors", "signals.behaviors"):
-        for pattern in _patterns(values.get(name)):
-            if (fault := _fault(pattern)) is not None:
-                raise ConfigError(origins[name], f"{name}: {pattern!r} is no pattern: {fault}")
+    for key, names in (("signals.errors", ERROR_CLASSES), ("signals.behaviors", BEHAVIORS)):
+        for name, pattern in _patterns(values.get(key)):
+            fault = _fault(pattern)
+            if name not in names:
+                fault = f"{name} is none of {', '.join(names)}"
+            if fault is not None:
+                raise ConfigError(origins[key], f"{key}: {name} = {pattern!r}: {fault}")
 
 
-def _patterns(table: object) -> Iterator[str]:
+def _patterns(table: object) -> Iterator[tuple[str, str]]:
     if isinstance(table, dict):
-        for patterns in table.values():
-            yield from patterns
+        for name, patterns in table.items():
+            yield from ((name, pattern) for pattern in patterns)
 
 
 def _fault(pattern: str) -> str | None:
@@ -270,7 +274,7 @@ def _fault(pattern: str) -> str | None:
     try:
         re.compile(pattern)
     except re.error as error:
-        return str(error)
+        return f"no regular expression: {error}"
     return None
 
 
