@@ -1,0 +1,37 @@
+"""What analysis asks of a store: the reading half of the store contract, in its own words."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tachlog.analysis.selection import Input, Quarter, Selection, Step
+from tachlog.metrics import SessionMetrics
+from tachlog.sessions import Session
+
+
+class Archive(Protocol):
+    """Any store; see `tachlog.stores.Store` for the promises."""
+
+    def sessions(self, selection: Selection) -> list[SessionMetrics]:
+        """The figures of the selected threads, in order of start, then session id."""
+        ...
+
+    def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
+        """One thread with its operations."""
+        ...
+
+    def steps(self, selection: Selection) -> list[Step]:
+        """Tool calls in the order of their threads."""
+        ...
+
+    def quarters(self, selection: Selection) -> list[Quarter]:
+        """What happened when, by quarter hour and model."""
+        ...
+
+    def responses(self, selection: Selection) -> list[tuple[int, int]]:
+        """(at_us, response_us) of the selected model calls that have a response time."""
+        ...
+
+    def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
+        """What was read, in all and by source."""
+        ...

@@ -1,0 +1,351 @@
+"""The one summary behind every face: what `tachlog analyze` prints, shows and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tachlog import __version__
+from tachlog.analysis import tally as tallies
+from tachlog.analysis.advice import recommend
+from tachlog.analysis.archive import Archive
+from tachlog.analysis.complexity import NAMES
+from tachlog.analysis.selection import Input, Selection
+from tachlog.analysis.sequences import Gram, key_of_gram, lift
+from tachlog.analysis.shapes import (
+    ErrorPattern,
+    Patterns,
+    Recommendation,
+    Recovery,
+    SequenceCount,
+    SessionView,
+    Totals,
+    Unpriced,
+)
+from tachlog.analysis.tally import Tally, Tree, tally_of, trees_of
+from tachlog.analysis.units import mean_ms, optional_ms, optional_rfc3339, rfc3339, seconds, share
+from tachlog.analysis.view import (
+    anomaly_view,
+    context_usage,
+    cost_basis,
+    cost_usd,
+    model_usage,
+    most_first,
+    session_view,
+    time_shares,
+    tokens_of,
+    tool_usage,
+    tree_totals,
+)
+from tachlog.metrics import Context, ModelUse, SessionMetrics
+from tachlog.metrics.sketch import quantile
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+SCHEMA = 1
+MOST_SEQUENCES = 50
+COMPLEXITIES = tuple(name for _, name in reversed(NAMES))
+
+
+class ReadNowView(Struct, frozen=True):
+    """What one run read.
+
+    `sessions` were not known before (None: not counted); it took `seconds`; `since` is when the
+    archive had been brought up to date before.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    records: int = 0
+    sessions: int | None = None
+    seconds: float | None = None
+    since: str | None = None
+
+
+class SelectionView(Struct, frozen=True):
+    """The filters of a selection; None filters nothing."""
+
+    since: str | None
+    until: str | None
+    agent: str | None
+    provider: str | None
+    model: str | None
+    project: str | None
+    complexity: str | None
+    paths: list[str] | None
+
+
+class InputView(Struct, frozen=True):
+    """What was read: records = parsed + duplicates + skipped + problems, in all and by source."""
+
+    files: int
+    records: int
+    parsed: int
+    duplicates: int
+    skipped: int
+    problems: int
+    by_source: dict[str, Input]
+
+
+class Summary(Struct, frozen=True):
+    """A set of whole sessions and what they come to."""
+
+    trees: list[Tree]
+    tally: Tally
+
+
+class TelemetryResult(Struct, frozen=True, kw_only=True):
+    """Everything that is told about a selection of sessions; as JSON it is `analyze --json`."""
+
+    schema: int = SCHEMA
+    tachlog: str = __version__
+    generated_at: str
+    prices: str
+    time_zone: str
+    selection: SelectionView
+    sessions: list[SessionView]
+    totals: Totals
+    patterns: Patterns
+    recommendations: list[Recommendation]
+    input: InputView
+    read_now: ReadNowView
+
+    def to_arrow(self, table: str = "sessions") -> pyarrow.Table:
+        """The result as an Arrow table.
+
+        `table` is `sessions` (a row per thread), `tools` (per thread and tool), `models` (per
+        thread and model), `errors` or `anomalies`. Raises `MissingExtraError` where
+        tachlog[dataframes] is not installed, `ValueError` for another table.
+        """
+        from tachlog.analysis.frames_out import to_arrow
+
+        return to_arrow(self.sessions, table)
+
+    def to_pandas(self, table: str = "sessions") -> pandas.DataFrame:
+        """The result as a pandas data frame; see `to_arrow`."""
+        from tachlog.analysis.frames_out import to_pandas
+
+        return to_pandas(self.sessions, table)
+
+    def to_polars(self, table: str = "sessions") -> polars.DataFrame:
+        """The result as a Polars data frame; see `to_arrow`."""
+        from tachlog.analysis.frames_out import to_polars
+
+        return to_polars(self.sessions, table)
+
+
+def build(
+    archive: Archive,
+    selection: Selection,
+    *,
+    time_zone: str,
+    prices: str,
+    generated_at_us: int,
+    read_now: ReadNowView = ReadNowView(),  # noqa: B008 (frozen)
+) -> TelemetryResult:
+    """Everything that the archive tells about a selection."""
+    return result_of(
+        summarize(archive, selection),
+        selection,
+        archive.input(selection),
+        time_zone=time_zone,
+        prices=prices,
+        generated_at_us=generated_at_us,
+        read_now=read_now,
+    )
+
+
+def summarize(archive: Archive, selection: Selection) -> Summary:
+    """The selected sessions and what they come to."""
+    trees = trees_of(archive.sessions(selection))
+    return Summary(trees, tally_of(trees, archive.steps(selection)))
+
+
+def merge(a: Summary, b: Summary) -> Summary:
+    """The summary of both; they must be of different sessions, each of them whole."""
+    trees = sorted(a.trees + b.trees, key=lambda tree: _place(tree.head))
+    return Summary(trees, tallies.merge(a.tally, b.tally))
+
+
+def result_of(
+    summary: Summary,
+    selection: Selection,
+    read: tuple[Input, dict[str, Input]],
+    *,
+    time_zone: str,
+    prices: str,
+    generated_at_us: int,
+    read_now: ReadNowView,
+) -> TelemetryResult:
+    """The result that shows a summary."""
+    return TelemetryResult(
+        generated_at=rfc3339(generated_at_us),
+        prices=prices,
+        time_zone=time_zone,
+        selection=_selection_view(selection),
+        sessions=_session_views(summary.trees),
+        totals=totals_of(summary.tally),
+        patterns=patterns_of(summary.tally),
+        recommendations=recommend(summary.trees, summary.tally),
+        input=_input_view(*read),
+        read_now=read_now,
+    )
+
+
+def totals_of(tally: Tally) -> Totals:
+    """The view of a tally's figures."""
+    uses = list(tally.models.values())
+    tokens = tokens_of(uses)
+    models = _by_name(tally.models)
+    tools = sorted(tally.tools.items(), key=lambda item: (-item[1].count, item[0]))
+    peak_tokens, window = tally.peak
+    return Totals(
+        sessions=tally.sessions,
+        threads=tally.threads,
+        start_time=optional_rfc3339(tally.start_us),
+        end_time=optional_rfc3339(tally.end_us),
+        duration=seconds(tally.duration_us),
+        active_duration=seconds(tally.active_us),
+        time_split=time_shares(tally.time_split),
+        message_count=tally.messages,
+        tool_call_count=tally.tool_calls,
+        model_calls=tally.calls,
+        failures=tally.failures,
+        operations=tally.operations,
+        retries=tally.retries,
+        avg_retries=share(tally.retries, tally.sessions),
+        total_tokens=tokens.total,
+        tokens=tokens,
+        cost_usd=cost_usd(uses),
+        cost_basis=cost_basis(uses),
+        unpriced_calls=sum(use.unpriced_calls for use in uses),
+        unpriced_models={
+            name: Unpriced(use.unpriced_calls, use.unpriced_tokens)
+            for name, use in models.items()
+            if use.unpriced_calls
+        },
+        models={name: model_usage(use) for name, use in models.items()},
+        success_rate=share(tally.op_successes, tally.operations),
+        error_rate=share(tally.op_errors, tally.operations),
+        complexity={name: tally.complexity.get(name, 0) for name in COMPLEXITIES},
+        complexity_score=share(tally.complexity_score, tally.sessions),
+        token_efficiency=tokens.efficiency,
+        cache_hit_rate=tokens.cache_hit_rate,
+        avg_response_time=mean_ms(tally.response_us, tally.response_n),
+        p95_response_time=optional_ms(quantile(tally.response_sketch, 0.95)),
+        timed_calls=tally.response_n,
+        tool_usage={name: tool_usage(stats, quantile(stats.sketch, 0.95)) for name, stats in tools},
+        error_breakdown=most_first(tally.errors),
+        context=context_usage(Context(peak_tokens or None, window or None, tally.compactions)),
+    )
+
+
+def patterns_of(tally: Tally) -> Patterns:
+    """The view of a tally's patterns: errors and sequences with the most frequent first."""
+    return Patterns(
+        errors=_error_patterns(tally),
+        behaviors=most_first(tally.behaviors),
+        sequences={key_of_gram(gram): count for gram, count in _sequences(tally)},
+        anomalies=[anomaly_view(anomaly, session_id) for session_id, anomaly in tally.anomalies],
+        transitions={
+            tool: most_first(following)
+            for tool, following in sorted(tally.sequences.transitions.items())
+        },
+        recoveries=[
+            Recovery(after, following, recovery.count, recovery.worked)
+            for (after, following), recovery in sorted(
+                tally.sequences.recoveries.items(), key=lambda item: (-item[1].count, item[0])
+            )
+        ],
+    )
+
+
+def _session_views(trees: list[Tree]) -> list[SessionView]:
+    """All threads in order of start, then session id; main ones with what their tree comes to."""
+    views = [
+        (m, session_view(m, tree_totals(tree.threads) if m.parent is None else None))
+        for tree in trees
+        for m in tree.threads
+    ]
+    return [view for _, view in sorted(views, key=lambda pair: _place(pair[0]))]
+
+
+def _place(m: SessionMetrics) -> tuple[int, str, str]:
+    """Where a thread stands in lists: those that did nothing come first."""
+    return (m.start_us or 0, m.session_id, m.agent)
+
+
+def _by_name(models: Mapping[tuple[str, str], ModelUse]) -> dict[str, ModelUse]:
+    """Models with the most calls first, whoever served them.
+
+    The provider of each is that of most of its calls.
+    """
+    merged: dict[str, ModelUse] = {}
+    most = sorted(models.items(), key=lambda item: (-item[1].calls, item[0]))
+    for (name, provider), use in most:
+        tallies.add_use(merged.setdefault(name, ModelUse(provider)), use)
+    return dict(sorted(merged.items(), key=lambda item: (-item[1].calls, item[0])))
+
+
+def _error_patterns(tally: Tally) -> list[ErrorPattern]:
+    patterns = [
+        ErrorPattern(
+            error_class=error_class,
+            fingerprint=f"{fingerprint:016x}",
+            tool=tool,
+            targets=most_first(group.targets),
+            count=group.count,
+            sessions=group.sessions,
+            first=rfc3339(group.first_us),
+            last=rfc3339(group.last_us),
+            excerpt=group.excerpt,
+        )
+        for (error_class, fingerprint, tool), group in tally.groups.items()
+    ]
+    return sorted(patterns, key=lambda p: (-p.count, p.error_class, p.tool or "", p.fingerprint))
+
+
+def _sequences(tally: Tally) -> list[tuple[Gram, SequenceCount]]:
+    """The most frequent n-grams that occur at least twice; of equal counts the longer first."""
+    repeated = [gram for gram, count in tally.sequences.grams.items() if count >= 2]
+    repeated.sort(key=lambda gram: (-tally.sequences.grams[gram], -len(gram), gram))
+    return [(gram, _sequence_count(tally, gram)) for gram in repeated[:MOST_SEQUENCES]]
+
+
+def _sequence_count(tally: Tally, gram: Gram) -> SequenceCount:
+    found = lift(tally.sequences, gram)
+    return SequenceCount(
+        tally.sequences.grams[gram],
+        tally.gram_sessions[gram],
+        None if found is None else round(found, 3),
+    )
+
+
+def _selection_view(selection: Selection) -> SelectionView:
+    return SelectionView(
+        since=optional_rfc3339(selection.since_us),
+        until=optional_rfc3339(selection.until_us),
+        agent=selection.agent,
+        provider=selection.provider,
+        model=selection.model,
+        project=selection.project,
+        complexity=selection.complexity,
+        paths=None if selection.paths is None else list(selection.paths),
+    )
+
+
+def _input_view(total: Input, by_source: Mapping[str, Input]) -> InputView:
+    return InputView(
+        files=total.files,
+        records=total.records,
+        parsed=total.parsed,
+        duplicates=total.duplicates,
+        skipped=total.skipped,
+        problems=total.problems,
+        by_source=dict(sorted(by_source.items())),
+    )

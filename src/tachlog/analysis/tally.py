@@ -1,0 +1,341 @@
+"""The figures of any number of whole sessions, as sums that add up.
+
+For disjoint sets of whole sessions `merge(tally(A), tally(B)) == tally(A + B)`: integers, counts by
+name, sketches; nothing is kept that cannot be added.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from operator import add
+from typing import TypeVar, cast
+
+from msgspec import Struct, field
+
+from tachlog.analysis import sequences
+from tachlog.analysis.selection import Step
+from tachlog.analysis.sequences import Gram, Sequences
+from tachlog.metrics import (
+    Anomaly,
+    ErrorCluster,
+    ModelUse,
+    SessionMetrics,
+    Sketch,
+    TimeSplit,
+    ToolStats,
+)
+from tachlog.model import Outcome
+
+_Name = TypeVar("_Name", str, int)
+
+Counts = dict[str, int]
+RootKey = tuple[str, str]
+"""A session: its agent and the id of its main conversation."""
+
+
+class Tree(Struct, frozen=True):
+    """A session: its main thread, or the first where that has no row, and all its threads."""
+
+    head: SessionMetrics
+    threads: list[SessionMetrics]
+
+
+class ErrorGroup(Struct):
+    """Failures that read alike, over several sessions.
+
+    `excerpt` is the first of their texts in the order of the alphabet, so that it does not depend
+    on which session comes first.
+    """
+
+    first_us: int
+    last_us: int
+    count: int = 0
+    sessions: int = 0
+    targets: Counts = field(default_factory=dict)
+    excerpt: str | None = None
+
+
+ErrorKey = tuple[str, int, str | None]
+"""Error class, fingerprint, and tool (None: a model call)."""
+
+
+class Tally(Struct):
+    """Sums over sessions (`trees`) and their threads; the names are those of `SessionMetrics`.
+
+    `models` is by name and provider. `complexity` and its score are of the sessions' main threads.
+    `peak` is the largest context, in tokens, with its window (0: not known). `gram_sessions` says
+    in how many sessions a sequence of tools occurs.
+    """
+
+    sessions: int = 0
+    threads: int = 0
+    start_us: int | None = None
+    end_us: int | None = None
+    duration_us: int = 0
+    active_us: int = 0
+    time_split: TimeSplit | None = None
+    messages: int = 0
+    tool_calls: int = 0
+    calls: int = 0
+    failures: int = 0
+    retries: int = 0
+    op_successes: int = 0
+    op_errors: int = 0
+    response_n: int = 0
+    response_us: int = 0
+    response_sketch: Sketch = field(default_factory=dict)
+    models: dict[tuple[str, str], ModelUse] = field(default_factory=dict)
+    tools: dict[str, ToolStats] = field(default_factory=dict)
+    errors: Counts = field(default_factory=dict)
+    behaviors: Counts = field(default_factory=dict)
+    complexity: Counts = field(default_factory=dict)
+    complexity_score: int = 0
+    peak: tuple[int, int] = (0, 0)
+    compactions: int = 0
+    groups: dict[ErrorKey, ErrorGroup] = field(default_factory=dict)
+    anomalies: list[tuple[str, Anomaly]] = field(default_factory=list)
+    sequences: Sequences = field(default_factory=Sequences)
+    gram_sessions: Counter[Gram] = field(default_factory=Counter)
+
+    @property
+    def operations(self) -> int:
+        """Tool calls with a decided outcome plus attempts of model calls."""
+        return self.op_successes + self.op_errors
+
+
+_SUMS = (
+    "sessions",
+    "threads",
+    "duration_us",
+    "active_us",
+    "messages",
+    "tool_calls",
+    "calls",
+    "failures",
+    "retries",
+    "op_successes",
+    "op_errors",
+    "response_n",
+    "response_us",
+    "complexity_score",
+    "compactions",
+)
+_USE_SUMS = (
+    "calls",
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "estimated",
+    "unpriced_calls",
+    "unpriced_tokens",
+    "reported_cost_calls",
+)
+_STATS_SUMS = (
+    "count",
+    "success_count",
+    "error_count",
+    "expected_negative",
+    "check_failed",
+    "user_rejected",
+    "user_interrupted",
+    "unfinished",
+    "timed",
+    "total_us",
+    "input_bytes",
+    "output_bytes",
+)
+_COUNTS = ("response_sketch", "errors", "behaviors", "complexity")
+
+
+def trees_of(metrics: Iterable[SessionMetrics]) -> list[Tree]:
+    """Threads by the session that they belong to, in the order in which sessions come up."""
+    by_root: dict[RootKey, list[SessionMetrics]] = {}
+    for m in metrics:
+        by_root.setdefault((m.agent, m.root), []).append(m)
+    return [
+        Tree(next((m for m in threads if m.session_id == root), threads[0]), threads)
+        for (_, root), threads in by_root.items()
+    ]
+
+
+def tally_of(trees: Iterable[Tree], steps: Iterable[Step]) -> Tally:
+    """Add up sessions; `steps` are the tool calls of their threads, each thread's in order."""
+    tally = Tally()
+    for tree in trees:
+        _add_tree(tally, tree)
+    _add_steps(tally, steps)
+    tally.anomalies.sort(key=_anomaly_order)
+    return tally
+
+
+def merge(a: Tally, b: Tally) -> Tally:
+    """The tally of both sets of sessions, which must not share any."""
+    both = Tally()
+    _add(both, a)
+    _add(both, b)
+    both.anomalies.sort(key=_anomaly_order)
+    return both
+
+
+def _add(into: Tally, other: Tally) -> None:
+    for name in _SUMS:
+        setattr(into, name, getattr(into, name) + getattr(other, name))
+    for name in _COUNTS:
+        _add_counts(getattr(into, name), getattr(other, name))
+    into.start_us = _known(min, into.start_us, other.start_us)
+    into.end_us = _known(max, into.end_us, other.end_us)
+    into.time_split = _both_splits(into.time_split, other.time_split)
+    into.peak = max(into.peak, other.peak)
+    for model, use in other.models.items():
+        add_use(into.models.setdefault(model, ModelUse(use.provider)), use)
+    for tool, stats in other.tools.items():
+        _add_stats(into.tools.setdefault(tool, ToolStats(stats.category)), stats)
+    for key, group in other.groups.items():
+        _add_group(into.groups.setdefault(key, ErrorGroup(group.first_us, group.last_us)), group)
+    into.anomalies += other.anomalies
+    sequences.merge(into.sequences, other.sequences)
+    into.gram_sessions.update(other.gram_sessions)
+
+
+def _add_tree(tally: Tally, tree: Tree) -> None:
+    """Add one session: its threads' figures, and what is counted once per session."""
+    groups: dict[ErrorKey, ErrorGroup] = {}
+    for m in tree.threads:
+        _add(tally, _of_thread(m))
+        for cluster in m.clusters:
+            key = (cluster.error_class, cluster.fingerprint, cluster.tool)
+            group = groups.setdefault(key, ErrorGroup(cluster.first_us, cluster.last_us))
+            _add_group(group, _group_of(cluster))
+    for group in groups.values():
+        group.sessions = 1
+    _add(
+        tally,
+        Tally(
+            sessions=1,
+            complexity={tree.head.complexity: 1},
+            complexity_score=tree.head.complexity_score,
+            groups=groups,
+        ),
+    )
+
+
+def _of_thread(m: SessionMetrics) -> Tally:
+    return Tally(
+        threads=1,
+        start_us=m.start_us,
+        end_us=m.end_us,
+        duration_us=m.duration_us,
+        active_us=m.active_us,
+        time_split=m.time_split,
+        messages=m.messages,
+        tool_calls=m.tool_calls,
+        calls=m.calls,
+        failures=m.failures,
+        retries=m.retries,
+        op_successes=m.op_successes,
+        op_errors=m.op_errors,
+        response_n=m.response_n,
+        response_us=m.response_us,
+        response_sketch=m.response_sketch,
+        models={(name, use.provider): use for name, use in m.models.items()},
+        tools=m.tools,
+        errors=m.errors,
+        behaviors=m.behaviors,
+        peak=(m.context.peak_tokens or 0, m.context.window or 0),
+        compactions=m.context.compactions,
+        anomalies=[(m.session_id, anomaly) for anomaly in m.anomalies],
+    )
+
+
+def _add_steps(tally: Tally, steps: Iterable[Step]) -> None:
+    """Count sequences: never across threads, the sessions of each by their root."""
+    by_root: dict[str, dict[str, list[sequences.Step]]] = {}
+    for step in steps:
+        threads = by_root.setdefault(step.root, {})
+        threads.setdefault(step.session_id, []).append(
+            sequences.Step(step.at_us, step.tool, step.input_digest, cast(Outcome, step.outcome))
+        )
+    for threads in by_root.values():
+        grams: set[Gram] = set()
+        for thread in threads.values():
+            counted = sequences.sequences_of(thread)
+            grams |= counted.grams.keys()
+            sequences.merge(tally.sequences, counted)
+        tally.gram_sessions.update(grams)
+
+
+def _add_counts(into: dict[_Name, int], other: Mapping[_Name, int]) -> None:
+    for name, count in other.items():
+        into[name] = into.get(name, 0) + count
+
+
+def _known(pick: Callable[[int, int], int], a: int | None, b: int | None) -> int | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return pick(a, b)
+
+
+def _known_sum(a: int | None, b: int | None) -> int | None:
+    return _known(add, a, b)
+
+
+def _both_splits(a: TimeSplit | None, b: TimeSplit | None) -> TimeSplit | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return TimeSplit(
+        model=a.model + b.model,
+        tool=a.tool + b.tool,
+        approval=_known_sum(a.approval, b.approval),
+        person=a.person + b.person,
+        idle=a.idle + b.idle,
+    )
+
+
+def add_use(into: ModelUse, other: ModelUse) -> None:
+    """Add the calls of the same model; the provider stays."""
+    for name in _USE_SUMS:
+        setattr(into, name, getattr(into, name) + getattr(other, name))
+    into.reasoning = _known_sum(into.reasoning, other.reasoning)
+    into.cost_nanousd = _known_sum(into.cost_nanousd, other.cost_nanousd)
+
+
+def _add_stats(into: ToolStats, other: ToolStats) -> None:
+    """Add a tool's figures; the exact p95 of a session cannot be added, its sketch can."""
+    for name in _STATS_SUMS:
+        setattr(into, name, getattr(into, name) + getattr(other, name))
+    _add_counts(into.sketch, other.sketch)
+    _add_counts(into.classes, other.classes)
+
+
+def _group_of(cluster: ErrorCluster) -> ErrorGroup:
+    return ErrorGroup(
+        cluster.first_us,
+        cluster.last_us,
+        count=cluster.count,
+        targets={cluster.target: cluster.count} if cluster.target else {},
+        excerpt=cluster.excerpt,
+    )
+
+
+def _add_group(into: ErrorGroup, other: ErrorGroup) -> None:
+    into.first_us = min(into.first_us, other.first_us)
+    into.last_us = max(into.last_us, other.last_us)
+    into.count += other.count
+    into.sessions += other.sessions
+    _add_counts(into.targets, other.targets)
+    if other.excerpt is not None:
+        into.excerpt = min(into.excerpt or other.excerpt, other.excerpt)
+
+
+def _anomaly_order(item: tuple[str, Anomaly]) -> tuple[int, str, str, str, str]:
+    session_id, anomaly = item
+    return (
+        anomaly.start_us or 0,
+        session_id,
+        anomaly.type,
+        anomaly.log_id or "",
+        anomaly.about or "",
+    )

@@ -1,0 +1,289 @@
+"""What happened today, in 7 and in 30 days, and whether the last week is unlike those before.
+
+Days are cut in the display time zone. A week is compared with the four before it, day by day, by
+the rank-sum test (H. B. Mann, D. R. Whitney, "On a test of whether one of two random variables is
+stochastically larger than the other", 1947; normal approximation, ties corrected, checked
+2026-11-22), so that noise is called flat; a day that is not over yet takes no part.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from math import erfc, sqrt
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tachlog.analysis.archive import Archive
+from tachlog.analysis.selection import Quarter, Selection
+from tachlog.analysis.trends import SIGNIFICANCE, Direction
+from tachlog.metrics import SessionMetrics
+from tachlog.metrics.sketch import exact_quantile
+
+QUARTER_US = 900 * 1_000_000
+WEEK = 7
+BASE_DAYS = 28
+DAYS = WEEK + BASE_DAYS
+LENGTHS = (1, 7, 30)
+OLD_DAYS = 30
+"""When nothing happened for so long, windows end with the last day on which something did."""
+
+LEAST_DAYS = 4
+LEAST_BASE_DAYS = 7
+SHARE_STEP = 0.1
+"""A model's share of the calls has to move by so much to be named as a reason."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SUMS = (
+    "sessions",
+    "sub_agents",
+    "calls",
+    "tokens",
+    "cost_nanousd",
+    "unpriced_calls",
+    "operations",
+    "errors",
+)
+
+
+class Day(Struct):
+    """What happened in some days; `cost_nanousd` sums the `calls` that are not `unpriced_calls`."""
+
+    sessions: int = 0
+    sub_agents: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost_nanousd: int = 0
+    unpriced_calls: int = 0
+    operations: int = 0
+    errors: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+    response_us: list[int] = field(default_factory=list)
+
+    @property
+    def cost(self) -> int | None:
+        """The cost in nano-dollars; None when there are calls and none has a price."""
+        return None if self.calls and self.calls == self.unpriced_calls else self.cost_nanousd
+
+    @property
+    def error_rate(self) -> float | None:
+        """Errors per operation; None without operations."""
+        return self.errors / self.operations if self.operations else None
+
+    @property
+    def p95_us(self) -> int | None:
+        """The 95th percentile of the response times; None without any."""
+        return exact_quantile(self.response_us, 0.95)
+
+
+class Window(Struct, frozen=True):
+    """The last `days` days together."""
+
+    days: int
+    figures: Day
+
+
+class Change(Struct, frozen=True):
+    """A measure's last seven days, oldest first, and how the week compares with the four before.
+
+    `change` is relative (0.42: +42 %). Both are None when it is too early to tell. `n` counts the
+    days that were compared.
+    """
+
+    values: list[float | None]
+    direction: Direction | None
+    change: float | None
+    n: int
+
+
+class Reason(Struct, frozen=True):
+    """The model whose share of the calls moved most in the last week."""
+
+    model: str
+    before: float
+    now: float
+
+
+class Windows(Struct, frozen=True):
+    """Windows that end with the day `until`: today, or where all logs are old the last day of them.
+
+    `first` and `last` are the days of the first and the last activity, None without any.
+    """
+
+    until: date
+    current: bool
+    first: date | None = None
+    last: date | None = None
+    windows: list[Window] = field(default_factory=list)
+    changes: dict[str, Change] = field(default_factory=dict)
+    reason: Reason | None = None
+
+    @property
+    def days(self) -> int:
+        """How many days there are from the first activity to the end of the windows."""
+        return 0 if self.first is None else (self.until - self.first).days + 1
+
+
+MEASURES: dict[str, Callable[[Day], float | None]] = {
+    "sessions": lambda day: day.sessions,
+    "sub_agents": lambda day: day.sub_agents,
+    "tokens": lambda day: day.tokens,
+    "cost": lambda day: day.cost,
+    "error_rate": lambda day: day.error_rate,
+    "p95": lambda day: day.p95_us,
+}
+PER_DAY = frozenset({"sessions", "sub_agents", "tokens", "cost"})
+"""The measures that add up over days, so that weeks are compared by their daily means."""
+
+
+def windows_of(
+    archive: Archive,
+    selection: Selection,
+    threads: Iterable[SessionMetrics],
+    *,
+    zone: tzinfo,
+    now_us: int,
+) -> Windows:
+    """Cut what the selected threads did into windows; a selection by time has none of its own."""
+    today = local_date(now_us, zone)
+    threads = list(threads)
+    starts = [m.start_us for m in threads if m.start_us is not None]
+    if not starts:
+        return Windows(today, True)
+    first = local_date(min(starts), zone)
+    last = local_date(max(m.end_us for m in threads if m.end_us is not None), zone)
+    current = (today - last).days < OLD_DAYS
+    until = today if current else last
+    if selection.since_us is not None or selection.until_us is not None:
+        return Windows(until, current, first, last)
+    edges = [midnight_us(until + timedelta(days=place), zone) for place in range(1 - DAYS, 2)]
+    since = replace(selection, since_us=edges[0])
+    days = _days(threads, archive.quarters(since), archive.responses(since), edges)
+    span = (until - first).days + 1
+    known = days[-span:]
+    week, base = known[-WEEK:], known[:-WEEK]
+    # Today is not over, so that it cannot be compared with whole days.
+    recent = week[:-1] if until == today else week
+    return Windows(
+        until,
+        current,
+        first,
+        last,
+        [Window(length, total(known[-length:])) for length in LENGTHS if length < span],
+        {name: _change(name, week, recent, base) for name in MEASURES},
+        _reason(recent, base),
+    )
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of a name; UTC needs no zone files on the machine."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def local_date(at_us: int, zone: tzinfo) -> date:
+    """The day on which something happened, in a zone."""
+    return (_EPOCH + timedelta(microseconds=at_us)).astimezone(zone).date()
+
+
+def midnight_us(day: date, zone: tzinfo) -> int:
+    """When a day begins in a zone."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1_000_000
+
+
+def total(days: Iterable[Day]) -> Day:
+    """Several days as one."""
+    both = Day()
+    for day in days:
+        for name in _SUMS:
+            setattr(both, name, getattr(both, name) + getattr(day, name))
+        both.models.update(day.models)
+        both.response_us += day.response_us
+    return both
+
+
+def _days(
+    threads: Iterable[SessionMetrics],
+    quarters: Iterable[Quarter],
+    responses: Iterable[tuple[int, int]],
+    edges: Sequence[int],
+) -> list[Day]:
+    """What happened on each of the days between the edges."""
+    days = [Day() for _ in edges[1:]]
+
+    def day_of(at_us: int) -> Day | None:
+        place = bisect_right(edges, at_us) - 1
+        return days[place] if 0 <= place < len(days) else None
+
+    for m in threads:
+        if m.start_us is not None and (day := day_of(m.start_us)):
+            day.sessions += m.parent is None
+            day.sub_agents += m.parent is not None
+    for quarter in quarters:
+        if day := day_of(quarter.quarter * QUARTER_US):
+            _add_quarter(day, quarter)
+    for at_us, response_us in responses:
+        if day := day_of(at_us):
+            day.response_us.append(response_us)
+    return days
+
+
+def _add_quarter(day: Day, quarter: Quarter) -> None:
+    day.calls += quarter.calls
+    day.tokens += quarter.tokens
+    day.cost_nanousd += quarter.cost_nanousd
+    day.unpriced_calls += quarter.unpriced_calls
+    errors = quarter.tool_errors + quarter.failures
+    day.operations += quarter.calls + quarter.tool_successes + errors
+    day.errors += errors
+    if quarter.model is not None:
+        day.models[quarter.model] += quarter.calls
+
+
+def _change(name: str, week: list[Day], recent: list[Day], base: list[Day]) -> Change:
+    measure = MEASURES[name]
+    values = [measure(day) for day in week]
+    now = [value for day in recent if (value := measure(day)) is not None]
+    before = [value for day in base if (value := measure(day)) is not None]
+    if len(now) < LEAST_DAYS or len(before) < LEAST_BASE_DAYS:
+        return Change(values, None, None, len(now) + len(before))
+    if name in PER_DAY:
+        level, usual = sum(now) / len(now), sum(before) / len(before)
+    else:
+        level, usual = measure(total(recent)) or 0, measure(total(base)) or 0
+    return Change(
+        values,
+        _direction(now, before),
+        (level - usual) / usual if usual else None,
+        len(now) + len(before),
+    )
+
+
+def _direction(now: Sequence[float], before: Sequence[float]) -> Direction:
+    """Whether values are higher or lower than earlier ones: Mann and Whitney's rank-sum test."""
+    sizes = len(now) * len(before)
+    wins = sum((a > b) - (a < b) for a in now for b in before)
+    count = len(now) + len(before)
+    ties = sum(n**3 - n for n in Counter([*now, *before]).values())
+    variance = sizes * (count + 1 - ties / (count * (count - 1))) / 12
+    # `wins` moves in steps of two where U moves in steps of one; half a step for continuity.
+    distance = abs(wins) / 2 - 0.5
+    if variance <= 0 or erfc(max(distance, 0) / sqrt(2 * variance)) >= SIGNIFICANCE:
+        return "flat"
+    return "up" if wins > 0 else "down"
+
+
+def _reason(recent: list[Day], base: list[Day]) -> Reason | None:
+    """The model whose share of the calls moved most, if it moved by a tenth of all calls."""
+    now, before = total(recent), total(base)
+    if not now.calls or not before.calls:
+        return None
+    moves = [
+        Reason(model, before.models[model] / before.calls, now.models[model] / now.calls)
+        for model in sorted(now.models.keys() | before.models.keys())
+    ]
+    most = max(moves, key=lambda reason: abs(reason.now - reason.before))
+    return most if abs(most.now - most.before) >= SHARE_STEP else None

@@ -1,0 +1,208 @@
+"""Figures as people read them: counts, money, durations, shares, bars, lines that fit."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from functools import lru_cache
+
+NONE = "–"
+BLOCKS = " ▏▎▍▌▋▊▉█"
+SPARKS = "▁▂▃▄▅▆▇█"
+ELLIPSIS = "…"
+DOLLARS_WHOLE_FROM = 1_000
+
+_STYLES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "cyan": "36",
+}
+
+Span = str | tuple[str, str]
+"""A piece of a line: plain, or with the name of a style."""
+
+
+def count(number: int) -> str:
+    """A count in full: `412,806`."""
+    return f"{number:,}"
+
+
+def short_count(number: float) -> str:
+    """A count to three digits: `9,410`, `48.1 k`, `402 M`, `1.71 G`."""
+    if abs(number) < 10_000:
+        return f"{number:,.0f}"
+    for unit in "kMGT":
+        number /= 1_000
+        if abs(number) < 999.5 or unit == "T":
+            break
+    digits = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
+    return f"{number:,.{digits}f} {unit}"
+
+
+def money(dollars: float | None) -> str:
+    """Dollars: `$31.20`, `$1,318`, `<$0.01`, `–` when not known."""
+    if dollars is None:
+        return NONE
+    if 0 < dollars < 0.005:
+        return "<$0.01"
+    return f"${dollars:,.2f}" if dollars < DOLLARS_WHOLE_FROM - 0.005 else f"${dollars:,.0f}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share: `2.1 %`; `–` when not known, `<0.1 %` for little that is not nothing."""
+    if share is None:
+        return NONE
+    least = 10**-digits
+    if 0 < share * 100 < least / 2:
+        return f"<{least:.{digits}f} %"
+    return f"{share * 100:.{digits}f} %"
+
+
+def signed_percent(change: float) -> str:
+    """A relative change: `+42 %`, `−7 %`; beyond tenfold `× 12`."""
+    if change >= 9:
+        return f"× {change + 1:,.0f}"
+    return f"{change:+.0%}".replace("%", " %").replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """A duration to two digits or so: `0.03 s`, `1.7 s`, `24 s`, `3 min`, `6.2 h`, `118 h`."""
+    if seconds is None:
+        return NONE
+    if seconds < 0.095:
+        return f"{seconds:.2f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 99.95 else f"{hours:,.0f} h"
+
+
+def size(number_of_bytes: int) -> str:
+    """Bytes: `312 B`, `1.4 kB`, `2.1 MB`."""
+    number = float(number_of_bytes)
+    if number < 1_000:
+        return f"{number:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1_000
+        if number < 999.5 or unit == "TB":
+            break
+    return f"{number:,.{1 if number < 99.95 else 0}f} {unit}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: `1 session`, `412 sessions`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def bar(share: float, cells: int) -> str:
+    """A share (0 to 1) of a bar of so many cells, to an eighth of a cell; no trailing blanks."""
+    eighths = round(max(0.0, min(1.0, share)) * cells * 8)
+    full, rest = divmod(eighths, 8)
+    return BLOCKS[-1] * full + (BLOCKS[rest] if rest else "")
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """One block per value, the greatest the highest; `·` where there is none."""
+    top = max((value for value in values if value is not None), default=0)
+    return "".join("·" if value is None else SPARKS[_height(value, top)] for value in values)
+
+
+def _height(value: float, top: float) -> int:
+    return min(len(SPARKS) - 1, int(value / top * len(SPARKS))) if top > 0 and value > 0 else 0
+
+
+def day(text: str, zone: tzinfo) -> str:
+    """The day of an RFC 3339 time in a zone: `18 Nov`."""
+    at = datetime.fromisoformat(text).astimezone(zone)
+    return f"{at.day} {at:%b}"
+
+
+def clock(text: str, zone: tzinfo) -> str:
+    """The time of day of an RFC 3339 time in a zone: `14:02`."""
+    return f"{datetime.fromisoformat(text).astimezone(zone):%H:%M}"
+
+
+@lru_cache(maxsize=65_536)
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Me", "Mn", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes (Unicode Standard Annex 11)."""
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def plain(text: str) -> str:
+    """A text on one line without control characters: what a log says must not steer a terminal."""
+    if text.isprintable():
+        return text
+    kept = (" " if c.isspace() else c for c in text if c.isspace() or _is_harmless(c))
+    return " ".join("".join(kept).split())
+
+
+def _is_harmless(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def clip(text: str, width: int) -> str:
+    """A text that takes at most so many columns, the end replaced by an ellipsis if it must be."""
+    if cells(text) <= width:
+        return text
+    kept, taken = [], 1
+    for character in text:
+        taken += _cells_of(character)
+        if taken > width:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + ELLIPSIS if width > 0 else ""
+
+
+def left(text: str, width: int) -> str:
+    """A text clipped and filled up to so many columns."""
+    text = clip(text, width)
+    return text + " " * (width - cells(text))
+
+
+def right(text: str, width: int) -> str:
+    """A text clipped and moved to the right of so many columns."""
+    text = clip(text, width)
+    return " " * (width - cells(text)) + text
+
+
+def line(spans: Iterable[Span], width: int, color: bool) -> str:
+    """Spans as one line that takes at most `width` columns."""
+    parts, room = [], width
+    for span in spans:
+        text, style = (span, "") if isinstance(span, str) else span
+        shown = clip(text, room)
+        room -= cells(shown)
+        parts.append(f"\x1b[{_STYLES[style]}m{shown}\x1b[0m" if color and style else shown)
+        if shown != text:
+            break
+    return "".join(parts) if color else "".join(parts).rstrip()
+
+
+def apart(start: str, end: str, width: int) -> str:
+    """Two texts on one line, the second at its right edge if there is room."""
+    return start + " " * max(2, width - cells(start) - cells(end)) + end if end else start
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """A text on as many lines as it takes, broken at blanks; a word that is too long is clipped."""
+    lines, current = [], ""
+    for word in text.split():
+        if current and cells(current) + 1 + cells(word) > width:
+            lines.append(current)
+            current = ""
+        current = f"{current} {word}" if current else clip(word, width)
+    return [*lines, current] if current else lines
