@@ -16,7 +16,7 @@ LAYERS = (
     {"pipeline", "watch", "receive", "notify", "report", "config", "demo"},
     {"engines", "stores"},
     {"analysis"},
-    {"metrics", "pricing"},
+    {"metrics", "pricing", "projects"},
     {"sessions", "identity"},
     {"sources"},
     {"signals", "redact", "records", "providers"},

@@ -168,6 +168,9 @@ class Session(Struct, array_like=True):
 
 Sessions = dict[Thread, Session]
 
+FIRST_ONLY = frozenset(("title.prompt",))
+"""Marks of which only the value told first is kept."""
+
 
 def fold(events: Iterable[Event], into: Sessions) -> None:
     """Add events to the sessions of their threads; unknown threads get a session."""
@@ -202,6 +205,8 @@ def add(session: Session, event: Event) -> None:
             span = Span(event.at_us, event.at_us)
             seen_span = spans.get(event.value)
             spans[event.value] = span if seen_span is None else merge_spans(seen_span, span)
+            if event.name in FIRST_ONLY:
+                _keep_first(spans)
 
 
 def call_of(reply: Reply) -> Call:
@@ -340,6 +345,14 @@ def _result_rank(use: ToolUse) -> tuple[bool, int, int, str, int]:
     )
 
 
+def _keep_first(spans: dict[str, Span]) -> None:
+    """Leave only the value that was told first."""
+    if len(spans) > 1:
+        first = min(spans, key=lambda value: (spans[value].first_us, value))
+        for value in [value for value in spans if value != first]:
+            del spans[value]
+
+
 def merge_spans(a: Span, b: Span) -> Span:
     """The span that covers both."""
     return Span(min(a.first_us, b.first_us), max(a.last_us, b.last_us))
@@ -372,6 +385,8 @@ def merge_sessions(a: Session, b: Session) -> Session:
             into = merged.marks.setdefault(name, {})
             for value, span in spans.items():
                 into[value] = merge_spans(into[value], span) if value in into else span
+            if name in FIRST_ONLY:
+                _keep_first(into)
     return merged
 
 

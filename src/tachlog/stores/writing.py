@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tachlog.identity import unified
 from tachlog.model import Thread
-from tachlog.sessions import Session, Sessions, merge_sessions
+from tachlog.sessions import FIRST_ONLY, Session, Sessions, merge_sessions
 from tachlog.stores import Measure, Portion, progress
 from tachlog.stores.database import LISTED, Database, listed, marks
 from tachlog.stores.families import Shared, settle_families
@@ -246,6 +246,13 @@ class _Batch:
                 for name, spans in session.marks.items()
                 for value, span in spans.items()
             ],
+        )
+        self.database.run(
+            f"DELETE FROM marks WHERE name IN {LISTED} AND thread IN {LISTED}"
+            " AND (first_us, value) > (SELECT m.first_us, m.value FROM marks m"
+            " WHERE m.thread = marks.thread AND m.name = marks.name"
+            " ORDER BY m.first_us, m.value LIMIT 1)",
+            (listed(FIRST_ONLY), listed(self.numbers.values())),
         )
 
     def _figures(self) -> None:

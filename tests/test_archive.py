@@ -1,0 +1,272 @@
+"""The archive holds the same rows however its logs were read."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from archives import (
+    MEASURER,
+    archive_of,
+    as_session,
+    assistant,
+    at,
+    contents,
+    figures,
+    jsonl,
+    portion_of,
+    read_in,
+    tool_result,
+    tool_use,
+    user,
+)
+
+from tachlog.analysis.selection import Selection
+from tachlog.demo import write_demo
+from tachlog.stores import Store, StoreError, open_store
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Example logs of two formats with forks, sub-agents and damaged lines."""
+    directory = tmp_path_factory.mktemp("logs")
+    write_demo(directory)
+    return sorted(p for p in directory.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty archive."""
+    return open_store(str(tmp_path / "archive.db"))
+
+
+def turn(session: str, number: int, *, minute: int) -> list[dict[str, object]]:
+    """A prompt, a reply that asks for a tool, its result and a last reply."""
+    n = f"{session}-{number}"
+    return [
+        user(session, f"p{n}", at(minute), f"Do step {number}, please"),
+        assistant(
+            session,
+            f"a{n}",
+            at(minute, 5),
+            f"msg_{n}a",
+            content=[tool_use(f"toolu_{n}", "Bash", command="npm test")],
+            stop="tool_use",
+        ),
+        tool_result(session, f"r{n}", at(minute, 9), f"toolu_{n}", "ok"),
+        assistant(session, f"b{n}", at(minute, 15), f"msg_{n}b"),
+    ]
+
+
+def test_any_order_of_files_gives_the_same_rows(logs: list[Path]) -> None:
+    """Reading files in another order gives the same rows."""
+    shuffled = list(logs)
+    random.Random(5).shuffle(shuffled)
+    assert archive_of(shuffled) == archive_of(logs)
+
+
+def test_small_portions_give_the_same_rows(logs: list[Path]) -> None:
+    """Reading files in many small portions gives the rows of reading each at once."""
+    assert archive_of(logs, portion_bytes=1) == archive_of(logs)
+
+
+def test_reading_again_changes_nothing(logs: list[Path], store: Store) -> None:
+    """A second reading of unchanged files finds nothing new."""
+    read_in(store, logs)
+    before = contents(store)
+    read_in(store, logs)
+    assert contents(store) == before
+
+
+def test_a_copy_under_another_name_adds_only_duplicates(
+    logs: list[Path], store: Store, tmp_path: Path
+) -> None:
+    """A file copied under another name changes no figure; its records count as duplicates."""
+    read_in(store, logs)
+    before = contents(store)
+    original = next(p for p in logs if p.suffix == ".jsonl")
+    copy = shutil.copy(original, tmp_path / "copy.jsonl")
+    report = next(f for f in store.files() if f.path == str(original))
+    read_in(store, [Path(copy)])
+    after = contents(store)
+    was, now = before.pop("input")[0], after.pop("input")[0]
+    assert after == before
+    assert now.parsed == was.parsed
+    assert now.duplicates == was.duplicates + report.parsed + report.duplicates
+    assert now.records == was.records + report.records
+
+
+def test_appended_lines_give_the_rows_of_reading_once(tmp_path: Path) -> None:
+    """A file read while it grows, cut anywhere, gives the rows of the whole file."""
+    records = turn("s1", 1, minute=0) + turn("s1", 2, minute=5)
+    whole = jsonl(tmp_path / "s1.jsonl", records).read_bytes()
+    expected = archive_of([tmp_path / "s1.jsonl"])
+    for cut in range(1, len(whole), 97):
+        store = open_store("private:")
+        path = tmp_path / "s1.jsonl"
+        path.write_bytes(whole[:cut])
+        read_in(store, [path])
+        path.write_bytes(whole)
+        read_in(store, [path])
+        assert contents(store) == expected, f"cut at byte {cut}"
+
+
+def test_a_longer_snapshot_after_a_shorter_one_adds_what_is_new(tmp_path: Path) -> None:
+    """An earlier snapshot of a session and the whole of it count once, in either order."""
+    records = turn("s1", 1, minute=0) + turn("s1", 2, minute=5)
+    short = jsonl(tmp_path / "a" / "s1.jsonl", records[:5])
+    long = jsonl(tmp_path / "b" / "s1.jsonl", records)
+    assert archive_of([short, long]) == archive_of([long, short])
+    store = open_store("private:")
+    read_in(store, [short, long])
+    assert figures(store) == {"s1": {"calls": 4, "tool_calls": 2, "prompts": 2, "tokens": 4640}}
+    total = store.input(Selection())[0]
+    assert (total.records, total.parsed, total.duplicates) == (13, 8, 5)
+
+
+@pytest.mark.parametrize("fork_first", [False, True])
+def test_copied_history_belongs_to_the_session_that_was_continued(
+    tmp_path: Path, fork_first: bool
+) -> None:
+    """A session resumed under a new id owns only what came after, whichever file is read first."""
+    history = turn("old", 1, minute=0)
+    original = jsonl(tmp_path / "old.jsonl", history)
+    resumed = jsonl(
+        tmp_path / "new.jsonl", as_session(history, "new") + turn("new", 2, minute=30)
+    )
+    store = open_store("private:")
+    read_in(store, [resumed, original] if fork_first else [original, resumed])
+    assert figures(store) == {
+        "old": {"calls": 2, "tool_calls": 1, "prompts": 1, "tokens": 2320},
+        "new": {"calls": 2, "tool_calls": 1, "prompts": 1, "tokens": 2320},
+    }
+
+
+def test_the_session_that_the_log_names_as_origin_owns_the_history(tmp_path: Path) -> None:
+    """A named origin owns copied history even when both sessions went on."""
+    history = turn("zz", 1, minute=0)
+    original = jsonl(tmp_path / "zz.jsonl", history + turn("zz", 3, minute=50))
+    copied = [
+        {**r, "forkedFrom": {"sessionId": "zz", "messageUuid": r["uuid"]}}
+        for r in as_session(history, "aa")
+    ]
+    fork = jsonl(tmp_path / "aa.jsonl", copied + turn("aa", 2, minute=20))
+    expected = {"aa": 2, "zz": 4}
+    for order in ([original, fork], [fork, original]):
+        store = open_store("private:")
+        read_in(store, order)
+        assert {name: f["calls"] for name, f in figures(store).items()} == expected
+
+
+def test_a_fork_that_did_nothing_yet_keeps_a_row_of_zeros(tmp_path: Path) -> None:
+    """A copy of a whole session without anything of its own is a session with no operations."""
+    history = turn("a1", 1, minute=0)
+    store = open_store("private:")
+    read_in(
+        store,
+        [
+            jsonl(tmp_path / "b2.jsonl", as_session(history, "b2")),
+            jsonl(tmp_path / "a1.jsonl", history),
+        ],
+    )
+    assert figures(store)["b2"] == {"calls": 0, "tool_calls": 0, "prompts": 0, "tokens": 0}
+    assert figures(store)["a1"]["calls"] == 2
+
+
+def test_ownership_moves_when_the_original_appears_and_totals_do_not(tmp_path: Path) -> None:
+    """An original that is read years after its fork takes its history back; the sum stays."""
+    history = turn("old", 1, minute=0)
+    store = open_store("private:")
+    resumed = as_session(history, "new") + turn("new", 2, minute=30)
+    read_in(store, [jsonl(tmp_path / "new.jsonl", resumed)])
+    assert figures(store)["new"]["calls"] == 4
+    read_in(store, [jsonl(tmp_path / "old.jsonl", history)])
+    assert {name: f["calls"] for name, f in figures(store).items()} == {"old": 2, "new": 2}
+
+
+def test_a_sub_agents_copy_of_its_parents_history_adds_nothing(tmp_path: Path) -> None:
+    """Lines that a compaction agent repeats count for the main conversation alone."""
+    history = turn("s1", 1, minute=0)
+    copied = [{**r, "isSidechain": True, "agentId": "acompact-1"} for r in history]
+    main = jsonl(tmp_path / "s1.jsonl", history)
+    agent = jsonl(
+        tmp_path / "s1" / "subagents" / "agent-acompact-1.jsonl",
+        [*copied, assistant("s1", "x1", at(40), "msg_own", isSidechain=True, agentId="acompact-1")],
+    )
+    for order in ([main, agent], [agent, main]):
+        store = open_store("private:")
+        read_in(store, order)
+        assert {name: f["calls"] for name, f in figures(store).items()} == {
+            "s1": 2,
+            "s1/acompact-1": 1,
+        }
+
+
+def test_tellings_that_share_a_request_id_are_one_call(tmp_path: Path) -> None:
+    """A line without a message id is the call whose request id it carries, in any order."""
+    first = assistant("s1", "u1", at(1), "msg_1", output=3, stop=None, requestId="req_1")
+    second = assistant("s1", "u2", at(2), None, output=70, requestId="req_1")
+    one = jsonl(tmp_path / "1.jsonl", [user("s1", "p1", at(0), "Go"), first])
+    two = jsonl(tmp_path / "2.jsonl", [second])
+    assert archive_of([one, two]) == archive_of([two, one])
+    store = open_store("private:")
+    read_in(store, [one, two])
+    assert figures(store)["s1"] == {"calls": 1, "tool_calls": 0, "prompts": 1, "tokens": 1180}
+
+
+def test_a_batch_that_comes_late_is_given_back(tmp_path: Path, store: Store) -> None:
+    """Of two processes that read the same portion, one keeps it and the other is told."""
+    path = jsonl(tmp_path / "s1.jsonl", turn("s1", 1, minute=0))
+    mine, theirs = portion_of(path, store), portion_of(path, store)
+    other = open_store(store.url)
+    assert other.write([theirs], MEASURER) == []
+    assert store.write([mine], MEASURER) == [mine]
+    assert figures(store)["s1"]["calls"] == 2
+
+
+def test_a_rewritten_file_is_read_anew_and_never_reduces_history(
+    tmp_path: Path, store: Store
+) -> None:
+    """A file that was cut down and grew differently keeps what it told before."""
+    path = jsonl(tmp_path / "s1.jsonl", turn("s1", 1, minute=0) + turn("s1", 2, minute=5))
+    read_in(store, [path])
+    jsonl(path, turn("s1", 2, minute=5) + turn("s1", 3, minute=9))
+    read_in(store, [path])
+    assert figures(store)["s1"]["calls"] == 6
+    total = store.input(Selection())[0]
+    assert (total.records, total.parsed, total.duplicates) == (8, 8, 0)
+
+
+def test_a_torn_last_line_is_a_problem_until_it_is_whole(tmp_path: Path, store: Store) -> None:
+    """Half a line is counted and shown; once the rest is written it is a record like any other."""
+    records = turn("s1", 1, minute=0)
+    path = jsonl(tmp_path / "s1.jsonl", records)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    read_in(store, [path])
+    torn = store.input(Selection())[0]
+    assert (torn.records, torn.parsed, torn.problems) == (4, 3, 1)
+    path.write_bytes(whole)
+    read_in(store, [path])
+    mended = store.input(Selection())[0]
+    assert (mended.records, mended.parsed, mended.problems) == (4, 4, 0)
+
+
+def test_an_archive_from_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """A version that this tachlog does not know is an error that says what to do."""
+    path = tmp_path / "archive.db"
+    store = open_store(str(path))
+    store.database.run("PRAGMA user_version = 99")  # type: ignore[attr-defined]
+    store.close()
+    with pytest.raises(StoreError, match=r"has version 99.*install a newer tachlog"):
+        open_store(str(path))
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    """A corrupt archive is an error that names it and says how to go on."""
+    path = tmp_path / "archive.db"
+    path.write_bytes(b"this is no database, but long enough to look at" * 100)
+    with pytest.raises(StoreError, match=r"archive\.db: not a readable archive.*move the file away"):
+        open_store(str(path))
