@@ -133,7 +133,7 @@ def count(thread: Record, record: Record) -> None:
         request = record.get("requestId")
         if request is None or request != thread["last_request"]:
             thread["failures"][failure_class(record)] += 1
-            thread["times"].append(record["timestamp"])
+        thread["times"].append(record["timestamp"])
     elif kind == "assistant":
         message = record["message"]
         thread["groups"].setdefault(message["id"], []).append(message)

@@ -114,7 +114,7 @@ class RowLog:
         number = self._row(data, tool, queued_ms + took_ms)
         self.tally.seen(self.now_ms)
         shown = (self._context, 0, 0, 0, output, 0) if reports_usage else (0,) * 6
-        self.tally.reply(self.model, shown, final=reports_usage)
+        self.tally.reply(self.model, shown, reported=reports_usage)
         self._context += output
         if slow_ms:
             spike = Spike(number, moment(self.now_ms), queued_ms + took_ms)
@@ -174,13 +174,19 @@ class RowLog:
         """A customer and the agent, back and forth."""
         dice = self.dice
         for _ in range(rounds):
-            self.person(dice.pick(REQUESTS).replace("{n}", str(dice.between(100, 999))))
+            self.ask()
             for _ in range(dice.between(1, 5)):
                 self.reply(dice.pick(ANSWERS), self.some_tool())
             self.reply(dice.pick(ANSWERS), reports_usage=dice.chance(0.9))
 
+    def ask(self) -> None:
+        """A customer asks for one of the usual things."""
+        dice = self.dice
+        self.person(dice.pick(REQUESTS).replace("{n}", str(dice.between(100, 999))))
+
     def storm(self, attempts: int) -> None:
-        """The provider refuses one attempt after the other for too many requests."""
+        """The provider refuses one attempt after the other for too many requests, then answers."""
+        self.ask()
         start_ms = self.now_ms
         for attempt in range(attempts):
             text = f"Rate limit reached for {self.model}: 200,000 tokens per minute."
@@ -189,6 +195,7 @@ class RowLog:
         end_ms = self.tally.last_ms or start_ms
         cluster = Cluster("rate_limit", attempts, moment(start_ms), moment(end_ms))
         self.tally.clusters.append(cluster)
+        self.reply(self.dice.pick(ANSWERS))
 
     def truth(self, file: str) -> SessionTruth:
         """What is known about this session."""
@@ -247,6 +254,8 @@ def planted_sessions(
     cluster.reply("The ticket system does not answer. I stop here and report it.")
 
     quiet = make("nightly-triage", days[4], 0)
-    quiet.failure("server_error", 503, "server_error", "The server is overloaded.", 800)
-    quiet.conversation(4)
+    quiet.ask()
+    quiet.failure("server_error", 500, "server_error", "Internal server error", 800)
+    quiet.reply(ANSWERS[0])
+    quiet.conversation(3)
     return [storm, spike, loop, cluster, quiet]

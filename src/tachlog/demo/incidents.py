@@ -11,6 +11,8 @@ from tachlog.demo.shell import REJECTION
 from tachlog.demo.transcripts import Transcript
 from tachlog.demo.workbench import Tool
 
+MOST_RETRIES = 10
+
 # What the API answers: status, type, message, error class.
 API_ERRORS: dict[str, tuple[int | None, str, str]] = {
     "rate_limit": (
@@ -60,11 +62,12 @@ def api_errors(
                 "error": error,
                 "retryInMs": wait_ms,
                 "retryAttempt": attempt,
-                "maxRetries": 10,
+                "maxRetries": MOST_RETRIES,
             },
         )
         main.tally.failure(error_class, main.now_ms)
-        main.idle(wait_ms)
+        if attempt < MOST_RETRIES:
+            main.idle(wait_ms)
 
 
 def give_up(
@@ -95,6 +98,7 @@ def give_up(
     request = f'"requestId":"{main.request_id}",' if repeats else ""
     code = f',"apiErrorStatus":{status}' if status and session.dialect.modern else ""
     main.record("assistant", body, f',{request}"error":"{error}","isApiErrorMessage":true{code}')
+    main.tally.seen(main.now_ms)
     if not repeats:
         main.tally.failure(error_class, main.now_ms)
 

@@ -10,7 +10,7 @@ from tachlog.demo.hours import Calendar
 from tachlog.demo.incidents import api_errors, run_command
 from tachlog.demo.team import PROJECTS
 from tachlog.demo.transcripts import Transcript
-from tachlog.demo.work import pause, send_agents, turn
+from tachlog.demo.work import finish, pause, send_agents, turn
 
 # Characters of a session.
 SIZES: Quantiles = ((0, 8_000), (0.5, 90_000), (0.9, 500_000), (0.99, 1_500_000), (1, 2_500_000))
@@ -63,8 +63,7 @@ def _some_turn(session: Transcript, dice: Dice, prompt: str, budget: int) -> Non
         session.prompt(session.bench.fill(prompt))
         api_errors(session, dice.pick(("rate_limit", "overloaded", "network")), dice.between(1, 3))
         send_agents(session, 1, dice.between(2, 6))
-        session.main.reply("The sub-agent is done.")
-        session.end_turn()
+        finish(session)
     else:
         steps = 1 if session.size + 30_000 > budget else dice.between(2, 12)
         queued_ms = dice.between(2_000, 90_000) if dice.chance(0.06) else 0

@@ -104,11 +104,11 @@ FAILING_CHECKS = {
 # Command, description, exit code, output, error class, milliseconds (None: any).
 FAILURES: tuple[tuple[str, str, int, str, str, int | None], ...] = (
     (
-        "git merge --ff-only origin/main",
-        "Update from main",
-        128,
-        "hint: Diverging branches can't be fast-forwarded, you need to either:\nhint:\nhint: \tgit "
-        "merge --no-ff\nhint:\nfatal: Not possible to fast-forward, aborting.",
+        "go run ./cmd/replay --day 2026-10-30",
+        "Replay a day of traffic",
+        2,
+        "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 [running]:\n"
+        "main.main()\n\t/srv/work/platform/cmd/replay/main.go:41 +0x1d\nexit status 2",
         "command_failed",
         None,
     ),

@@ -94,7 +94,7 @@ def tool_loop(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     pause(session)
     session.prompt("run the report for october")
     command = "node scripts/report.mjs --month 2026-10 --format csv"
-    text = "Error: Cannot find module './lib/csv.js'\nRequire stack:\n- scripts/report.mjs"
+    text = "TypeError: rows is not iterable\n    at file:///home/dev/work/shop/lib/csv.js:12:21"
     failing = bench.failed(command, "Write the report", 1, text, "command_failed")
     for _ in range(5):
         call(main, bench, [failing])

@@ -98,6 +98,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     `message_count` is prompts + model calls, for AgentLog rows. `model_calls` succeeded;
     `failures` are failed attempts by class. `placeholder_calls` never reported a final usage
     (their output is in no bucket; what the log showed instead is `placeholder_output`).
+    `unreported_calls` are those of AgentLog rows without `usage`.
     `tool_errors` are the classes of the calls that failed. `model_retries` are failed attempts of
     a model call followed by another, `tool_retries` failed tool calls repeated within three calls,
     `retries` both.
@@ -109,6 +110,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     model_calls: int
     placeholder_calls: int
     placeholder_output: int
+    unreported_calls: int
     tokens: Tokens
     models: dict[str, int]
     tools: dict[str, ToolCount]
@@ -197,7 +199,7 @@ class Tally:
         self.first_ms: int | None = None
         self.last_ms: int | None = None
         self.messages = self.prompts = self.queued = self.calls = 0
-        self.placeholders = self.placeholder_output = 0
+        self.placeholders = self.placeholder_output = self.unreported = 0
         self.model_retries = self.tool_retries = self.compactions = 0
         self.tokens = [0] * 6
         self.model_tokens: dict[str, list[int]] = {}
@@ -228,13 +230,19 @@ class Tally:
         self.queued += queued
         self._failed_attempt = False
 
-    def reply(self, model: str, tokens: tuple[int, ...], *, final: bool = True) -> None:
-        """A model call succeeded with these buckets, in the order of `Tokens`."""
+    def reply(
+        self, model: str, tokens: tuple[int, ...], *, final: bool = True, reported: bool = True
+    ) -> None:
+        """A model call succeeded with these buckets, in the order of `Tokens`.
+
+        The output is a placeholder unless `final`; without `reported` there is no usage at all.
+        """
         self.messages += 1
         self.calls += 1
         self.models[model] += 1
         self.model_retries += self._failed_attempt
         self._failed_attempt = False
+        self.unreported += not reported
         if not final:
             self.placeholders += 1
             self.placeholder_output += tokens[4]
@@ -301,6 +309,7 @@ class Tally:
         self.calls += other.calls
         self.placeholders += other.placeholders
         self.placeholder_output += other.placeholder_output
+        self.unreported += other.unreported
         self.model_retries += other.model_retries
         self.tool_retries += other.tool_retries
         self.compactions += other.compactions
@@ -355,6 +364,7 @@ class Tally:
             model_calls=self.calls,
             placeholder_calls=self.placeholders,
             placeholder_output=self.placeholder_output,
+            unreported_calls=self.unreported,
             tokens=Tokens(*self.tokens),
             models=dict(sorted(self.models.items())),
             tools={
