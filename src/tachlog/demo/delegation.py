@@ -70,7 +70,7 @@ def delegate(
     """A call of a sub-agent; `work` writes its thread and returns its report."""
     dialect, dice = session.dialect, session.dice
 
-    def run(call_id: str, began_ms: int) -> Tool:
+    def run(call: Tool, call_id: str, began_ms: int) -> Tool:
         model = dialect.helper if kind != "code-reviewer" else session.main.model
         sub: Thread
         if dialect.agents == "progress":
@@ -86,12 +86,11 @@ def delegate(
         session.subs.append((path, sub))
         return _agent_result(session, call, sub, kind, prompt, report, began_ms)
 
-    call = Tool(
+    return Tool(
         dialect.agent_tool,
         {"description": description, "subagent_type": kind, "prompt": prompt},
         work=run,
     )
-    return call
 
 
 def _agent_path(session: Transcript, agent: str) -> str:
@@ -104,15 +103,14 @@ def _agent_result(
     session: Transcript, call: Tool, sub: Thread, kind: str, prompt: str, report: str, began_ms: int
 ) -> Tool:
     tally, took_ms = sub.tally, sub.now_ms - began_ms
-    tokens = sum(tally.tokens[:3]) + tally.tokens[4]
+    usage = sub.last_usage
+    tokens = sum(usage[:3]) + usage[4]
     uses = sum(outcomes.total() for outcomes in tally.tools.values())
     content = [{"type": "text", "text": report}]
     note = (
         f"agentId: {sub.agent_id} (for resuming to continue this agent's work if needed)\n"
         f"<usage>total_tokens: {tokens}\ntool_uses: {uses}\nduration_ms: {took_ms}</usage>"
     )
-    fresh, read, write, hour, output, _ = tally.tokens
-    usage = usage_json(session.dialect, (fresh, read, write, hour, output, 0))
     result: dict[str, object] = {
         "status": "completed",
         "prompt": prompt,
@@ -121,7 +119,7 @@ def _agent_result(
         "totalDurationMs": took_ms,
         "totalTokens": tokens,
         "totalToolUseCount": uses,
-        "usage": msgspec.Raw(usage.encode()),
+        "usage": msgspec.Raw(usage_json(session.dialect, usage).encode()),
     }
     if session.dialect.modern:
         result["agentType"] = kind

@@ -14,7 +14,7 @@ from tachlog.demo.workbench import Tool
 THINKING_TOKENS: Quantiles = ((0, 20), (0.5, 110), (0.9, 620), (1, 1_700))
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
+class Call(msgspec.Struct, frozen=True):
     """A tool call with its id and its arguments as JSON."""
 
     call_id: str
@@ -22,7 +22,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     arguments: str
 
 
-class Blocks(msgspec.Struct, frozen=True, gc=False):
+class Blocks(msgspec.Struct, frozen=True):
     """What a model call said: blocks as JSON, the last of them its tool calls."""
 
     texts: list[str]

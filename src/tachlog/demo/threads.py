@@ -64,6 +64,7 @@ class Thread:
         self.stamp = Stamps()
         self.last_uuid = ""
         self.last_call_id = ""
+        self.last_usage: Usage = (0, 0, 0, 0, 0, 0)
         self.request_id = ""
         self.prompt_id = ""
         first_tokens = dice.between(6_000, 11_000) if agent_id else dice.between(13_000, 19_000)
@@ -241,12 +242,12 @@ class Thread:
 
     def _usage(self, blocks: Blocks) -> Usage:
         told = blocks.thinking_tokens if self.dialect.records_requests else 0
-        usage, loss = self.context.call(self.now_ms, blocks.output_tokens, told)
+        self.last_usage, loss = self.context.call(self.now_ms, blocks.output_tokens, told)
         if loss is not None:
             at = moment(self.now_ms)
             collapse = CacheCollapse(self.last_call_id, at, loss.idle_s, loss.written_tokens)
             self.tally.collapses.append(collapse)
-        return usage
+        return self.last_usage
 
     def _is_final(self) -> bool:
         if self._final == "seldom":
@@ -281,7 +282,7 @@ class Thread:
         for call, began_ms, uuid in waiting:
             call_id, tool, arguments = call.call_id, call.tool, call.arguments
             if tool.work is not None:
-                tool = tool.work(call_id, began_ms)
+                tool = tool.work(tool, call_id, began_ms)
             if tool.outcome == "unfinished":
                 self.tally.tool(
                     tool.name, arguments, "unfinished", start_ms=began_ms, end_ms=began_ms

@@ -22,12 +22,12 @@ CHECK_MS: Quantiles = ((0, 1_900), (0.5, 9_500), (0.9, 34_000), (0.99, 80_000), 
 PERSON_MS: Quantiles = ((0, 2_000), (0.5, 9_000), (0.9, 60_000), (0.99, 200_000), (1, 280_000))
 
 
-class Tool(msgspec.Struct, frozen=True, gc=False):
+class Tool(msgspec.Struct, frozen=True):
     """One tool call and what came of it.
 
     `output` is what the model is shown, `result` what Claude Code keeps beside it, `size` how
     many characters the output adds to the context. `waits_ms` is the time for a person's answer.
-    `work`, for a sub-agent, does the call when it is made, given its id and time.
+    `work`, for a sub-agent, does the call when it is made: given the call, its id and its time.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Tool(msgspec.Struct, frozen=True, gc=False):
     waits_ms: int = 0
     size: int = 0
     says_success: bool = False
-    work: Callable[[str, int], Tool] | None = None
+    work: Callable[[Tool, str, int], Tool] | None = None
 
     @property
     def is_error(self) -> bool:
