@@ -1,6 +1,6 @@
 """What is unusual within a session is found by fixed rules, in whole numbers."""
 
-from math import sqrt
+from math import exp, log, sqrt
 from random import Random
 from statistics import fmean, median_low, pstdev
 
@@ -76,19 +76,29 @@ def test_equal_replies_have_no_spikes() -> None:
 
 def test_outliers_are_not_hidden_by_extremes() -> None:
     """Two extremes lift mean and deviation above a third one, and leave median and MAD alone."""
-    durations = [1_000 + step for step in range(24)] + [50_000, 900_000, 900_000]
+    durations = [1_000 + 20 * step for step in range(24)] + [50_000, 900_000, 900_000]
     assert 50_000 not in spikes(durations)
     assert spikes(durations, "response_time_outlier") == [50_000, 900_000, 900_000]
 
 
 def test_an_outlier_is_above_a_modified_score() -> None:
-    """The threshold is the median and 3.5 / 0.6745 median deviations."""
-    durations = [10_000 + 100 * step for step in range(41)] + [30_000]
+    """The threshold is the median and 3.5 / 0.6745 median deviations of the logarithms."""
+    random = Random(5)
+    durations = [round(random.lognormvariate(16, 0.5)) for _ in range(99)] + [10**9]
     (found,) = (a for a in slow_replies(timed(durations)) if a.type == "response_time_outlier")
-    middle = median_low(durations)
-    deviation = median_low(abs(duration - middle) for duration in durations)
-    assert found.baseline == middle
-    assert found.threshold == pytest.approx(middle + 3.5 / 0.6745 * deviation, abs=1)
+    logarithms = [log(duration) for duration in durations]
+    middle = median_low(logarithms)
+    deviation = median_low(abs(number - middle) for number in logarithms)
+    assert found.baseline == pytest.approx(exp(middle), rel=0.01)
+    assert found.threshold == pytest.approx(exp(middle + 3.5 / 0.6745 * deviation), rel=0.1)
+    assert (found.value, found.log_id) == (10**9, f"{99:016x}")
+
+
+def test_skewed_replies_have_few_outliers() -> None:
+    """Times that spread as those of real logs do are usual, also the slow ones among them."""
+    random = Random(6)
+    durations = [round(random.lognormvariate(16, 0.9)) for _ in range(500)]
+    assert len(spikes(durations, "response_time_outlier")) <= 3
 
 
 def test_without_a_median_deviation_there_are_no_outliers() -> None:

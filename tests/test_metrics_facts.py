@@ -94,6 +94,27 @@ def test_what_was_produced_comes_before_how_it_stopped() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "outcome", "reason"),
+    [
+        ("git commit", "success", "commit_made"),
+        ("git add && git commit && git push", "success", "commit_made"),
+        ("gh pr create", "success", "pull_request_opened"),
+        ("git commit", "error", "left"),
+        ("git commit-graph", "success", "left"),
+        ("gh pr view", "success", "left"),
+    ],
+)
+def test_commands_that_worked_tell_what_was_produced(
+    name: str, outcome: Outcome, reason: str
+) -> None:
+    """A commit or a pull request made by a command counts when the command succeeded."""
+    told = Told()
+    told.tool(0, 1, "Bash", outcome, target=Target("command", name, 1))
+    told.tool(2, 3, "Write", target=Target("file", "git commit", 2))
+    assert reasons(told) == [reason]
+
+
 @pytest.mark.parametrize(("mark", "reason"), [("limit", "limit_hit"), ("interrupted",) * 2])
 def test_a_session_that_went_on_did_not_end_so(mark: str, reason: str) -> None:
     """A limit or an interruption counts while no reply came after the last of them."""

@@ -70,6 +70,16 @@ def test_a_reply_after_a_reply_has_no_response_time() -> None:
     assert timeline_of(told.session()).responses[1] == Response(at(9), at(12), timed=False)
 
 
+def test_replies_of_one_moment_share_their_wait() -> None:
+    """An advisor's call inside a reply does not stand between the reply and its prompt."""
+    told = Told()
+    told.prompt(0)
+    told.reply(2, 5, key="reply")
+    told.reply(2, 3, key="advisor")
+    told.reply(2, 4, key="second advisor")
+    assert sorted(filter(None, seconds(told))) == [3.0, 4.0, 5.0]
+
+
 def test_response_times_are_by_call() -> None:
     """Calls whose wait is known are told with it; the others are left out."""
     told = Told()

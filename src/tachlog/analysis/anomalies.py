@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tachlog.analysis.sequences import LOOP_REPEATS, Loop, key_of_gram
 from tachlog.metrics import Anomaly
+from tachlog.metrics.sketch import bin_of, value_of
 
 LEAST_CALLS = 20
 LEAST_ERRORS = 3
@@ -57,8 +58,9 @@ def slow_replies(calls: Iterable[TimedCall]) -> Iterator[Anomaly]:
     """Replies slower than the session's others with the same model, if there are at least twenty.
 
     `response_time_spike`: above mean + 3 σ (of the population). `response_time_outlier`: above the
-    median by 3.5 modified standard scores, which a few extremes cannot hide; none where more than
-    half of the times are equal, since then every other time would be one. Values are µs.
+    median by 3.5 modified standard scores, which a few extremes cannot hide, on a logarithmic scale
+    (the bins of a sketch), since on a linear one a tenth of all replies in real logs lies above.
+    None where more than half of the times are equal: every other one would be out. Values are µs.
     """
     by_model: dict[str, list[TimedCall]] = {}
     for call in calls:
@@ -68,9 +70,9 @@ def slow_replies(calls: Iterable[TimedCall]) -> Iterator[Anomaly]:
             continue
         times = [call.duration_us for call in group]
         yield from _above("response_time_spike", group, *_mean_and_limit(times))
-        middle, spread = _median_and_limit(times)
-        if spread > middle:
-            yield from _above("response_time_outlier", group, middle, spread)
+        middle, limit = _median_and_limit(times)
+        if limit > middle:
+            yield from _above("response_time_outlier", group, middle, limit)
 
 
 def error_clusters(errors: Iterable[ErrorAt]) -> Iterator[Anomaly]:
@@ -92,9 +94,11 @@ def _mean_and_limit(times: Sequence[int]) -> tuple[int, int]:
 
 
 def _median_and_limit(times: Sequence[int]) -> tuple[int, int]:
-    middle = median_low(times)
-    deviation = median_low(abs(time - middle) for time in times)
-    return middle, middle + deviation * _MAD_MULTIPLE_NUM // _MAD_MULTIPLE_DEN
+    bins = [bin_of(time) for time in times]
+    middle = median_low(bins)
+    deviation = median_low(abs(number - middle) for number in bins)
+    limit = middle + deviation * _MAD_MULTIPLE_NUM // _MAD_MULTIPLE_DEN
+    return value_of(middle), value_of(limit)
 
 
 def _above(type_: str, calls: Iterable[TimedCall], baseline: int, limit: int) -> Iterator[Anomaly]:

@@ -29,22 +29,21 @@ class Fault(Struct, frozen=True):
     excerpt: str | None
 
 
-def failed_attempts(moments: Iterable[Moment]) -> list[Failure]:
+def failed_attempts(moments: Sequence[Moment]) -> list[Failure]:
     """The failed model calls of a thread, each once.
 
     A synthetic line is the same failure as the attempt that it repeats: the one that stands
     directly before it in the thread, with no reply, tool or prompt between. A second synthetic line
     in a row repeats nothing that is not told already, and is a failure of its own.
     """
+    places = [place for place, moment in enumerate(moments) if moment[1] == FAILURE]
     attempts = []
-    repeatable = False
-    for _, _, _, what in moments:
-        if isinstance(what, Failure):
-            if not (what.synthetic and repeatable):
-                attempts.append(what)
-            repeatable = not what.synthetic
-        else:
-            repeatable = False
+    for place in places:
+        failure = moments[place][3]
+        before = moments[place - 1][3] if place else None
+        repeats = isinstance(before, Failure) and not before.synthetic
+        if isinstance(failure, Failure) and not (failure.synthetic and repeats):
+            attempts.append(failure)
     return attempts
 
 
@@ -63,7 +62,8 @@ def tool_retries(uses: Sequence[ToolUse]) -> int:
     return sum(
         1
         for place, use in enumerate(uses)
-        if use.input_digest
+        if use.reported == "error"
+        and use.input_digest
         and use.outcome == "error"
         and any(
             later.input_digest == use.input_digest and later.tool == use.tool

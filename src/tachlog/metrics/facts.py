@@ -5,13 +5,18 @@ Rules: docs/design.md, "The nouns" (kind and outcome of a session), checked 2026
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tachlog.sessions import Session, ToolUse
 
 HEADLESS_ENTRYPOINTS = frozenset({"-p", "exec", "codex_exec", "headless"})
 """Ways to start an agent without a person, beside `sdk-cli`, `sdk-py`, `sdk-ts` … (seen in
 logs)."""
+
+
+COMMITTING = frozenset({"git commit", "jj commit", "sl commit", "hg commit"})
+PROPOSING = frozenset({"gh pr create", "glab mr create", "hub pull-request", "az repos pr create"})
+"""Commands that make a commit, and that open a pull request, when they succeed (their manuals)."""
 
 
 def title_of(session: Session) -> str | None:
@@ -46,7 +51,7 @@ def kind_of(session: Session) -> str:
     return "headless" if headless and all(headless) else "interactive"
 
 
-def outcome_reasons(session: Session, uses: Iterable[ToolUse]) -> list[str]:
+def outcome_reasons(session: Session, uses: Sequence[ToolUse]) -> list[str]:
     """Say in every way how a session ended, the most telling first: that one is its outcome.
 
     What it produced comes before how it stopped, and how it stopped before what its checks said:
@@ -56,9 +61,10 @@ def outcome_reasons(session: Session, uses: Iterable[ToolUse]) -> list[str]:
     linter or build that ran.
     """
     reasons = []
-    if session.marks.get("pull_request"):
+    commands = _commands_done(uses)
+    if session.marks.get("pull_request") or commands & PROPOSING:
         reasons.append("pull_request_opened")
-    if session.marks.get("commit"):
+    if session.marks.get("commit") or commands & COMMITTING:
         reasons.append("commit_made")
     if _ended_by(session, "limit"):
         reasons.append("limit_hit")
@@ -68,6 +74,16 @@ def outcome_reasons(session: Session, uses: Iterable[ToolUse]) -> list[str]:
     if check is not None:
         reasons.append("check_passed" if check.outcome == "success" else "check_failed")
     return reasons or ["left"]
+
+
+def _commands_done(uses: Iterable[ToolUse]) -> set[str]:
+    """The parts of all command lines that succeeded, each a program with its sub-command."""
+    lines = {
+        use.target.name
+        for use in uses
+        if use.reported == "success" and use.target is not None and use.target.kind == "command"
+    }
+    return {part for line in lines for part in line.split(" && ")}
 
 
 def _ended_by(session: Session, mark: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import SessionMetrics, ToolStats
 from tachlog.metrics.context import context_of
 from tachlog.metrics.errors import (
     Fault,
@@ -46,7 +46,8 @@ def measure(
     models, placeholder_calls = model_uses(calls, price)
     model = main_model(models)
     response_times = [r.duration_us for r in timeline.responses if r.timed]
-    counts = _counts(session, failures, uses)
+    tools = tool_stats(uses)
+    counts = _counts(session, failures, tools.values())
     reasons = outcome_reasons(session, uses)
     thread = session.thread
     return SessionMetrics(
@@ -85,7 +86,7 @@ def measure(
         response_p95_us=exact_quantile(response_times, 0.95),
         response_sketch=sketch_of(response_times),
         queue_ms=_queue_ms(session.prompts.values()),
-        tools=tool_stats(uses),
+        tools=tools,
         errors=_by_class(faults),
         clusters=clusters_of(faults),
         behaviors=_behaviors(calls),
@@ -103,27 +104,18 @@ class _Counts(Struct, frozen=True):
     errors: int
 
 
-def _counts(session: Session, failures: Sequence[Failure], uses: Sequence[ToolUse]) -> _Counts:
+def _counts(session: Session, failures: Sequence[Failure], tools: Iterable[ToolStats]) -> _Counts:
     """Count prompts and calls as messages, attempts and decided tool calls as operations."""
-    outcomes = [(use, use.outcome) for use in uses]
-    decided = [(use, outcome != "error") for use, outcome in outcomes if _decides(outcome)]
     if session.thread.agent == ROW_AGENT:
-        return _row_counts(session, failures, decided)
-    worked = sum(1 for _, success in decided if success)
+        return _row_counts(session, failures)
     return _Counts(
         messages=len(session.prompts) + len(session.calls),
-        successes=len(session.calls) + worked,
-        errors=len(failures) + len(decided) - worked,
+        successes=len(session.calls) + sum(stats.success_count for stats in tools),
+        errors=len(failures) + sum(stats.error_count for stats in tools),
     )
 
 
-def _decides(outcome: str) -> bool:
-    return outcome == "error" or outcome in DECIDED_SUCCESS
-
-
-def _row_counts(
-    session: Session, failures: Iterable[Failure], decided: Iterable[tuple[ToolUse, bool]]
-) -> _Counts:
+def _row_counts(session: Session, failures: Iterable[Failure]) -> _Counts:
     """Count each row as one message and at most one operation.
 
     It failed when its model call or its tool did. The events of a row share its key; a tool call
@@ -131,9 +123,12 @@ def _row_counts(
     """
     failed = {failure.key for failure in failures}
     operations = failed | session.calls.keys()
-    for use, success in decided:
-        operations.add(_row(use))
-        if not success:
+    for use in session.tools.values():
+        outcome = use.outcome
+        if outcome in DECIDED_SUCCESS:
+            operations.add(_row(use))
+        elif outcome == "error":
+            operations.add(_row(use))
             failed.add(_row(use))
     rows = operations | session.prompts.keys() | {_row(use) for use in session.tools.values()}
     return _Counts(len(rows), len(operations) - len(failed), len(failed))

@@ -10,6 +10,7 @@ years fill fewer than 1,750 bins. Quantiles are nearest ranks: the q-quantile of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil, exp, log, log1p
 
@@ -43,10 +44,7 @@ def add(sketch: Sketch, value: int) -> None:
 
 def sketch_of(values: Iterable[int]) -> Sketch:
     """The sketch of some values."""
-    sketch: Sketch = {}
-    for value in values:
-        add(sketch, value)
-    return sketch
+    return dict(Counter(map(bin_of, values)))
 
 
 def merge(into: Sketch, other: Sketch) -> None:

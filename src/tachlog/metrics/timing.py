@@ -100,10 +100,12 @@ def _walk(timeline: Timeline) -> None:
     """Fill in what depends on what stood before: one pass over the moments.
 
     A reply is waited for since the latest prompt or tool result, unless another reply wrote after
-    that.
+    that. Replies that begin at the same moment, as an advisor's inside another, share their wait.
     """
     calls, uses, responses = timeline.calls, timeline.uses, timeline.responses
     since: int | None = None
+    begun: int | None = None
+    waited: int | None = None
     replied_us = 0
     turn_end: int | None = None
     for time, kind, _, what in timeline.moments:
@@ -114,7 +116,8 @@ def _walk(timeline: Timeline) -> None:
             if kind == ASKED or what.tool is None:
                 uses.append(what)
         elif isinstance(what, Call):
-            waited = since if since is not None and replied_us <= since else None
+            if time != begun:
+                begun, waited = time, since if since is not None and replied_us <= since else None
             responses.append(_response(what, waited))
             calls.append(what)
             since = None
@@ -165,29 +168,31 @@ def time_split(timeline: Timeline) -> TimeSplit | None:
     start, end = timeline.start_us, timeline.end_us
     if start is None or end is None:
         return None
-    tools, approvals = _tool_intervals(timeline.uses)
+    running, waiting = _tool_intervals(timeline.uses, end)
     replies = [(response.start_us, response.end_us) for response in timeline.responses]
-    model, tool, approval, person = _cover(
-        (replies + timeline.attempts, tools, approvals, timeline.turns), start, end
-    )
+    seen: list[_Interval] = []
+    covered = [0]
+    for more in (replies + timeline.attempts, running, waiting, timeline.turns):
+        seen += more
+        covered.append(_union_us(seen, start) if more else covered[-1])
+    model, tool, approval, person = (after - before for before, after in pairwise(covered))
     told = any(use.approval_ms is not None for use in timeline.uses)
-    return TimeSplit(
-        model=model,
-        tool=tool,
-        approval=approval if told else None,
-        person=person,
-        idle=end - start - model - tool - approval - person,
-    )
+    return TimeSplit(model, tool, approval if told else None, person, end - start - covered[-1])
 
 
-def _tool_intervals(uses: Iterable[ToolUse]) -> tuple[list[_Interval], list[_Interval]]:
-    """When tools ran, and when they waited for approval as far as the log tells it."""
+def _tool_intervals(
+    uses: Iterable[ToolUse], latest: int
+) -> tuple[list[_Interval], list[_Interval]]:
+    """When tools ran, and when they waited for approval as far as the log tells it.
+
+    A duration without a result is believed up to the `latest` moment of the log.
+    """
     running, waiting = [], []
     for use in uses:
         end = use.end_us
         duration_us = (use.duration_ms or 0) * 1000
         if end is None:
-            end = use.at_us + duration_us
+            end = min(use.at_us + duration_us, latest)
         start = min(use.at_us, end - duration_us)
         if use.approval_ms:
             approved = min(end, start + use.approval_ms * 1000)
@@ -197,30 +202,13 @@ def _tool_intervals(uses: Iterable[ToolUse]) -> tuple[list[_Interval], list[_Int
     return running, waiting
 
 
-def _cover(kinds: tuple[list[_Interval], ...], start: int, end: int) -> list[int]:
-    """How much of `start` to `end` each kind of interval covers, where no earlier kind does.
-
-    An edge is one integer, `time << 3 | kind << 1 | is_end`, so that sorting them stays cheap.
-    """
-    edges = []
-    for kind, intervals in enumerate(kinds):
-        opens, closes = kind << 1, kind << 1 | 1
-        for first, last in intervals:
-            first, last = max(first, start), min(last, end)
-            if first < last:
-                edges.append(first << 3 | opens)
-                edges.append(last << 3 | closes)
-    edges.sort()
-    covered = [0] * len(kinds)
-    depth = [0] * len(kinds)
-    before = start
-    for edge in edges:
-        time = edge >> 3
-        if time > before:
-            for kind, open_intervals in enumerate(depth):
-                if open_intervals:
-                    covered[kind] += time - before
-                    break
-            before = time
-        depth[edge >> 1 & 3] += -1 if edge & 1 else 1
-    return covered
+def _union_us(intervals: list[_Interval], start: int) -> int:
+    """How much time from `start` on lies in at least one interval; sorts them."""
+    intervals.sort()
+    total = 0
+    reached = start
+    for first, last in intervals:
+        if last > reached:
+            total += last - max(first, reached)
+            reached = last
+    return total
