@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from tachlog import data
@@ -17,10 +17,12 @@ from tachlog.signals.outcomes import codes_mask
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^]]*\])?\+?=|\$[\w:]+\+?=")
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w.:@+-]*\Z")
-_PROGRAM = re.compile(r"[\w./~$%@+-]")
+_PROGRAM = re.compile(r"[\w~%@+$.][\w.%@+~ -]*\Z")
+_NAMED_BY_MARKS = frozenset({".", ":", "[", "[["})
 _VERSIONED_PYTHON = re.compile(r"py(?:thon(?:\d(?:\.\d+)?)?t?)?\Z")
 _NAME_PARTS = re.compile(r"[:._/-]")
 _LITERAL = frozenset("'\"@$[(")  # how a PowerShell value begins that is no command
+_NO_OPTIONS = frozenset[str]()
 _WORDLESS = frozenset({"test", "[", "[["})
 _MOST_TARGETS = 6  # words after make and the like that are looked at
 
@@ -65,6 +67,7 @@ class _Programs(NamedTuple):
     script_targets: frozenset[str]
     script_words: frozenset[str]
     script_codes: int
+    has_say: frozenset[str]  # programs that the words after them make different
 
 
 @cache
@@ -74,8 +77,9 @@ def _programs() -> _Programs:
     for code, names in table.check_failed.items():
         for name in names:
             checks[name] = checks.get(name, 0) | codes_mask((code,))
+    depth = {name: depth for depth, names in table.depth.items() for name in names}
     return _Programs(
-        depth={name: depth for depth, names in table.depth.items() for name in names},
+        depth=depth,
         values={name: frozenset(options) for name, options in table.value_options.items()},
         wrappers={name: frozenset(options) for name, options in table.wrappers.items()},
         wrapper_words=table.wrapper_words,
@@ -98,6 +102,19 @@ def _programs() -> _Programs:
         script_targets=frozenset(table.scripts.targets),
         script_words=frozenset(table.scripts.words),
         script_codes=codes_mask(table.scripts.codes),
+        has_say=frozenset(
+            name.partition(" ")[0]
+            for names in (
+                depth,
+                table.runners.names,
+                table.interpreters.names,
+                table.trivial.headers,
+                table.scripts.targets,
+                table.expected_negative.needs,
+                ["python", "manage.py"],
+            )
+            for name in names
+        ),
     )
 
 
@@ -106,6 +123,8 @@ def read_command(words: Sequence[str], nested: Nested) -> Command | None:
 
     `nested` reads a command line that stands in a word.
     """
+    if (plain := _plain(words[0])) is not None:
+        return plain
     known = _programs()
     start, codes_pass, wrapper = _start(words, known)
     if start == len(words):
@@ -119,14 +138,37 @@ def read_command(words: Sequence[str], nested: Nested) -> Command | None:
     rest = words[start + 1 :]
     if program in known.interpreters:
         return _interpreted(program, rest, nested, known)
-    named, used = _named(program, rest, known)
-    name = " ".join(named)
+    name, used = _named(program, rest, known)
     if name in known.runners or program in known.runners:
         return _run(name, program, rest[used:] if name in known.runners else rest, nested, known)
     if program == "command" and "-v" in rest[:1]:
         name = "command -v"
-    no_kind, no_codes = _no(name, program, rest, known) if codes_pass else (None, 0)
-    setup = program in known.setup or name in known.setup
+    if not codes_pass:
+        return Command((name,))
+    if name in known.needs or program in known.script_targets:
+        return _command(name, program, tuple(rest))
+    return _command(name, program, ())
+
+
+@lru_cache(maxsize=4096)
+def _plain(word: str) -> Command | None:
+    """Return the command that a first word stands for; None when other words have a say."""
+    known = _programs()
+    if word[0] in "$#<>" or word in known.keywords or word in known.wrappers:
+        return None
+    if word[:2] in ("1>", "2>", "&>") or _ASSIGNMENT.match(word):
+        return None
+    program = _program(word)
+    if not program or program in known.has_say:
+        return None
+    return _command(program, program, ())
+
+
+@lru_cache(maxsize=4096)
+def _command(name: str, program: str, rest: tuple[str, ...]) -> Command:
+    known = _programs()
+    no_kind, no_codes = _no(name, program, rest, known)
+    setup = program in known.setup or name in known.setup or program[0] == "$"
     speaks = program in known.printing or not (setup or program in _WORDLESS)
     return Command((name,), no_kind, no_codes, speaks, setup)
 
@@ -169,15 +211,16 @@ def _after_options(words: Sequence[str], position: int, values: frozenset[str]) 
 
 def _program(word: str) -> str:
     """Return a program's name without quotes and path; "" for what is no program."""
-    word = _unquoted(word)
-    if word in ("[", "[["):
-        return word
-    if not _PROGRAM.match(word) or (" " in word and "/" not in word and "\\" not in word):
+    name = _unquoted(word)
+    if name in _NAMED_BY_MARKS:
+        return name
+    if "/" in name or "\\" in name:
+        name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    elif " " in name:
         return ""
-    if word in (".", ".."):
-        return word
-    name = word.replace("\\", "/").rstrip("/").rpartition("/")[2].removesuffix(".exe")
-    return "python" if _VERSIONED_PYTHON.match(name) else name
+    if not _PROGRAM.match(name):
+        return ""
+    return "python" if _VERSIONED_PYTHON.match(name) else name.removesuffix(".exe")
 
 
 def _unquoted(word: str) -> str:
@@ -186,27 +229,24 @@ def _unquoted(word: str) -> str:
     return word
 
 
-def _named(program: str, rest: Sequence[str], known: _Programs) -> tuple[list[str], int]:
-    """Return the program and its sub-commands, and how many words of `rest` they took."""
-    named, used = [program], 0
-    need = known.depth.get(program, 0)
-    values = known.values.get(program, frozenset())
-    while need and used < len(rest):
+def _named(program: str, rest: Sequence[str], known: _Programs) -> tuple[str, int]:
+    """Return the program with its sub-commands, and how many words of `rest` they took."""
+    name, used = program, 0
+    need = known.depth.get(name, 0)
+    values = known.values.get(name, _NO_OPTIONS)
+    while need:
         used = _after_options(rest, used, values)
         if used >= len(rest):
             break
         word = _unquoted(rest[used])
-        if not _SUBCOMMAND.match(word):
-            if "=" in word:
-                used += 1
-                continue
+        if _SUBCOMMAND.match(word):
+            name = f"{name} {word}"
+            need += known.depth.get(name, 0) - 1
+            values = known.values.get(name, values)
+        elif "=" not in word:
             break
-        named.append(word)
         used += 1
-        name = " ".join(named)
-        need += known.depth.get(name, 0) - 1
-        values = known.values.get(name, values)
-    return named, min(used, len(rest))
+    return name, min(used, len(rest))
 
 
 def _interpreted(program: str, rest: Sequence[str], nested: Nested, known: _Programs) -> Command:
@@ -226,10 +266,8 @@ def _interpreted(program: str, rest: Sequence[str], nested: Nested, known: _Prog
     script = _program(rest[position]) if position < len(rest) else ""
     name = f"{program} {script}" if script and script[0] not in "<>#$" else program
     if script == "manage.py":
-        named, _ = _named(script, rest[position + 1 :], known)
-        name = f"{program} {' '.join(named)}"
-        no_kind, no_codes = _no(" ".join(named), script, [], known)
-        return Command((name,), no_kind, no_codes)
+        task, _ = _named(script, rest[position + 1 :], known)
+        return _command(task, script, ())._replace(names=(f"{program} {task}",))
     return Command((name,))
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple
+from functools import lru_cache, partial
 
-from tachlog.model import Outcome
 from tachlog.signals.programs import Command, read_command
 
 MOST_NAMES = 3
 MOST_CHARACTERS = 4000  # of a command line, here-documents not counted; what follows is not read
 _MOST_DEPTH = 3  # of command lines within command lines
+_MOST_WORDS = 64  # of one command; what follows is not read
+_CACHED_CHARACTERS = 160  # of a command that is remembered
 
 _PARENTHESES = r"""\$\((?:[^()"'\\]++|"[^"]*+"|'[^']*+'|\\.|\([^()]*+\))*+\)"""
 _QUOTED = rf"""'[^']*+(?:'|\Z)|"(?:[^"\\$]++|\\.|{_PARENTHESES}|\$|\\\Z)*+(?:"|\Z)"""
@@ -29,39 +29,39 @@ _COMMAND = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _WORD = re.compile(rf"""(?:[^\s'"\\`$]++|{_QUOTED}|{_SUBSTITUTED}|\\.?|\$)++""", re.DOTALL)
+_SPECIAL = re.compile(r"""[\n;&|()<>'"\\`$#]""")  # what makes more of a line than its words
 _NEEDS_WORDS = re.compile(r"""['"\\`$]""")
 _HEREDOC = re.compile(r"""<<-?[ \t]*(\\?['"]?)([A-Za-z_][\w.-]*)['"]?([^\n]*)\n""")
+_CONTINUED = re.compile(r"[\\`]\r?\n")  # POSIX and PowerShell
 _HERE_STRING = re.compile(r"""@(['"])[ \t]*\r?\n(?s:.*?)\n[ \t]*\1@""")
 
 
-class Line(NamedTuple):
-    """What a command line runs: names in order, and what its exit codes may mean."""
+def read_line(text: str, depth: int = 0) -> Command | None:
+    """Return what a command line runs, as one command: names in order, meaning of its exit codes.
 
-    names: tuple[str, ...]
-    no_kind: Outcome | None = None
-    no_codes: int = 0
-
-
-def read_line(text: str, depth: int = 0) -> Line:
-    """Return what a command line runs; never raises, whatever the text is."""
+    None when it runs nothing. Never raises, whatever the text is.
+    """
+    if not _SPECIAL.search(text):
+        return _read_chunk(text, depth)
     if "<<" in text:
         text = _without_heredocs(text)
     if "@'" in text or '@"' in text:
         text = _HERE_STRING.sub("''", text)
+    text = _CONTINUED.sub(" ", text)
     cut = len(text) > MOST_CHARACTERS
-    if cut:
-        text = text[:MOST_CHARACTERS]
-    statements = _statements(text, depth)
+    statements = _statements(text[:MOST_CHARACTERS] if cut else text, depth)
+    if not statements:
+        return None
+    pipelines, _ = statements[-1]
+    if len(statements) == len(pipelines) == len(pipelines[0]) == 1 and not cut:
+        return pipelines[0][0]
     names = _names(statements)
-    if cut or not statements:
-        return Line(names)
-    return _decided(names, statements, "pipefail" in text)
+    return Command(names) if cut else _decided(names, statements, "pipefail" in text)
 
 
-def read_words(words: Sequence[str], depth: int = 0) -> Line:
+def read_words(words: Sequence[str]) -> Command | None:
     """Return what a command runs that is given as a list of words, such as `["bash", "-lc", …]`."""
-    command = read_command(words, partial(_nested, depth=depth))
-    return Line(command.names, command.no_kind, command.no_codes) if command else Line(())
+    return read_command(words[:_MOST_WORDS], partial(_nested, depth=0)) if words else None
 
 
 _Pipeline = list[Command]
@@ -78,7 +78,6 @@ def _statements(text: str, depth: int) -> list[_Statement]:
     alternatives = False
     joint = ";"  # what joins the next command to the one before; "" right behind a command
     inside = 0  # parentheses around arguments
-    nested = partial(_nested, depth=depth)
     for chunk, end in _COMMAND.findall(text):
         if end:
             if end == "(" and (inside or joint == ""):
@@ -94,8 +93,8 @@ def _statements(text: str, depth: int) -> list[_Statement]:
             continue
         if inside or joint == "":
             continue
-        words = chunk.split() if not _NEEDS_WORDS.search(chunk) else _WORD.findall(chunk)
-        command = read_command(words, nested) if words else None
+        read = _read_chunk if len(chunk) <= _CACHED_CHARACTERS else _read_chunk.__wrapped__
+        command = read(chunk, depth)
         if command is None:
             continue
         if joint[:1] == "|" and joint != "||" and pipelines:
@@ -113,12 +112,17 @@ def _statements(text: str, depth: int) -> list[_Statement]:
     return statements
 
 
+@lru_cache(maxsize=4096)
+def _read_chunk(chunk: str, depth: int) -> Command | None:
+    """Return the command that stands between two separators; agents repeat themselves."""
+    words = _WORD.findall(chunk) if _NEEDS_WORDS.search(chunk) else chunk.split()
+    return read_command(words[:_MOST_WORDS], partial(_nested, depth=depth)) if words else None
+
+
 def _nested(text: str, depth: int) -> Command | None:
-    """Return what a command line within a command line runs, as one command."""
-    if depth >= _MOST_DEPTH:
-        return None
-    line = read_line(text, depth + 1)
-    return Command(line.names, line.no_kind, line.no_codes) if line.names else None
+    """Return what a command line within a command line runs, as one command that may print."""
+    command = read_line(text, depth + 1) if depth < _MOST_DEPTH else None
+    return command._replace(speaks=True, setup=False) if command else None
 
 
 def _names(statements: Sequence[_Statement]) -> tuple[str, ...]:
@@ -136,8 +140,8 @@ def _names(statements: Sequence[_Statement]) -> tuple[str, ...]:
     return tuple(names[:MOST_NAMES])
 
 
-def _decided(names: tuple[str, ...], statements: Sequence[_Statement], pipefail: bool) -> Line:
-    """Return the line with the meaning of the exit codes of the command that decides.
+def _decided(names: tuple[str, ...], statements: Sequence[_Statement], pipefail: bool) -> Command:
+    """Return the line as one command, with the exit codes of the command that decides.
 
     The last statement decides; in it the part after the last `||`; without one, in a chain of `&&`,
     the first check when nothing before it could fail but other checks, else the last part that does
@@ -156,11 +160,11 @@ def _decided(names: tuple[str, ...], statements: Sequence[_Statement], pipefail:
             if not command.setup:
                 break
     if last.no_kind != "expected_negative" or last.no_codes & 1:
-        return Line(names, last.no_kind, last.no_codes)
+        return Command(names, last.no_kind, last.no_codes)
     printed = any(command.speaks for command in deciding[:-1] if command.setup) or any(
         command.speaks for parts, _ in statements[:-1] for part in parts for command in part[-1:]
     )
-    return Line(names, last.no_kind, last.no_codes | printed)
+    return Command(names, last.no_kind, last.no_codes | printed)
 
 
 def _decider(pipeline: _Pipeline, pipefail: bool) -> Command:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -114,8 +113,10 @@ def _command(given: _Input) -> Target | None:
     else:
         whole = _text(command, given.script)
         line = read_line(whole)
-    if not line.names:
+    if line is None:
         return None
+    if line.names[0] == "apply_patch" and (patched := _patched(whole, None)):
+        return patched
     name = _clean_name(" && ".join(line.names))
     return Target("command", name, _digest(whole), line.no_kind, line.no_codes)
 
@@ -192,22 +193,28 @@ def _resolved(path: str) -> str:
 
 
 def _short_path(path: str, cwd: str | None) -> str:
-    """Return a path below the working directory, else below home, else its last three parts."""
+    """Return a path below the working directory, else below home, else its last three parts.
+
+    Also its last three parts when it would be too long for a name.
+    """
     path = _slashed(path)
-    if not _is_absolute(path):
-        return path.removeprefix("./") or "."
-    path = path.rstrip("/") or "/"
-    if cwd:
-        below = _slashed(cwd).rstrip("/")
-        if path == below:
-            return "."
-        if path.startswith(below + "/"):
-            return path[len(below) + 1 :]
-    home = _HOME.match(path)
-    if home:
-        return "~" + path[home.end() :]
-    parts: Sequence[str] = path.split("/")
-    return path if len(parts) <= _PATH_PARTS + 1 else "…/" + "/".join(parts[-_PATH_PARTS:])
+    short = path.rstrip("/") or "/"
+    if _is_absolute(path):
+        below = _slashed(cwd).rstrip("/") if cwd else ""
+        home = _HOME.match(short)
+        if below and (short == below or short.startswith(below + "/")):
+            short = short[len(below) + 1 :]
+        elif home:
+            short = "~" + short[home.end() :]
+        elif short.count("/") > _PATH_PARTS:
+            return _last_parts(short)
+    else:
+        short = short.removeprefix("./")
+    return (_last_parts(short) if len(short) > MOST_CHARACTERS else short) or "."
+
+
+def _last_parts(path: str) -> str:
+    return "…/" + "/".join(path.split("/")[-_PATH_PARTS:])
 
 
 def _is_absolute(path: str) -> bool:

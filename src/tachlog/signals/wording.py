@@ -172,6 +172,6 @@ def cut(text: str, limit: int) -> str:
         return text
     kept = text[: limit - 1]
     space = kept.rfind(" ", max(0, limit - 1 - _LONGEST_TAIL))
-    if space > 0:
+    if space > 0 and text[limit - 1] != " ":
         kept = kept[:space]
     return kept.rstrip(" .,;:-…") + "…"
