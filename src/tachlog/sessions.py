@@ -7,7 +7,7 @@ session. That is what lets a file be read in pieces, again, or in two copies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -30,7 +30,6 @@ from tachlog.model import (
     Usage,
 )
 
-_Event = TypeVar("_Event", Prompt, Failure, Compaction)
 _Value = TypeVar("_Value", int, str)
 
 
@@ -72,8 +71,7 @@ class Call(Struct, array_like=True):
         (FORMATS: measured on 43,965 replies; else 88 % are placeholders of 1 to 10 tokens).
         """
         return self.usage is not None and (
-            self.stop_reason is not None
-            or self.output_min < self.output_max == self.output_last
+            self.stop_reason is not None or self.output_min < self.output_max == self.output_last
         )
 
     @property
@@ -166,6 +164,9 @@ class Session(Struct, array_like=True):
         return sorted(spans, key=lambda value: (spans[value].last_us, value))
 
 
+_Operation = TypeVar("_Operation", Call, ToolUse, Prompt, Failure, Compaction)
+_Merge = Callable[[_Operation, _Operation], _Operation]
+
 Sessions = dict[Thread, Session]
 
 FIRST_ONLY = frozenset(("title.prompt",))
@@ -187,19 +188,15 @@ def add(session: Session, event: Event) -> None:
     """Add one event to its session."""
     match event:
         case Reply():
-            call = call_of(event)
-            known = session.calls.get(event.key)
-            session.calls[event.key] = call if known is None else merge_calls(known, call)
+            _put(session.calls, call_of(event), merge_calls)
         case ToolCall() | ToolResult():
-            use = use_of(event)
-            seen = session.tools.get(event.key)
-            session.tools[event.key] = use if seen is None else merge_uses(seen, use)
+            _put(session.tools, use_of(event), merge_uses)
         case Prompt():
-            session.prompts[event.key] = earliest(session.prompts.get(event.key), event)
+            _put(session.prompts, event, merge_prompts)
         case Failure():
-            session.failures[event.key] = earliest(session.failures.get(event.key), event)
+            _put(session.failures, event, merge_failures)
         case Compaction():
-            session.compactions[event.key] = earliest(session.compactions.get(event.key), event)
+            _put(session.compactions, event, merge_compactions)
         case Mark():
             spans = session.marks.setdefault(event.name, {})
             span = Span(event.at_us, event.at_us)
@@ -358,29 +355,61 @@ def merge_spans(a: Span, b: Span) -> Span:
     return Span(min(a.first_us, b.first_us), max(a.last_us, b.last_us))
 
 
-def earliest(a: _Event | None, b: _Event) -> _Event:
-    """The earlier of two tellings of one event; equal times are decided by what they say."""
-    if a is None or a == b:
-        return b
-    return min(a, b, key=lambda e: (e.at_us, repr(e)))
+def merge_prompts(a: Prompt, b: Prompt) -> Prompt:
+    """Two tellings of one prompt as one; a copy does not know how long the original waited."""
+    return Prompt(
+        a.key,
+        a.thread,
+        min(a.at_us, b.at_us),
+        max(a.characters, b.characters),
+        _greater(a.queued_ms, b.queued_ms),
+        a.by_person or b.by_person,
+    )
+
+
+def merge_failures(a: Failure, b: Failure) -> Failure:
+    """Two tellings of one failure as one."""
+    return Failure(
+        a.key,
+        a.thread,
+        min(a.at_us, b.at_us),
+        min(a.error_class, b.error_class),
+        _greater(a.status, b.status),
+        _greater(a.attempt, b.attempt),
+        _greater(a.retry_after_ms, b.retry_after_ms),
+        _greater(a.fingerprint, b.fingerprint),
+        _greater(a.excerpt, b.excerpt),
+        _greater(a.model, b.model),
+        a.synthetic and b.synthetic,
+    )
+
+
+def merge_compactions(a: Compaction, b: Compaction) -> Compaction:
+    """Two tellings of one compaction as one."""
+    return Compaction(
+        a.key,
+        a.thread,
+        min(a.at_us, b.at_us),
+        _greater(a.tokens_before, b.tokens_before),
+        _greater(a.tokens_after, b.tokens_after),
+        _greater(a.trigger, b.trigger),
+    )
 
 
 def merge_sessions(a: Session, b: Session) -> Session:
     """Two portions, or two tellings, of one thread as one session."""
     merged = Session(a.thread)
     for one in (a, b):
-        for key, call in one.calls.items():
-            known = merged.calls.get(key)
-            merged.calls[key] = call if known is None else merge_calls(known, call)
-        for key, use in one.tools.items():
-            seen = merged.tools.get(key)
-            merged.tools[key] = use if seen is None else merge_uses(seen, use)
-        for key, prompt in one.prompts.items():
-            merged.prompts[key] = earliest(merged.prompts.get(key), prompt)
-        for key, failure in one.failures.items():
-            merged.failures[key] = earliest(merged.failures.get(key), failure)
-        for key, compaction in one.compactions.items():
-            merged.compactions[key] = earliest(merged.compactions.get(key), compaction)
+        for call in one.calls.values():
+            _put(merged.calls, call, merge_calls)
+        for use in one.tools.values():
+            _put(merged.tools, use, merge_uses)
+        for prompt in one.prompts.values():
+            _put(merged.prompts, prompt, merge_prompts)
+        for failure in one.failures.values():
+            _put(merged.failures, failure, merge_failures)
+        for compaction in one.compactions.values():
+            _put(merged.compactions, compaction, merge_compactions)
         for name, spans in one.marks.items():
             into = merged.marks.setdefault(name, {})
             for value, span in spans.items():
@@ -388,6 +417,11 @@ def merge_sessions(a: Session, b: Session) -> Session:
             if name in FIRST_ONLY:
                 _keep_first(into)
     return merged
+
+
+def _put(into: dict[int, _Operation], told: _Operation, merge: _Merge[_Operation]) -> None:
+    known = into.get(told.key)
+    into[told.key] = told if known is None else merge(known, told)
 
 
 def _greater(a: _Value | None, b: _Value | None) -> _Value | None:

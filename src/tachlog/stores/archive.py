@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
@@ -28,7 +30,7 @@ class Archive:
             'SELECT path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state,'
             " done FROM files"
         )
-        return {row[0]: Progress(*row[:-1], bool(row[-1])) for row in found}
+        return {row[0]: msgspec.convert(row, Progress, strict=False) for row in found}
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file was read by another."""

@@ -11,8 +11,10 @@ from tachlog.model import Thread
 from tachlog.sessions import (
     Session,
     Span,
-    earliest,
     merge_calls,
+    merge_compactions,
+    merge_failures,
+    merge_prompts,
     merge_uses,
 )
 from tachlog.stores import rows
@@ -32,10 +34,10 @@ class Table(Struct, frozen=True):
 
 CALLS: Final = Table("calls", rows.CALL_COLUMNS, lambda s: s.calls, merge_calls)
 TOOLS: Final = Table("tool_calls", rows.TOOL_COLUMNS, lambda s: s.tools, merge_uses)
-PROMPTS: Final = Table("prompts", rows.PROMPT_COLUMNS, lambda s: s.prompts, earliest)
-FAILURES: Final = Table("failures", rows.FAILURE_COLUMNS, lambda s: s.failures, earliest)
+PROMPTS: Final = Table("prompts", rows.PROMPT_COLUMNS, lambda s: s.prompts, merge_prompts)
+FAILURES: Final = Table("failures", rows.FAILURE_COLUMNS, lambda s: s.failures, merge_failures)
 COMPACTIONS: Final = Table(
-    "compactions", rows.COMPACTION_COLUMNS, lambda s: s.compactions, earliest
+    "compactions", rows.COMPACTION_COLUMNS, lambda s: s.compactions, merge_compactions
 )
 TABLES: Final = (CALLS, TOOLS, PROMPTS, FAILURES, COMPACTIONS)
 
