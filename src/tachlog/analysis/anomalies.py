@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import isqrt
-from statistics import median_low
 
 from msgspec import Struct
 
@@ -95,10 +94,15 @@ def _mean_and_limit(times: Sequence[int]) -> tuple[int, int]:
 
 def _median_and_limit(times: Sequence[int]) -> tuple[int, int]:
     bins = [bin_of(time) for time in times]
-    middle = median_low(bins)
-    deviation = median_low(abs(number - middle) for number in bins)
+    middle = _median(bins)
+    deviation = _median([abs(number - middle) for number in bins])
     limit = middle + deviation * _MAD_MULTIPLE_NUM // _MAD_MULTIPLE_DEN
     return value_of(middle), value_of(limit)
+
+
+def _median(numbers: Sequence[int]) -> int:
+    """The middle number, of an even count the lower of the two."""
+    return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
 def _above(type_: str, calls: Iterable[TimedCall], baseline: int, limit: int) -> Iterator[Anomaly]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import combinations, pairwise
 from math import erfc, factorial, isfinite, sqrt
-from statistics import median
 from typing import Literal
 
 from msgspec import Struct
@@ -118,16 +117,22 @@ def _orders_by_inversions(count: int) -> tuple[int, ...]:
 def _slope(points: Sequence[_Point]) -> float:
     """Theil and Sen's: the median of the slopes between pairs of points."""
     if len(points) <= ALL_PAIRS_POINTS:
-        return median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2))
+        return _median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2))
     half = len(points) // 2
     pairs = zip(points, points[-half:], strict=False)
-    return median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs)
+    return _median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs)
+
+
+def _median(numbers: Iterable[float]) -> float:
+    """The middle number, of an even count the mean of the two."""
+    ordered = sorted(numbers)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _change(points: Sequence[_Point], slope: float) -> float | None:
     """The relative change along the line through the points' median distance from it."""
     origin = points[0][0]
-    start = median(value - slope * (at - origin) for at, value in points)
+    start = _median(value - slope * (at - origin) for at, value in points)
     end = start + slope * (points[-1][0] - origin)
     if start * end <= 0:
         return None
