@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ import msgspec
 import pytest
 
 from tachlog.demo import DEFAULT_SIZE, LEAST_SIZE, UNTIL, Truth, write_demo
+from tachlog.demo.agent_log import RowLog
+from tachlog.demo.dice import Dice
+from tachlog.demo.hours import Calendar
+from tachlog.demo.stories import forks
 from tachlog.demo.truth import SessionTruth, Tally
+from tachlog.demo.writing import Output
 
 Record = dict[str, Any]
 
@@ -106,7 +112,7 @@ def recount(files: dict[str, list[Record]], truth: Truth) -> dict[str, Record]:
             if taken_from and record["uuid"] in own[taken_from]:
                 continue
             thread = threads.setdefault(thread_of(record), new_count())
-            count(thread, unwrapped(record))
+            add_record(thread, unwrapped(record))
     for thread in threads.values():
         settle(thread)
     return threads
@@ -126,7 +132,7 @@ def new_count() -> Record:
     }
 
 
-def count(thread: Record, record: Record) -> None:
+def add_record(thread: Record, record: Record) -> None:
     """Add one record to the count of its thread."""
     kind = record["type"]
     if kind == "assistant" and record["message"]["model"] == "<synthetic>":
@@ -438,6 +444,35 @@ def test_larger_logs_agree_with_a_plain_count(tmp_path: Path) -> None:
             assert threads[session.session_id]["tools"] == told_tools(session)
     records = sum(len(records) for records in files.values())
     assert records == truth.records
+
+
+def test_templates_are_filled_in(demo: tuple[Path, Truth]) -> None:
+    """No text of the logs shows the name of what should stand there."""
+    directory, _ = demo
+    for path in directory.rglob("*.*json*"):
+        text = path.read_text(encoding="utf-8")
+        assert "{noun}" not in text
+        assert "{file}" not in text
+        assert "{n}" not in text
+
+
+def test_output_keeps_no_more_than_it_may(tmp_path: Path) -> None:
+    """Beyond a number of threads only sums are kept, and rows go on in another file."""
+    calendar = Calendar(UNTIL)
+    output = Output(tmp_path, most_threads=3, rows_file_bytes=2_000)
+    for session in forks(Dice("few"), calendar):
+        output.transcript(session)
+    ids = count(1)
+    for number in range(3):
+        log = RowLog("desk", Dice(str(number)), lambda: next(ids), calendar.workday(1, 9), 0)
+        log.conversation(4)
+        output.rows(log)
+    truth = output.truth(1, UNTIL, "")
+    assert truth.sessions is None
+    assert truth.forks is None
+    assert (truth.session_count, truth.thread_count) == (7, 7)
+    assert truth.kinds["agent-log"] == next(ids) - 1
+    assert len(list((tmp_path / "agent-logs").iterdir())) == 3
 
 
 def test_too_small_a_size_is_refused(tmp_path: Path) -> None:

@@ -235,9 +235,9 @@ def planted_sessions(
     spike.conversation(1)
 
     loop = make("support-desk", days[2], 2)
-    loop.person("Please find the order of Kim from last spring.")
+    loop.person("Please find the order of customer 4711 from last spring.")
     for _ in range(6):
-        search = loop.tool("search_orders", {"name": "Kim", "season": "spring"}, "[]")
+        search = loop.tool("search_orders", {"customer": "4711", "season": "spring"}, "[]")
         loop.reply("The search gave nothing, searching again.", search)
     loop.reply("I could not find it. Do you have the order number?")
 

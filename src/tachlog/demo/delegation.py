@@ -20,8 +20,8 @@ def compact(session: Transcript, trigger: str = "auto", *, copies: bool = False)
     before = main.context.size
     request = session.last_prompt.replace("\n", " ")
     files = "\n".join(f"   - {file.relative}" for file in session.bench.files[:6])
-    summary = session.bench.fill(COMPACTION_SUMMARY).replace("{request}", request)
-    summary = summary.replace("{files}", files)
+    noun = session.bench.noun
+    summary = COMPACTION_SUMMARY.format(noun=noun, request=request, files=files)
     if copies:
         _compacting_agent(session, summary)
     main.idle(session.dice.between(20_000, 70_000))

@@ -59,8 +59,9 @@ def some_transcripts(dice: Dice, calendar: Calendar, left: int) -> Iterator[Tran
 
 
 def _some_turn(session: Transcript, dice: Dice, prompt: str, budget: int) -> None:
+    prompt = session.bench.fill(prompt)
     if dice.chance(0.05):
-        session.prompt(session.bench.fill(prompt))
+        session.prompt(prompt)
         api_errors(session, dice.pick(("rate_limit", "overloaded", "network")), dice.between(1, 3))
         send_agents(session, 1, dice.between(2, 6))
         finish(session)

@@ -213,18 +213,30 @@ THOUGHTS = (
     "being changed while it is read. The second one is already covered by the existing tests.",
 )
 
-SAYINGS = (
-    "I'll start by looking at how {noun} is handled today.",
-    "Let me check the tests first.",
-    "Now I'll make the change.",
-    "The cause is clear now: the {noun} is updated before the lock is taken.",
-    "Let me run the tests.",
-    "Two tests fail, both because of the new rounding. Let me fix them.",
-    "I'm looking for other callers of this function.",
-    "That did not work. Retrying with a smaller edit.",
-    "Let me try an alternative: read the value once and pass it on instead.",
-    "I need to see the configuration as well.",
-)
+# What the agent says before a call of a tool; other tools are called without a word.
+SAYINGS = {
+    "Read": (
+        "I'll start by looking at how {noun} is handled today.",
+        "Let me check the tests first.",
+        "I need to see the configuration as well.",
+    ),
+    "Grep": (
+        "I'm looking for other callers of this function.",
+        "Let me see who else uses the {noun}.",
+    ),
+    "Edit": (
+        "Now I'll make the change.",
+        "The cause is clear now: the {noun} is updated before the lock is taken.",
+        "That did not work. Retrying with a smaller edit.",
+        "Let me try an alternative: read the value once and pass it on instead.",
+    ),
+    "Bash": (
+        "Let me check that.",
+        "Let me see where we are.",
+        "Running it once more to be sure.",
+    ),
+    "AskUserQuestion": ("One thing is unclear, so I would rather ask.",),
+}
 
 SUMMARIES = (
     "Done. What changed:\n\n- `{noun}` is now validated in one place, and both callers use it\n"

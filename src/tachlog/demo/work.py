@@ -65,14 +65,16 @@ def think(bench: Workbench, *, hidden: bool) -> str | None:
     return "" if hidden else bench.fill(dice.pick(THOUGHTS))
 
 
-def say(bench: Workbench) -> str:
+def say(bench: Workbench, tool: str) -> str:
     """What the agent says before it calls a tool; mostly nothing."""
-    return bench.fill(bench.dice.pick(SAYINGS)) if bench.dice.chance(0.35) else ""
+    sayings = SAYINGS.get(tool, ())
+    return bench.fill(bench.dice.pick(sayings)) if sayings and bench.dice.chance(0.4) else ""
 
 
 def call(thread: Thread, bench: Workbench, tools: Sequence[Tool]) -> None:
     """One model call that leads to tool calls."""
-    thread.reply(say(bench), tools, think(bench, hidden=thread.dialect.modern))
+    text = say(bench, tools[0].name)
+    thread.reply(text, tools, think(bench, hidden=thread.dialect.modern))
 
 
 def act(thread: Thread, bench: Workbench, habits: tuple[tuple[float, str], ...] = HABITS) -> None:

@@ -60,10 +60,13 @@ class Workbench:
         self.planned = 0
         self.files = source_files(project)
         self.noun = dice.pick(project.nouns)
+        self._file, self._test = (file.relative for file in self.files if file.noun == self.noun)
+        self._cwd = project.cwd
+        self._failures = [each for each in FAILURES if project.language in each.languages]
 
     def fill(self, text: str) -> str:
-        """Put the noun that the work is about into a text."""
-        return text.replace("{noun}", self.noun)
+        """Put the noun that the work is about, its files and the directory into a text."""
+        return text.format(noun=self.noun, file=self._file, other_file=self._test, cwd=self._cwd)
 
     def read(self, file: SourceFile | None = None) -> Tool:
         """Read a file of the project, or a part of it."""
@@ -199,8 +202,8 @@ class Workbench:
 
     def shell(self) -> Tool:
         """Run a routine command that succeeds."""
-        command, description, stdout = self.dice.pick(ROUTINE)
-        return self.ran(self.fill(command), description, self.fill(stdout))
+        command = self.dice.pick(ROUTINE)
+        return self.ran(self.fill(command.line), command.description, self.fill(command.output))
 
     def ran(self, command: str, description: str, stdout: str, took_ms: int | None = None) -> Tool:
         """A command that ended with exit code 0."""
@@ -271,9 +274,14 @@ class Workbench:
 
     def failure(self) -> Tool:
         """A command that fails for one of the usual reasons."""
-        command, description, exit_code, text, error_class, took_ms = self.dice.pick(FAILURES)
+        command = self.dice.pick(self._failures)
         return self.failed(
-            self.fill(command), description, exit_code, self.fill(text), error_class, took_ms
+            self.fill(command.line),
+            command.description,
+            command.exit_code,
+            self.fill(command.output),
+            command.error_class,
+            command.took_ms,
         )
 
     def refused_connection(self, command: str, port: int = 5432) -> Tool:

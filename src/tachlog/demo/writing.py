@@ -32,9 +32,21 @@ MEANINGLESS = frozenset(
 
 
 class Output:
-    """A directory that example logs are written to; memory does not grow with their size."""
+    """A directory that example logs are written to; memory does not grow with their size.
 
-    def __init__(self, directory: Path) -> None:
+    What is known about single threads is kept for at most `most_threads`; a new file of rows is
+    begun when one has more than `rows_file_bytes`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        most_threads: int = MOST_THREADS,
+        rows_file_bytes: int = ROWS_FILE_BYTES,
+    ) -> None:
+        self._most_threads = most_threads
+        self._rows_file_bytes = rows_file_bytes
         self.bytes = 0
         self._directory = directory
         self._files = 0
@@ -62,7 +74,7 @@ class Output:
         self._unterminated += session.unterminated
         self._session_count += 1
         self._thread_count += 1 + len(session.subs)
-        if self._thread_count <= MOST_THREADS:
+        if self._thread_count <= self._most_threads:
             self._sessions += session.truths()
             self._forks += [session.fork] if session.fork else []
 
@@ -70,7 +82,7 @@ class Output:
         """Write a session of AgentLog rows."""
         log.tally.end_loop()
         number, size = self._rows_files.get(log.desk, (1, 0))
-        if size > ROWS_FILE_BYTES:
+        if size > self._rows_file_bytes:
             number, size = number + 1, 0
         path = f"agent-logs/{log.desk}-{number:04d}.ndjson"
         self._write(path, "".join(log.rows), append=size > 0)
@@ -79,7 +91,7 @@ class Output:
         self._tally.add(log.tally)
         self._session_count += 1
         self._thread_count += 1
-        if self._thread_count <= MOST_THREADS:
+        if self._thread_count <= self._most_threads:
             self._sessions.append(log.truth(path))
 
     def _write(self, path: str, text: str, *, append: bool) -> None:
@@ -100,7 +112,7 @@ class Output:
 
     def truth(self, seed: int, until: datetime, secret: str) -> Truth:
         """What was written."""
-        kept = self._thread_count <= MOST_THREADS
+        kept = self._thread_count <= self._most_threads
         return Truth(
             seed=seed,
             until=until,
