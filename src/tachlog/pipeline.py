@@ -1,6 +1,6 @@
 """The program on one page: find what is new, read it, build sessions, measure, keep, go on.
 
-    files ─▶ tasks ─▶ engine (frames ▸ source ▸ sessions) ─▶ portions ─▶ store (merge ▸ own ▸ measure)
+files ─▶ tasks ─▶ engine (frames ▸ source ▸ sessions) ─▶ portions ─▶ store (merge ▸ own ▸ measure)
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from tachlog.analysis.measurer import Measurer
 from tachlog.config import Config
 from tachlog.discovery import walk
-from tachlog.engines import Task, local
+from tachlog.engines import Setup, Task, local
+from tachlog.engines.work import prepare
 from tachlog.model import Problem
-from tachlog.pricing import PriceBook, load_overrides
-from tachlog.projects import project_of
 from tachlog.stores import Portion, Progress, Store
 
 ROUNDS: Final = 3
@@ -57,16 +55,15 @@ def bring_up_to_date(
     """
     begun = perf_counter()
     wanted, notes = _wanted(paths)
-    measure = measurer_of(config)
+    setup = setup_of(config)
+    measure = prepare(setup)
     tally = _Tally()
     for _ in range(ROUNDS):
         known = store.progress()
         tasks = [task for path in wanted if (task := _task(path, known.get(path))) is not None]
         total = sum(task.size for task in tasks)
         late = False
-        for readings in local.run(
-            tasks, jobs, config.signals.errors, config.signals.behaviors
-        ):
+        for readings in local.run(tasks, jobs, setup):
             portions = [r.portion for r in readings if r.portion is not None]
             dropped = store.write(portions, measure) if portions else []
             late = late or bool(dropped)
@@ -87,12 +84,13 @@ def bring_up_to_date(
     )
 
 
-def measurer_of(config: Config) -> Measurer:
-    """Prices, projects and thresholds of a configuration."""
-    book = PriceBook(load_overrides(config.prices.file) if config.prices.file else None)
-    return Measurer(
-        book.price,
-        lambda cwd: project_of(cwd, config.projects),
+def setup_of(config: Config) -> Setup:
+    """What reading needs of a configuration."""
+    return Setup(
+        config.signals.errors,
+        config.signals.behaviors,
+        str(config.prices.file) if config.prices.file else None,
+        config.projects,
         config.analysis.complexity_factors,
     )
 

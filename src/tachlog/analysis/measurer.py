@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
 from tachlog.analysis.session import analyze_session
-from tachlog.metrics import SessionMetrics, Settled
+from tachlog.metrics import Measured, Settled
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import Price, settle
 from tachlog.sessions import Call, Session
@@ -29,13 +29,11 @@ class Measurer:
         """What one call counts for: a cost in the log wins over the price."""
         return settle(call, self.price)
 
-    def session(self, session: Session) -> tuple[SessionMetrics, Mapping[int, int]]:
-        """The figures of a session, and the response times (µs) of its calls by key."""
+    def session(self, session: Session) -> Measured:
+        """The figures of a session, and what each of its calls counts for."""
         timeline = timeline_of(session)
-        metrics = analyze_session(session, self.price, self.factors, timeline)
-        responses = {
-            call.key: response.duration_us
+        settled = {
+            call.key: settle(call, self.price, response.duration_us if response.timed else None)
             for call, response in zip(timeline.calls, timeline.responses, strict=True)
-            if response.timed
         }
-        return metrics, responses
+        return Measured(analyze_session(session, self.price, self.factors, timeline), settled)

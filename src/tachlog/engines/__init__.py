@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
 from tachlog.stores import Portion, Progress
+
+
+class Setup(Struct, frozen=True):
+    """What reading needs of the configuration: the user's own patterns for errors and behaviours, the
+    user's price file, names of projects by directory, thresholds of complexity."""
+
+    errors: dict[str, list[str]] = {}
+    behaviors: dict[str, list[str]] = {}
+    price_file: str | None = None
+    projects: dict[str, str] = {}
+    factors: ComplexityFactors = DEFAULT
 
 
 class Task(Struct, frozen=True, array_like=True):

@@ -14,17 +14,14 @@ from typing import Final
 
 import msgspec
 
-from tachlog import signals
-from tachlog.engines import Reading, Task, progress_after
-from tachlog.engines.work import read, read_bin
+from tachlog.engines import Reading, Setup, Task, progress_after
+from tachlog.engines.work import prepare, read, read_bin
 
 BIN_BYTES: Final = 8 << 20
 SMALL_BYTES: Final = 12 << 20
 """A run of fewer bytes is over before a second process would have started."""
 
 _decoder: Final = msgspec.msgpack.Decoder(list[Reading])
-
-Patterns = dict[str, list[str]]
 
 
 def bins_of(tasks: Sequence[Task]) -> Iterator[list[Task]]:
@@ -41,21 +38,19 @@ def bins_of(tasks: Sequence[Task]) -> Iterator[list[Task]]:
         yield bin_
 
 
-def run(
-    tasks: Sequence[Task], jobs: int | None, errors: Patterns, behaviors: Patterns
-) -> Iterator[list[Reading]]:
+def run(tasks: Sequence[Task], jobs: int | None, setup: Setup) -> Iterator[list[Reading]]:
     """What every task gives, bin by bin; files that go on are read on until their end.
 
     `jobs` None takes the number of processors; a small run, or one of a single job, stays in this
-    process. `errors` and `behaviors` are the user's own patterns for the signals.
+    process.
     """
     jobs = jobs or os.cpu_count() or 1
     bins = deque(bins_of(tasks))
     if jobs == 1 or sum(task.size for task in tasks) < SMALL_BYTES:
-        signals.configure(errors, behaviors)
+        prepare(setup)
         yield from _here(bins)
     else:
-        yield from _in_workers(bins, jobs, errors, behaviors)
+        yield from _in_workers(bins, jobs, setup)
 
 
 def _here(bins: deque[list[Task]]) -> Iterator[list[Reading]]:
@@ -75,12 +70,10 @@ def _rest(reading: Reading) -> Task:
     return Task(portion.path, progress_after(portion), 0)
 
 
-def _in_workers(
-    bins: deque[list[Task]], jobs: int, errors: Patterns, behaviors: Patterns
-) -> Iterator[list[Reading]]:
+def _in_workers(bins: deque[list[Task]], jobs: int, setup: Setup) -> Iterator[list[Reading]]:
     """A few results are held at most; what a crashed worker had in hand is read here instead."""
     pending: dict[Future[bytes], list[Task]] = {}
-    pool = ProcessPoolExecutor(jobs, _context(), signals.configure, (errors, behaviors))
+    pool = ProcessPoolExecutor(jobs, _context(), prepare, (setup,))
     try:
         while bins or pending:
             while bins and len(pending) < jobs + 2:
@@ -96,7 +89,7 @@ def _in_workers(
                 yield readings
     except BrokenProcessPool:
         bins.extendleft(pending.values())
-        signals.configure(errors, behaviors)
+        prepare(setup)
         yield from _here(bins)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from tachlog.engines import Reading, Task
+from tachlog import signals
+from tachlog.analysis.measurer import Measurer
+from tachlog.engines import Reading, Setup, Task
 from tachlog.frames import (
     FileId,
     FrameError,
@@ -24,6 +27,8 @@ from tachlog.frames import (
     same_file,
 )
 from tachlog.model import Chunk
+from tachlog.pricing import PriceBook, load_overrides, price
+from tachlog.projects import project_of
 from tachlog.sessions import Sessions, fold
 from tachlog.sources import AmbiguousFormat, Source, all_sources, detect
 from tachlog.stores import Portion
@@ -32,6 +37,21 @@ PORTION_BYTES: Final = 32 << 20
 """Log bytes that one portion may cover: bounds memory and the length of a transaction."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
+
+
+_measurer = Measurer(price, project_of)
+
+
+def prepare(setup: Setup) -> Measurer:
+    """Put a configuration in force in this process; gives its prices and thresholds.
+
+    Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken pattern.
+    """
+    global _measurer  # noqa: PLW0603 - set once, before a process reads its first record
+    signals.configure(setup.errors, setup.behaviors)
+    book = PriceBook(load_overrides(Path(setup.price_file)) if setup.price_file else None)
+    _measurer = Measurer(book.price, lambda cwd: project_of(cwd, setup.projects), setup.factors)
+    return _measurer
 
 
 def read_bin(tasks: Iterable[Task]) -> bytes:
@@ -112,6 +132,8 @@ def _fill(portion: Portion, source: Source, chunks: Iterator[Chunk]) -> bool:
         portion.note = str(error)
     portion.state = _encoder.encode(state)
     portion.sessions = list(sessions.values())
+    if portion.done and portion.expected is None:
+        portion.measured = [_measurer.session(session) for session in portion.sessions]
     return not portion.done
 
 

@@ -12,13 +12,14 @@ Sketch = dict[int, int]
 """A DDSketch with 1 % relative error as {bin: count}; adding the counts of two sketches merges them."""
 
 
-class Settled(Struct, frozen=True):
+class Settled(Struct, frozen=True, array_like=True):
     """What one call counts for: its output with a placeholder replaced, how much of its total is
-    estimated, its price in nano-dollars (None: not known)."""
+    estimated, its price in nano-dollars (None: not known), its response time (None: not told)."""
 
     output: int
     estimated: int
     cost_nanousd: int | None
+    response_us: int | None = None
 
 
 class ModelUse(Struct):
@@ -118,6 +119,13 @@ class Context(Struct):
     peak_tokens: int | None = None
     window: int | None = None
     compactions: int = 0
+
+
+class Measured(Struct, array_like=True):
+    """The figures of a session, and what each of its calls counts for, by key."""
+
+    metrics: SessionMetrics
+    calls: dict[int, Settled]
 
 
 class SessionMetrics(Struct):

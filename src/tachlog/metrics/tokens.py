@@ -44,10 +44,10 @@ def settled_usage(call: Call) -> tuple[Usage, int]:
     return replace(usage, output=estimate, reasoning=None), estimate
 
 
-def settle(call: Call, price: Price | None) -> Settled:
+def settle(call: Call, price: Price | None, response_us: int | None = None) -> Settled:
     """What one call counts for. A cost that the log reports wins over the price."""
     usage, estimated = settled_usage(call)
-    return Settled(usage.output, estimated, _cost(call, usage, price))
+    return Settled(usage.output, estimated, _cost(call, usage, price), response_us)
 
 
 def _cost(call: Call, usage: Usage, price: Price | None) -> int | None:

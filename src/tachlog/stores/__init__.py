@@ -7,14 +7,14 @@ means safe; else a store raises `StoreError`. Several processes may write and re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol
 
 from msgspec import Struct
 
 from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
-from tachlog.metrics import SessionMetrics, Settled
+from tachlog.metrics import Measured, SessionMetrics, Settled
 from tachlog.model import Problem
 from tachlog.sessions import Call, Session
 
@@ -30,7 +30,8 @@ class Portion(Struct, array_like=True):
     moved meanwhile, the portion is dropped. The file was read up to `offset`; `identity` is the encoded
     `frames.FileId` of the file then. `replaced` marks a file that was rewritten and is read again from
     its beginning. `done` is False while there is more to read at once. `source` is None when no format
-    claims the file; `note` says why it, or a part of it, could not be read.
+    claims the file; `note` says why it, or a part of it, could not be read. `measured` has the figures
+    of the sessions, each as if this portion were all that is told of it.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Portion(Struct, array_like=True):
     read_us: int
     done: bool = True
     note: str | None = None
+    measured: list[Measured] = []
 
 
 class Progress(Struct, frozen=True, array_like=True):
@@ -76,8 +78,8 @@ class Measure(Protocol):
         """What one call counts for."""
         ...
 
-    def session(self, session: Session) -> tuple[SessionMetrics, Mapping[int, int]]:
-        """The figures of a session, and the response times (µs) of its calls by key."""
+    def session(self, session: Session) -> Measured:
+        """The figures of a session, and what each of its calls counts for."""
         ...
 
     def project(self, cwd: str) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import zip_longest
 from typing import Any, Final
 
 from tachlog.identity import unified
+from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, Sessions, merge_sessions
 from tachlog.stores import Measure, Portion, progress
@@ -42,15 +44,17 @@ def write(
         late: list[Portion] = []
         told: Sessions = {}
         files: list[tuple[int, Portion]] = []
+        measured: dict[Thread, Measured | None] = {}
         for portion in portions:
             file = progress.advance(database, portion)
             if file is None:
                 late.append(portion)
                 continue
             files.append((file, portion))
-            for session in portion.sessions:
+            for session, figures in zip_longest(portion.sessions, portion.measured):
                 known = told.get(session.thread)
                 told[session.thread] = merge_sessions(known, session) if known else session
+                measured[session.thread] = None if known else figures
         numbers, new = _threads(database, told)
         for file, portion in files:
             progress.enter(database, file, portion)
@@ -58,7 +62,10 @@ def write(
                 "INSERT INTO told (file, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(file, numbers[session.thread]) for session in portion.sessions],
             )
-        _Batch(database, words, measure, told, numbers, new).keep()
+        hand = {
+            numbers[thread]: figures for thread, figures in measured.items() if figures is not None
+        }
+        _Batch(database, words, measure, told, numbers, new, hand).keep()
         return late
 
 
@@ -94,6 +101,7 @@ class _Batch:
         told: Sessions,
         numbers: Mapping[Thread, int],
         new: set[int],
+        measured: dict[int, Measured],
     ) -> None:
         self.database = database
         self.words = words
@@ -104,8 +112,8 @@ class _Batch:
         """Threads whose operations are all in hand: new ones that share nothing."""
         self.shared: Shared = defaultdict(set)
         self.changed: set[int] = set(numbers.values())
-        self.responses: dict[int, int] = {}
-        self.measured: dict[int, Any] = {}
+        self.settled: dict[int, Settled] = {}
+        self.measured = measured
 
     def keep(self) -> None:
         """Write the operations, settle who owns the shared ones, write the figures."""
@@ -209,12 +217,14 @@ class _Batch:
 
     def _measure_whole(self) -> None:
         """Figures of the threads that are in hand from end to end, before they are written."""
+        figures: dict[int, Measured] = {}
         for thread, session in self.told.items():
             number = self.numbers[thread]
             if number in self.whole:
-                metrics, responses = self.measure.session(session)
-                self.measured[number] = metrics
-                self.responses.update(responses)
+                known = self.measured.get(number)
+                figures[number] = known or self.measure.session(session)
+                self.settled.update(figures[number].calls)
+        self.measured = figures
 
     def _insert(self, table: Table, merged: Mapping[int, tuple[int, Any]]) -> None:
         columns = table.columns + _EXTRA.get(table.name, "")
@@ -227,13 +237,8 @@ class _Batch:
         )
 
     def _settled(self, call: Any) -> Row:
-        settled = self.measure.settle(call)
-        return (
-            settled.output,
-            settled.estimated,
-            settled.cost_nanousd,
-            self.responses.get(call.key),
-        )
+        settled = self.settled.get(call.key) or self.measure.settle(call)
+        return (settled.output, settled.estimated, settled.cost_nanousd, settled.response_us)
 
     def _marks(self) -> None:
         self.database.run_many(
@@ -259,14 +264,14 @@ class _Batch:
         """The rows of the user's table, for every thread that changed."""
         summaries: list[Row] = []
         for number in sorted(self.changed):
-            metrics = self.measured.get(number)
-            if metrics is None:
-                session = load_session(self.database, self.words, number)
-                metrics, responses = self.measure.session(session)
+            figures = self.measured.get(number)
+            if figures is None:
+                figures = self.measure.session(load_session(self.database, self.words, number))
                 self.database.run_many(
-                    "UPDATE calls SET response_us = ? WHERE key = ? AND response_us IS NOT ?",
-                    [(responses.get(key), key, responses.get(key)) for key in session.calls],
+                    "UPDATE calls SET response_us = ?2 WHERE key = ?1 AND response_us IS NOT ?2",
+                    [(key, settled.response_us) for key, settled in figures.calls.items()],
                 )
+            metrics = figures.metrics
             metrics.project = project_of(self.database, metrics, self.measure)
             summaries.append(summary_row(number, metrics))
         changes = ", ".join(
