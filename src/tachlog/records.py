@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -79,7 +80,16 @@ def lenient(raw: Raw, shape: type[T]) -> T | None:
     return found
 
 
+def utc_micros(time: datetime) -> int:
+    """Microseconds since the epoch; a time without a zone is UTC."""
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return (time - _EPOCH) // _MICROSECOND
+
+
 _NULL: Final = Raw(b"null")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:

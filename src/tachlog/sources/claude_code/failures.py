@@ -7,7 +7,7 @@ from tachlog.model import Event, Failure, Mark, Thread
 from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.results import text_of
-from tachlog.sources.claude_code.shapes import Record
+from tachlog.sources.claude_code.shapes import Record, whole
 
 
 def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure:
@@ -16,17 +16,17 @@ def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure
     body = told.error
     while body is not None and body.error is not None:
         body = body.error
+    status = whole(told.status)
     code = told.connection.code if told.connection else None
     text = (body and body.message) or told.formatted or told.message or code or ""
-    retry_ms = record.retryInMs
     return Failure(
         key,
         thread,
         at_us,
-        signals.error_class(text, status=told.status, error_type=(body and body.type) or code),
-        told.status,
-        record.retryAttempt,
-        None if retry_ms is None else int(retry_ms),
+        signals.error_class(text, status=status, error_type=(body and body.type) or code),
+        status,
+        whole(record.retryAttempt),
+        whole(record.retryInMs),
         signals.fingerprint(text),
         signals.excerpt(text),
     )
@@ -38,7 +38,7 @@ def synthetic_events(record: Record, thread: Thread, at_us: int, key: int) -> li
         return []
     text = text_of(record.message.content if record.message else None)
     excerpt = signals.excerpt(text)
-    status = record.apiErrorStatus
+    status = whole(record.apiErrorStatus)
     events: list[Event] = [
         Failure(
             key,

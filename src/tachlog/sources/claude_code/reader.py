@@ -10,18 +10,19 @@ from msgspec import Struct, field
 
 from tachlog import signals
 from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, key_of
-from tachlog.records import lenient
+from tachlog.records import lenient, utc_micros
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.failures import api_failure, synthetic_events
-from tachlog.sources.claude_code.places import micros, thread_of
+from tachlog.sources.claude_code.places import thread_of
 from tachlog.sources.claude_code.replies import Line, reply_events
-from tachlog.sources.claude_code.results import INTERRUPTED, tool_result
-from tachlog.sources.claude_code.shapes import SKIPS, Block, Message, Record
+from tachlog.sources.claude_code.results import INTERRUPTED, text_of, tool_result
+from tachlog.sources.claude_code.shapes import SKIPS, Block, Message, Record, whole
 
 _NOT_A_PROMPT: Final = (
-    "<command-",
-    "<local-command",
     "<bash-",
+    "<command-",
+    "<ide_",
+    "<local-command",
     "<system-reminder",
     "<user-prompt-submit-hook",
     "<task-notification",
@@ -43,17 +44,10 @@ class State(Struct):
     at_us: int = 0
 
 
-class _Run:
-    """Facts that every record of a thread repeats, told once per run of equal ones."""
-
-    __slots__ = ("facts", "first_us", "last_us")
-
-    def __init__(self, facts: tuple[str | None, ...], at_us: int) -> None:
-        self.facts = facts
-        self.first_us = self.last_us = at_us
-
+_Facts = tuple[str | None, ...]
 
 _FACTS: Final = ("cwd", "branch", "version", "entrypoint", "agent_type", "skill")
+"""The marks that every record of a thread repeats; told once a chunk for each set of values."""
 
 
 class Reader:
@@ -63,7 +57,7 @@ class Reader:
         self.state = state
         self.reading = reading
         self.tell = reading.events.append
-        self.runs: dict[Thread, _Run] = {}
+        self.repeated: dict[tuple[Thread, _Facts], tuple[int, int]] = {}
         self.titles: dict[Thread, tuple[int, str]] = {}
 
     def take(self, record: Record) -> None:
@@ -75,7 +69,7 @@ class Reader:
         if time is None:
             at_us = self.state.at_us
         else:
-            at_us = micros(time)
+            at_us = utc_micros(time)
             self.state.at_us = max(self.state.at_us, at_us)
         thread = thread_of(record.sessionId or "", record.agentId, record.isSidechain is True)
         key = key_of(record.uuid) if record.uuid else digest_of(msgspec.json.encode(record))
@@ -97,8 +91,12 @@ class Reader:
 
     def close(self) -> None:
         """Tell the facts and titles of the chunk."""
-        for thread, run in self.runs.items():
-            self.tell_run(thread, run)
+        for (thread, facts), (first_us, last_us) in self.repeated.items():
+            for name, value in zip(_FACTS, facts, strict=True):
+                if value:
+                    self.tell(Mark(thread, first_us, name, value))
+                    if last_us != first_us:
+                        self.tell(Mark(thread, last_us, name, value))
         for thread, (at_us, text) in self.titles.items():
             self.tell(Mark(thread, at_us, "title.prompt", text))
 
@@ -112,23 +110,8 @@ class Reader:
             record.attributionAgent,
             record.attributionSkill,
         )
-        run = self.runs.get(thread)
-        if run is None:
-            self.runs[thread] = _Run(facts, at_us)
-        elif run.facts == facts:
-            run.first_us = min(run.first_us, at_us)
-            run.last_us = max(run.last_us, at_us)
-        else:
-            self.tell_run(thread, run)
-            self.runs[thread] = _Run(facts, at_us)
-
-    def tell_run(self, thread: Thread, run: _Run) -> None:
-        """Tell the facts of a run at its first and last time."""
-        for name, value in zip(_FACTS, run.facts, strict=True):
-            if value:
-                self.tell(Mark(thread, run.first_us, name, value))
-                if run.last_us != run.first_us:
-                    self.tell(Mark(thread, run.last_us, name, value))
+        first_us, last_us = self.repeated.get((thread, facts), (at_us, at_us))
+        self.repeated[thread, facts] = min(first_us, at_us), max(last_us, at_us)
 
     def assistant(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
         """A line of a reply."""
@@ -212,10 +195,10 @@ class Reader:
         )
         self.state.queued_ms = None
         known = self.titles.get(thread)
-        if known is None or at_us < known[0]:
+        if known is None or at_us <= known[0]:
             title = signals.title(text)
             if title:
-                self.titles[thread] = (at_us, title)
+                self.titles[thread] = min(known or (at_us, title), (at_us, title))
 
     def progress(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
         """A record of a sub-agent without a file of its own (until about 2.1.49); else nothing."""
@@ -227,7 +210,7 @@ class Reader:
             return None
         thread = thread_of(record.sessionId or "", data.agentId, True)
         if inner.timestamp is not None:
-            at_us = micros(inner.timestamp)
+            at_us = utc_micros(inner.timestamp)
         self.facts(record, thread, at_us)
         if inner.type == "assistant":
             self.reply(inner, record, thread, at_us, key)
@@ -247,9 +230,9 @@ class Reader:
                     Compaction(key, thread, at_us, facts.preTokens, facts.postTokens, facts.trigger)
                 )
             case "turn_duration":
-                if record.durationMs is not None:
-                    value = f"{at_us}:{int(record.durationMs)}"
-                    self.tell(Mark(thread, at_us, "turn_ms", value))
+                turn_ms = whole(record.durationMs)
+                if turn_ms is not None:
+                    self.tell(Mark(thread, at_us, "turn_ms", f"{at_us}:{turn_ms}"))
             case "stop_hook_summary":
                 for hook in lenient(record.hookInfos, list[shapes.HookInfo]) or ():
                     self.hook(thread, at_us, "Stop", hook.durationMs)
@@ -263,8 +246,9 @@ class Reader:
         if data.type.startswith("hook_") and data.durationMs is not None:
             self.hook(thread, at_us, data.hookEvent or "unknown", data.durationMs)
         elif data.type == "queued_command":
-            if data.prompt and not data.prompt.lstrip().startswith(_NOT_A_PROMPT):
-                self.prompt(data.prompt, len(data.prompt), thread, at_us, key)
+            text = text_of(data.prompt)
+            if text and not text.lstrip().startswith(_NOT_A_PROMPT):
+                self.prompt(text, len(text), thread, at_us, key)
             self.state.queued_ms = None
         elif data.type == "mcp_instructions_delta":
             for name in data.addedNames or ():
@@ -275,8 +259,9 @@ class Reader:
 
     def hook(self, thread: Thread, at_us: int, event: str, duration_ms: float | None) -> None:
         """A hook that ran."""
-        if duration_ms is not None:
-            self.tell(Mark(thread, at_us, "hook", f"{at_us}:{event}:{int(duration_ms)}"))
+        hook_ms = whole(duration_ms)
+        if hook_ms is not None:
+            self.tell(Mark(thread, at_us, "hook", f"{at_us}:{event}:{hook_ms}"))
 
     def sub_kind(self, kind: str, sub: str) -> str | None:
         """The kind to skip, or None after counting one that nobody has described yet."""
@@ -321,8 +306,9 @@ class Reader:
             value = f"{record.prRepository or ''}#{record.prNumber}"
             self.tell(Mark(thread, at_us, "pull_request", value))
         if record.totalCostUSD is not None:
-            cost = str(round(record.totalCostUSD * 1_000_000_000))
-            self.tell(Mark(thread, at_us, "reported_cost", cost))
+            cost_nanousd = whole(round(record.totalCostUSD, 9) * 1_000_000_000)
+            if cost_nanousd is not None:
+                self.tell(Mark(thread, at_us, "reported_cost", str(cost_nanousd)))
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from tachlog import signals
@@ -11,10 +12,11 @@ from tachlog.model import Event, Features, Reply, Thread, ToolCall, Usage, diges
 from tachlog.providers import provider_of
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.places import AGENT
-from tachlog.sources.claude_code.results import tool_key
+from tachlog.sources.claude_code.results import tool_key, tool_result
 from tachlog.sources.claude_code.shapes import Block, Message
 
 _NOTHING: Final = Features()
+_BESIDE_NOTHING: Final = shapes.NestedMessage()
 _TOOL_NAME_CHARACTERS: Final = 120
 
 
@@ -94,6 +96,8 @@ def blocks(
             wide += w
             tools += 1
             events.append(tool_call(block, raw, line, call))
+        elif kind.endswith("tool_result"):
+            events.append(tool_result(block, _BESIDE_NOTHING, line.thread, line.at_us))
         elif kind in ("image", "document"):
             media += 1
     return Features(text, thinking, hidden, tool_text, tools, keys, wide, media), behaviors
@@ -128,13 +132,7 @@ def advisor_calls(iterations: list[shapes.Iteration], line: Line, key: int) -> l
                     line.key,
                     model,
                     provider_of(model),
-                    Usage(
-                        step.input_tokens or 0,
-                        step.cache_read_input_tokens or 0,
-                        step.cache_creation_input_tokens or 0,
-                        step.output_tokens or 0,
-                        hour_of(step.cache_creation, step.cache_creation_input_tokens),
-                    ),
+                    buckets(step),
                     stop_reason="advisor",
                     branch=line.branch,
                 )
@@ -150,25 +148,35 @@ def usage_of(told: shapes.Usage | None) -> tuple[Usage | None, str | None]:
     """
     if told is None:
         return None, None
-    fresh, output = told.input_tokens, told.output_tokens
-    read, write = told.cache_read_input_tokens, told.cache_creation_input_tokens
-    if fresh is None and output is None and read is None and write is None:
+    counts = (
+        told.input_tokens,
+        told.output_tokens,
+        told.cache_read_input_tokens,
+        told.cache_creation_input_tokens,
+    )
+    if all(count is None for count in counts):
         return None, None
-    details = told.output_tokens_details
-    usage = Usage(
-        fresh or 0,
-        read or 0,
-        write or 0,
-        output or 0,
-        hour_of(told.cache_creation, write),
-        details.thinking_tokens if details else None,
-        (told.server_tool_use and told.server_tool_use.web_search_requests) or 0,
+    details, tools = told.output_tokens_details, told.server_tool_use
+    usage = msgspec.structs.replace(
+        buckets(told),
+        reasoning=details.thinking_tokens if details else None,
+        web_searches=(tools and tools.web_search_requests) or 0,
     )
     tier = "fast" if told.speed == "fast" else told.service_tier
     return usage, None if tier == "standard" else tier
 
 
-def hour_of(creation: shapes.CacheCreation | None, written: int | None) -> int:
-    """The part of a cache write that is kept for an hour."""
-    hour = creation.ephemeral_1h_input_tokens if creation else None
-    return min(hour or 0, written or 0)
+def buckets(told: shapes.Usage | shapes.Iteration) -> Usage:
+    """The disjoint buckets; without a total of cache writes, their two lifetimes add up to it."""
+    lifetimes = told.cache_creation or shapes.CacheCreation()
+    hour = lifetimes.ephemeral_1h_input_tokens or 0
+    written = told.cache_creation_input_tokens
+    if written is None:
+        written = hour + (lifetimes.ephemeral_5m_input_tokens or 0)
+    return Usage(
+        told.input_tokens or 0,
+        told.cache_read_input_tokens or 0,
+        written,
+        told.output_tokens or 0,
+        min(hour, written),
+    )

@@ -11,13 +11,14 @@ from tachlog.model import ErrorClass, Outcome, Thread, ToolResult, key_of
 from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.places import AGENT
-from tachlog.sources.claude_code.shapes import Block
+from tachlog.sources.claude_code.shapes import Block, whole
 
 INTERRUPTED: Final = "[Request interrupted by user"
 _REJECTED: Final = (
     "The user doesn't want to ",
     "Permission for this tool use was denied. The tool use was rejected",
 )
+_HARNESS: Final = ("<tool_use_error>", "</tool_use_error>")
 _USELESS_IDS: Final = frozenset(("", "REDACTED"))
 
 
@@ -54,6 +55,7 @@ def tool_result(
         return ToolResult(key, thread, at_us, outcome, size, duration_ms)
     code = signals.exit_code(text)
     detail = text.partition("\n")[2].strip() if code is not None else text
+    shown = detail.removeprefix(_HARNESS[0]).removesuffix(_HARNESS[1])
     if error_class is None:
         error_class = signals.error_class(text, exit_code=code, tool=True)
     return ToolResult(
@@ -67,7 +69,7 @@ def tool_result(
         code,
         error_class,
         signals.fingerprint(detail) if detail else None,
-        signals.excerpt(detail) if detail else None,
+        signals.excerpt(shown) if shown else None,
     )
 
 
@@ -96,7 +98,7 @@ def duration_of(extra: shapes.ToolUseResult | None) -> int | None:
     told = extra.durationMs if extra.durationMs is not None else extra.totalDurationMs
     if told is None and extra.durationSeconds is not None:
         told = extra.durationSeconds * 1000
-    return int(told) if told is not None and 0 <= told < 1 << 53 else None
+    return whole(told)
 
 
 def result_text(content: Raw) -> str:

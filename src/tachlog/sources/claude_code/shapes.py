@@ -20,6 +20,7 @@ Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
 class CacheCreation(Struct):
     """Cache writes by lifetime."""
 
+    ephemeral_5m_input_tokens: Count = None
     ephemeral_1h_input_tokens: Count = None
 
 
@@ -218,7 +219,7 @@ class Attachment(Struct):
     """Context, or the outcome of a hook."""
 
     type: str = ""
-    prompt: str | None = None
+    prompt: str | list[Block] | None = None
     commandMode: str | None = None
     hookEvent: str | None = None
     durationMs: float | None = None
@@ -249,12 +250,12 @@ class Head(Struct):
     leafUuid: str | None = None
     operation: str | None = None
     isSidechain: bool | None = None
-    payload: Raw | None = None
+    payload: Raw = Raw()
 
     @property
     def telling(self) -> bool:
         """Whether only a Claude Code transcript has a record like this."""
-        if self.payload is not None:
+        if bytes(self.payload):
             return False
         if self.sessionId is not None:
             return (
@@ -329,3 +330,8 @@ SKIPS: Final = {
         "total_tokens_reminder",
     )
 }
+
+
+def whole(value: float | None) -> int | None:
+    """A count or a duration as an integer, None when it is none: negative, or beyond all bounds."""
+    return int(value) if value is not None and 0 <= value < 1 << 53 else None

@@ -1,0 +1,75 @@
+"""The values in AgentLog fields: numbers, times and texts, also where a text holds them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from msgspec import Raw, Struct
+
+from tachlog.records import lenient, utc_micros
+
+Scalar = int | float | str | None
+"""A number, or a text that may hold one: what comes from CSV is always a text."""
+
+MAX_MS: Final = 1 << 53
+
+
+class Block(Struct):
+    """A content block of a message."""
+
+    text: str | None = None
+
+
+def text_of(raw: Raw) -> str:
+    """The text of a content: a text, the texts of a list of blocks, or else its JSON."""
+    text = lenient(raw, str)
+    if text is not None:
+        return text
+    blocks = lenient(raw, list[Block])
+    if blocks is not None:
+        return "\n".join(block.text for block in blocks if block.text)
+    return "" if raw == Raw(b"null") else bytes(raw).decode("utf-8", "replace")
+
+
+def unwrapped(raw: Raw) -> Raw:
+    """The JSON in a field, also where the field is a text that holds it (CSV, text columns)."""
+    text = lenient(raw, str)
+    return raw if text is None else Raw(text.strip().encode("utf-8", "surrogatepass"))
+
+
+def moment(value: Scalar) -> tuple[int, bool] | None:
+    """Microseconds since the epoch, and whether the zone was told; without one it is UTC.
+
+    Of an ISO 8601 time, or of seconds, milliseconds or microseconds since the epoch by their size.
+    """
+    count = number(value)
+    if count is not None:
+        for unit, least in ((1, 1e14), (1_000, 1e11), (1_000_000, 1e8)):
+            if count >= least:
+                return (round(count * unit), True) if count < 1e17 else None
+        return None
+    try:
+        time = datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        return None
+    return utc_micros(time), time.tzinfo is not None
+
+
+def number(value: Scalar) -> float | None:
+    """The number in a field, None when there is none."""
+    try:
+        return None if value is None else float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def whole(value: Scalar, limit: int) -> int | None:
+    """A count from 0 to the limit, None when it is none."""
+    count = number(value)
+    return round(count) if count is not None and 0 <= count <= limit else None
+
+
+def milliseconds(value: Scalar) -> int | None:
+    """A duration, None when it is none."""
+    return whole(value, MAX_MS)

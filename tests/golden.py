@@ -1,0 +1,164 @@
+"""Cases of log formats as folders: what lies in them, and what a source must make of it.
+
+`tests/corpus/<source>/<case>/` holds the files of a case and `expected.json` beside them.
+`python tests/golden.py [CASE…]` writes the expected files anew from what the sources say now, for
+all cases or those whose path contains one of the names; review every changed line before you
+commit it, since it is the test.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tachlog.frames import read_csv_rows, read_lines
+from tachlog.model import Chunk, Event, Reading, Thread
+from tachlog.sessions import Sessions, fold
+from tachlog.sources import Source, all_sources
+
+CORPUS = Path(__file__).with_name("corpus")
+EXPECTED = "expected.json"
+
+KEYS = ("key", "part", "call", "alias", "input_digest", "fingerprint", "digest")
+"""Fields whose values are digests: they are shown as #1, #2 … in order of appearance."""
+
+
+class Log(NamedTuple):
+    """One file of a case."""
+
+    source: Source
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """How tests call it."""
+        return str(self.path.relative_to(CORPUS))
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        """The file as the pipeline hands it to its source."""
+        read = read_csv_rows if self.path.suffix == ".csv" else read_lines
+        return list(read(str(self.path)))
+
+
+def cases() -> list[Path]:
+    """Every folder of a case."""
+    return sorted(path for path in CORPUS.glob("*/*") if path.is_dir())
+
+
+def logs_of(case: Path) -> list[Log]:
+    """The files of a case."""
+    source = all_sources()[case.parent.name]
+    return [Log(source, path) for path in sorted(case.iterdir()) if path.name != EXPECTED]
+
+
+def all_logs() -> list[Log]:
+    """The files of all cases."""
+    return [log for case in cases() for log in logs_of(case)]
+
+
+def read_log(log: Log) -> list[Reading]:
+    """What the source makes of a file, chunk by chunk."""
+    state = log.source.state()
+    return [log.source.read(chunk, state) for chunk in log.chunks]
+
+
+def described(case: Path) -> str:
+    """All that a case tells, as JSON that a person can review: an event, a count, on each line."""
+    names: dict[int, str] = {}
+    sessions: Sessions = {}
+    files = {}
+    for log in logs_of(case):
+        readings = read_log(log)
+        events = [event for reading in readings for event in reading.events]
+        fold(events, sessions)
+        files[log.path.name] = {
+            "events": [plain_event(event, names) for event in events],
+            "records": [names_of(r.record_keys, names) for r in readings],
+            "skipped": [r.skipped for r in readings],
+            "unknown": [r.unknown for r in readings],
+            "problems": [[p.offset, p.kind, p.detail] for r in readings for p in r.problems],
+        }
+    told = {
+        thread.session_id: {
+            "parent": thread.parent,
+            "calls": len(session.calls),
+            "final": sum(call.final for call in session.calls.values()),
+            "total_tokens": sum(c.usage.total for c in session.calls.values() if c.usage),
+            "tools": [[use.tool, use.outcome] for use in session.tools.values()],
+            "prompts": len(session.prompts),
+            "failures": len(session.failures),
+            "compactions": len(session.compactions),
+        }
+        for thread, session in sessions.items()
+    }
+    return lines_of({"files": files, "sessions": told})
+
+
+def plain_event(event: Event, names: dict[int, str]) -> dict[str, Any]:
+    """An event without what is at its default, with readable keys and times."""
+    return {"event": type(event).__name__, **plain_fields(event, names)}
+
+
+def plain_fields(struct: msgspec.Struct, names: dict[int, str]) -> dict[str, Any]:
+    """The fields of a struct that say something."""
+    shown: dict[str, Any] = {}
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        if value is None or (value == field.default and field.name != "input"):
+            continue
+        if isinstance(value, Thread):
+            value = value.session_id
+        elif isinstance(value, msgspec.Struct):
+            value = plain_fields(value, names)
+        elif field.name in KEYS:
+            value = names_of([value], names)[0]
+        elif field.name.endswith("_us"):
+            value = moment(value)
+        shown[field.name] = value
+    return shown
+
+
+def names_of(keys: Iterable[int], names: dict[int, str]) -> list[str]:
+    """Short names of digests, equal for equal ones."""
+    return [names.setdefault(key, f"#{len(names) + 1}") for key in keys]
+
+
+def moment(at_us: int) -> str:
+    """A time as people read it."""
+    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def lines_of(value: Any, depth: int = 0, width: int = 100) -> str:
+    """JSON, indented down to what fits on a line; lists of objects have a line for each."""
+    short = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, dict | list) or is_flat(value):
+        return short
+    if depth and len(short) + depth <= width and '"event"' not in short:
+        return short
+    pad = " " * (depth + 1)
+    inner = [
+        f"{pad}{json.dumps(key) + ': ' if isinstance(value, dict) else ''}"
+        f"{lines_of(value[key] if isinstance(value, dict) else key, depth + 1)}"
+        for key in value
+    ]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return opening + "\n" + ",\n".join(inner) + f"\n{' ' * depth}{closing}"
+
+
+def is_flat(value: Any) -> bool:
+    """Whether a value stays on its line however long it is: an event, a list of names."""
+    if isinstance(value, dict):
+        return "event" in value
+    return isinstance(value[0], str)
+
+
+if __name__ == "__main__":
+    for chosen in cases():
+        if not sys.argv[1:] or any(name in str(chosen) for name in sys.argv[1:]):
+            (chosen / EXPECTED).write_text(described(chosen) + "\n", encoding="utf-8")

@@ -1,0 +1,344 @@
+"""What every log format keeps to, whatever the log holds.
+
+A case is a folder `tests/corpus/<source>/<case>/` (see `golden.py`); each test here runs on the
+files of all cases of all formats.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import golden
+from golden import Log
+from tachlog.frames import head
+from tachlog.model import Chunk, Event, Reading
+from tachlog.sessions import Session, Sessions, fold, merge_sessions
+from tachlog.sources import Source, all_sources, detect
+
+CASES = golden.cases()
+LOGS = golden.all_logs()
+SOURCES = list(all_sources().values())
+TESTED = [source for source in SOURCES if (golden.CORPUS / source.name).is_dir()]
+
+every_log = pytest.mark.parametrize("log", LOGS, ids=[log.name for log in LOGS])
+every_source = pytest.mark.parametrize("source", TESTED, ids=[source.name for source in TESTED])
+
+STATEFUL = ("queue-operation", "api-request")
+"""Kinds of record whose meaning depends on the order: prompts that wait, requests under way."""
+
+
+def data_of(log: Log) -> tuple[str, int, bytes]:
+    """The path, first offset and whole content of a file, as JSON lines."""
+    chunks = log.chunks
+    return chunks[0].path, chunks[0].offset, b"".join(chunk.data for chunk in chunks)
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of a file, each with its end."""
+    return re.findall(rb"[^\n]*\n|[^\n]+", data)
+
+
+def line_chunks(log: Log) -> list[Chunk]:
+    """A file as one chunk for each line, with the offsets that a frame would give."""
+    path, offset, data = data_of(log)
+    by_row = log.path.suffix == ".csv"
+    chunks = []
+    for line in lines_of(data):
+        chunks.append(Chunk(path, offset, line, False))
+        offset += 1 if by_row else len(line)
+    return chunks
+
+
+def read(source: Source, data: bytes, path: str = "a.jsonl") -> Reading:
+    """What a source makes of a file that holds just this."""
+    return source.read(Chunk(path, 0, data, True), source.state())
+
+
+def records_in(reading: Reading) -> int:
+    """How many records a reading accounts for."""
+    return len(reading.record_keys) + sum(reading.skipped.values()) + len(reading.problems)
+
+
+def records_on(line: bytes) -> int:
+    """How many JSON values, and remains of one, stand on a line."""
+    if line.isspace():
+        return 0
+    text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
+    found = 0 if text else 1
+    while text:
+        found += 1
+        try:
+            _, end = json.JSONDecoder().raw_decode(text)
+        except (ValueError, RecursionError):
+            break
+        text = text[end:].lstrip(" \t\r\x00")
+    return found
+
+
+def sessions_of(*events: Iterable[Event]) -> Sessions:
+    """The sessions that events make, each as far as it is kept: of first titles, the first."""
+    sessions: Sessions = {}
+    for some in events:
+        fold(some, sessions)
+    for session in sessions.values():
+        keep_first_title(session)
+    return sessions
+
+
+def keep_first_title(session: Session) -> None:
+    """Drop all but the first of the titles that come from prompts: each chunk tells its own."""
+    titles = session.marks.get("title.prompt", {})
+    for value in sorted(titles, key=lambda value: (titles[value].first_us, value))[1:]:
+        del titles[value]
+
+
+def read_in_portions(log: Log, chunks: Iterable[Chunk]) -> list[Reading]:
+    """Read chunk by chunk, the state stored and loaded again in between."""
+    state = log.source.state()
+    readings = []
+    for chunk in chunks:
+        readings.append(log.source.read(chunk, state))
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
+    return readings
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c.parent.name}/{c.name}" for c in CASES])
+def test_case_reads_as_expected(case: Path) -> None:
+    """A source makes of a case exactly the events and counts that a person reviewed."""
+    assert golden.described(case) + "\n" == (case / golden.EXPECTED).read_text(encoding="utf-8")
+
+
+def test_every_source_has_cases() -> None:
+    """Each format of the package has cases, and each folder of cases a format."""
+    folders = {case.parent.name for case in CASES}
+    assert folders == {source.name for source in SOURCES if not source.name.startswith("test")}
+
+
+@every_log
+def test_claimed_by_exactly_one_source(log: Log) -> None:
+    """Each file of a case is claimed by its own format and by no other."""
+    start = head(str(log.path))
+    assert [s.name for s in SOURCES if s.claims(str(log.path), start)] == [log.source.name]
+    assert detect(str(log.path), start) is log.source
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"\n", b"{}", b"[]", b"null\n1\n", b'{"a": 1}\n', b"\x00\xff\xfe", b"a,b,c\n1,2,3\n"],
+)
+@pytest.mark.parametrize(
+    "name", ["a.jsonl", "a.ndjson", "a.csv", "a.json", "a", "sqlite://x?table=t"]
+)
+def test_nobody_claims_what_is_no_log(name: str, start: bytes) -> None:
+    """A file without a telling record belongs to no format."""
+    assert detect(name, start) is None
+
+
+@every_log
+def test_resumes_at_every_record(log: Log) -> None:
+    """Reading line by line, the state stored in between, gives what reading at once gives."""
+    chunks = log.chunks
+    at_once = read_in_portions(log, chunks)
+    by_line = read_in_portions(log, line_chunks(log))
+    assert sessions_of(*(r.events for r in by_line)) == sessions_of(*(r.events for r in at_once))
+    for field in ("record_keys", "problems"):
+        assert [x for r in by_line for x in getattr(r, field)] == [
+            x for r in at_once for x in getattr(r, field)
+        ]
+    for field in ("skipped", "unknown"):
+        assert summed(getattr(r, field) for r in by_line) == summed(
+            getattr(r, field) for r in at_once
+        )
+
+
+def summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Counts of several readings, added up."""
+    total: dict[str, int] = {}
+    for some in counts:
+        for name, count in some.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+@every_log
+def test_accounts_for_every_record(log: Log) -> None:
+    """Parsed, skipped and problem records are together as many as there are on the lines."""
+    for chunk in line_chunks(log):
+        reading = log.source.read(chunk, log.source.state())
+        assert records_in(reading) == records_on(chunk.data), chunk.data
+
+
+@every_log
+def test_cut_at_any_byte(log: Log) -> None:
+    """A file that ends within a record gives one problem for it, and all records before it."""
+    state = log.source.state()
+    before: list[int] = []
+    data = b""
+    for chunk in line_chunks(log):
+        whole = chunk.data.rstrip()
+        if records_on(whole) == 1:
+            stored = msgspec.msgpack.encode(state)
+            for end in range(1, len(whole)):
+                torn = Chunk(chunk.path, chunk.offset, whole[:end], True)
+                reading = log.source.read(torn, msgspec.msgpack.decode(stored, type=type(state)))
+                assert records_in(reading) == records_on(torn.data)
+            reading = read(log.source, data + whole[: len(whole) // 2], chunk.path)
+            assert reading.record_keys[: len(before)] == before
+        data += chunk.data
+        before += log.source.read(chunk, state).record_keys
+
+
+@every_log
+def test_any_value_may_be_anything(log: Log) -> None:
+    """With any value replaced by one of another type, a record is still one record."""
+    for line in shapes(log.name):
+        for changed in replaced(json.loads(line)):
+            raw = json.dumps(changed).encode()
+            assert records_in(read(log.source, raw, str(log.path))) == 1, raw
+
+
+@cache
+def shapes(name: str) -> list[bytes]:
+    """The records of a file, of those with the same fields of the same types only the first."""
+    log = next(log for log in LOGS if log.name == name)
+    seen: dict[str, bytes] = {}
+    for line in lines_of(data_of(log)[2]):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            seen.setdefault(shape_of(record), line)
+    return list(seen.values())
+
+
+def shape_of(value: Any) -> str:
+    """The names and types in a value."""
+    if isinstance(value, dict):
+        return str(sorted((name, shape_of(inner)) for name, inner in value.items()))
+    if isinstance(value, list):
+        return str([shape_of(inner) for inner in value])
+    return value if isinstance(value, str) and len(value) < 20 else type(value).__name__
+
+
+def replaced(value: Any) -> Iterator[Any]:
+    """The value with each of its inner values, one at a time, replaced by something else."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for place, inner in list(items):
+        others: list[Any] = [None, [], {}, -1, 1e300, float("nan"), "", "x", True, [{}], 10**400]
+        if isinstance(inner, dict | list):
+            others += replaced(inner)
+        for other in others:
+            copy = value.copy()
+            copy[place] = other
+            yield copy
+
+
+@every_source
+@given(raw=st.binary(max_size=200))
+def test_bytes_of_any_kind(source: Source, raw: bytes) -> None:
+    """Whatever bytes a file holds, reading and claiming them raises nothing."""
+    reading = read(source, raw)
+    assert records_in(reading) == sum(map(records_on, lines_of(raw)))
+    source.claims("a.jsonl", raw)
+    source.claims("a.csv", raw)
+
+
+@every_source
+@given(data=st.data())
+def test_lines_in_any_order(source: Source, data: st.DataObject) -> None:
+    """Lines of several logs in any order are as many records as on their own."""
+    lines = data.draw(st.lists(st.sampled_from(all_lines(source.name)), max_size=12))
+    reading = read(source, b"\n".join(lines))
+    assert records_in(reading) == sum(records_on(line) for line in lines)
+
+
+@cache
+def all_lines(name: str) -> list[bytes]:
+    """Every line of a format's cases."""
+    return [
+        line.strip(b"\r\n")
+        for log in LOGS
+        if log.source.name == name
+        for line in lines_of(data_of(log)[2])
+    ]
+
+
+@every_log
+def test_told_twice_is_told_once(log: Log) -> None:
+    """Reading a file again, and merging the sessions, changes nothing."""
+    once = sessions_of(*(r.events for r in golden.read_log(log)))
+    again = [r.events for r in golden.read_log(log)]
+    assert sessions_of(*again, *again) == once
+    for thread, session in sessions_of(*again).items():
+        assert merge_sessions(once[thread], session) == once[thread]
+
+
+@every_log
+def test_order_of_records_does_not_matter(log: Log) -> None:
+    """Records that stand for themselves make the same sessions in whatever order they are read."""
+    chunks = [chunk for chunk in line_chunks(log) if stands_for_itself(chunk.data)]
+    readings = [log.source.read(chunk, log.source.state()) for chunk in chunks]
+    forwards = sessions_of(*(r.events for r in readings))
+    backwards = sessions_of(*(r.events for r in reversed(readings)))
+    together = read(
+        log.source, b"".join(c.data.rstrip(b"\n") + b"\n" for c in chunks), chunks[0].path
+    )
+    assert forwards == backwards == sessions_of(together.events)
+    merged = {thread: Session(thread) for thread in forwards}
+    for reading in readings:
+        for thread, session in sessions_of(reading.events).items():
+            merged[thread] = merge_sessions(merged[thread], session)
+    for session in merged.values():
+        keep_first_title(session)
+    assert merged == forwards
+
+
+def stands_for_itself(line: bytes) -> bool:
+    """Whether a record neither tells nor needs what came before it."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    if not isinstance(record, dict) or record.get("type") in STATEFUL:
+        return False
+    return any(record.get(name) for name in ("timestamp", "log_timestamp", "created_at"))
+
+
+@every_log
+def test_skipped_records_tell_nothing(log: Log) -> None:
+    """A record that is counted as skipped has no events, and its kind is one the source lists."""
+    for chunk in line_chunks(log):
+        if records_on(chunk.data) == 1:
+            reading = log.source.read(chunk, log.source.state())
+            assert reading.skipped.keys() <= log.source.skips.keys()
+            assert not reading.skipped or not reading.events
+
+
+@every_source
+def test_skipped_kinds_are_disjoint(source: Source) -> None:
+    """No kind that is skipped, whole or in part, is told as an unknown one or as one that tells."""
+    logs = [log for log in LOGS if log.source is source]
+    readings = [r for log in logs for r in golden.read_log(log)]
+    assert not source.skips.keys() & summed(r.unknown for r in readings).keys()
+    assert all(reason for reason in source.skips.values())
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=[source.name for source in SOURCES])
+def test_evidence_is_dated(source: Source) -> None:
+    """Each source says when and from what document or version its knowledge comes."""
+    assert source.evidence
+    for text in source.evidence:
+        assert re.search(r"\b20\d\d-\d\d-\d\d\b", text), text
+        assert re.search(r"https://|\bdocs/|\d+\.\d+", text), text
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", source.name)
+    assert source.revision >= 1
+    assert all((source.title, source.lives, source.tokens, source.proof))
