@@ -47,14 +47,15 @@ def test_json_is_counted_without_decoding_it(raw, expected):
     assert signals.json_features(raw) == expected
 
 
-@given(
-    st.dictionaries(st.text("abc_"), st.text(st.characters(codec="utf-8")) | st.integers()),
+PLAIN_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])).filter(
+    lambda text: not text.startswith(":")
 )
+
+
+@given(st.dictionaries(st.text("abc_"), PLAIN_TEXT | st.integers()))
 def test_counted_json_agrees_with_decoded_json(value):
-    """For compact UTF-8 JSON without \\u escapes the counts are exact."""
+    """For compact UTF-8 JSON the counts are exact, but for what the function names."""
     raw = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    if "\\u" in raw:
-        return
     unescaped = 2 + max(len(value) - 1, 0)
     for key, item in value.items():
         unescaped += len(key) + 3 + (len(item) + 2 if isinstance(item, str) else len(str(item)))

@@ -22,8 +22,8 @@ def json_features(raw: bytes) -> tuple[int, int, int]:
     Counted on the bytes: punctuation is included, an escape is one character. Exact for compact
     JSON in UTF-8 without `\u` escapes. Approximate otherwise: a character told as `\uXXXX` is
     counted as narrow, as two when it needs a surrogate pair, and as part of the text when its
-    backslash is escaped; a key with white space before its colon is missed, as is a key whose last
-    character is a backslash or a quote.
+    backslash is escaped; a text that begins with a colon counts as a key; a key with white space
+    before its colon is missed, as is one whose last character is a backslash or a quote.
     """
     escapes = raw.count(b"\\")
     characters, wide = len(raw), 0

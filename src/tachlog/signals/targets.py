@@ -13,11 +13,13 @@ from msgspec import Struct
 from tachlog.data import MCP_PREFIX, tool_category
 from tachlog.model import Target, TargetKind, digest_of
 from tachlog.redact import redact
+from tachlog.signals.programs import Command
 from tachlog.signals.shell import read_line, read_words
 from tachlog.signals.wording import clean, cut
 
 MOST_CHARACTERS = 120  # of a target's name
 _PATH_PARTS = 3  # of a path outside of the working and the home directory
+_CACHED_CHARACTERS = 200  # of a command line that is remembered
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 _HOME = re.compile(r"(?:(?:[a-z]:|/mnt/[a-z]|/[a-z])?/(?:home|Users)/[^/]+|/root)(?=/|\Z)")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -64,8 +66,7 @@ def target(tool: str, raw_input: bytes, cwd: str | None = None) -> Target | None
     """
     category = tool_category(tool)
     if category == "mcp":
-        name = tool.strip()[len(MCP_PREFIX) :].replace("__", ".", 1)
-        return _target("mcp", name, name)
+        return _mcp_target(tool.strip())
     if category == "plan":
         return None
     given = _decoded(raw_input)
@@ -78,7 +79,7 @@ def target(tool: str, raw_input: bytes, cwd: str | None = None) -> Target | None
     if category == "web":
         return _address(given)
     if category == "search":
-        return _file(given, cwd) or _target("file", ".", _whole_path(".", cwd))
+        return _file(given, cwd) or _path_target(".", cwd)
     if category in ("file_read", "file_edit"):
         return _file(given, cwd)
     return _file(given, cwd) or _address(given) or _command(given)
@@ -109,16 +110,25 @@ def _command(given: _Input) -> Target | None:
     command = given.command if given.command is not None else given.cmd
     if isinstance(command, list):
         words = [word for word in command if isinstance(word, str) and word]
-        line, whole = read_words(words), "\x1f".join(words)
-    else:
-        whole = _text(command, given.script)
-        line = read_line(whole)
-    if line is None:
+        return _run_target(read_words(words), "\x1f".join(words))
+    whole = _text(command, given.script)
+    read = _line_target if len(whole) <= _CACHED_CHARACTERS else _line_target.__wrapped__
+    return read(whole)
+
+
+@lru_cache(maxsize=4096)
+def _line_target(whole: str) -> Target | None:
+    """Return the target of a command line; agents repeat themselves."""
+    return _run_target(read_line(whole), whole)
+
+
+def _run_target(run: Command | None, whole: str) -> Target | None:
+    if run is None:
         return None
-    if line.names[0] == "apply_patch" and (patched := _patched(whole, None)):
+    if run.names[0] == "apply_patch" and (patched := _patched(whole, None)):
         return patched
-    name = _clean_name(" && ".join(line.names))
-    return Target("command", name, _digest(whole), line.no_kind, line.no_codes)
+    name = _clean_name(" && ".join(run.names))
+    return Target("command", name, _digest(whole), run.no_kind, run.no_codes)
 
 
 def _file(given: _Input, cwd: str | None) -> Target | None:
@@ -134,8 +144,13 @@ def _file(given: _Input, cwd: str | None) -> Target | None:
         given.file,
     )
     if path:
-        return _target("file", _short_path(path, cwd), _whole_path(path, cwd))
+        return _path_target(path, cwd)
     return _patched(_text(given.patch, given.patchText, given.input), cwd)
+
+
+@lru_cache(maxsize=8192)
+def _path_target(path: str, cwd: str | None) -> Target:
+    return _target("file", _short_path(path, cwd), _whole_path(path, cwd))
 
 
 def _patched(patch: str, cwd: str | None) -> Target | None:
@@ -157,6 +172,12 @@ def _address(given: _Input) -> Target | None:
 def _agent(given: _Input) -> Target | None:
     name = _text(given.subagent_type, given.agent_type, given.agent_name, given.agent)
     return _target("agent", name.strip(), name.strip()) if name else None
+
+
+@lru_cache(maxsize=4096)
+def _mcp_target(tool: str) -> Target:
+    name = tool[len(MCP_PREFIX) :].replace("__", ".", 1)
+    return _target("mcp", name, name)
 
 
 def _target(kind: TargetKind, name: str, whole: str) -> Target:
