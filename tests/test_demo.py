@@ -406,6 +406,7 @@ def test_everything_planted_is_there(demo: tuple[Path, Truth]) -> None:
     )
     assert {"edit_conflict", "command_failed", "network", "not_found"} <= set(figures.tool_errors)
     assert len(truth.forks or ()) >= 2
+    assert figures.tools["Grep"].expected_negative > 0
     outcomes = Counter[str]()
     for tool in figures.tools.values():
         outcomes.update(msgspec.structs.asdict(tool))
@@ -433,7 +434,7 @@ def test_size_is_reached(tmp_path: Path, size: int) -> None:
 
 def test_larger_logs_agree_with_a_plain_count(tmp_path: Path) -> None:
     """The ordinary sessions that fill larger logs are known exactly as well."""
-    truth = write_demo(tmp_path, seed=11, size_bytes=12_000_000)
+    truth = write_demo(tmp_path, seed=16, size_bytes=12_000_000)
     files, _ = all_values(tmp_path)
     threads = recount(files, truth)
     calls = sum(len(thread["groups"]) for thread in threads.values())
@@ -442,8 +443,11 @@ def test_larger_logs_agree_with_a_plain_count(tmp_path: Path) -> None:
     for session in claude:
         if session.session_id in threads:
             assert threads[session.session_id]["tools"] == told_tools(session)
+            assert session.end_time is not None
+            assert session.end_time < UNTIL
     records = sum(len(records) for records in files.values())
     assert records == truth.records
+    assert len(truth.forks or ()) > 2  # two are told in every set
 
 
 def test_templates_are_filled_in(demo: tuple[Path, Truth]) -> None:

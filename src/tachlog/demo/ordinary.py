@@ -51,8 +51,8 @@ def some_transcripts(dice: Dice, calendar: Calendar, left: int) -> Iterator[Tran
         if number == 0:
             session.name(task.title)
     yield session
-    if dialect.modern and dice.chance(0.04):
-        later_ms = session.main.now_ms + dice.between(60_000, 3_000_000)
+    later_ms = session.main.now_ms + dice.between(60_000, 3_000_000)
+    if dialect.modern and later_ms < calendar.until_ms - MARGIN_MS and dice.chance(0.04):
         other = session.forked(dice, later_ms)
         turn(other, "go on from here", dice.between(1, 4))
         yield other

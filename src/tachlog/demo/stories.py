@@ -253,6 +253,7 @@ def changed_minds(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     main.reply("I'll look at the health check. It polls the", broken_off=True)
     interrupt(session)
     session.prompt("wait, only read, do not change anything")
+    call(main, bench, [bench.grep(finds=False)])
     act(main, bench)
     denied = bench.ran("kubectl delete pod gateway-0", "Restart the gateway", "")
     text = "Permission to use Bash with command kubectl delete pod gateway-0 has been denied."

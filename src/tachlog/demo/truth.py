@@ -75,7 +75,10 @@ class Spike(msgspec.Struct, frozen=True):
 
 
 class Cluster(msgspec.Struct, frozen=True):
-    """A planted burst of failed tool calls or model calls with gaps of a minute at most."""
+    """A planted burst of failed tool calls or model calls with gaps of a minute at most.
+
+    Errors that happen to lie beside it may make it longer for a reader.
+    """
 
     error_class: str
     count: int
