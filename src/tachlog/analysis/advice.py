@@ -18,13 +18,14 @@ from tachlog.analysis.view import most_first
 TOOL_ERROR_RATE = 0.3
 TOOL_LEAST_CALLS = 20
 AVG_RETRIES = 2
-SAME_FAILURE_LEAST = 5
+SAME_FAILURE_LEAST = 10
 SAME_FAILURE_LEAST_SESSIONS = 2
 LOOP_LEAST_CALLS = 10
 COMPACTIONS_LEAST = 2
 COMPACTED_LEAST_SESSIONS = 3
 MOST_ADVICE = 5
 MOST_SESSIONS = 5
+MOST_CHARACTERS = 70
 
 REMEDIES = {
     "rate_limit": "spread the work, or ask the provider for a higher limit",
@@ -87,8 +88,8 @@ def _failing_tools(trees: Sequence[Tree], tally: Tally) -> Iterator[_Advice]:
             Recommendation(
                 type="tool_optimization",
                 message=(
-                    f"{tool} failed {stats.error_count:,} of {calls:,} times ({rate:.0%}){mostly}:"
-                    f" {REMEDIES[error_class]}"
+                    f"{tool} failed {stats.error_count:,} of {calls:,} times"
+                    f" ({rate * 100:.0f} %){mostly}: {REMEDIES[error_class]}"
                 ),
                 tool=tool,
                 evidence={
@@ -139,7 +140,7 @@ def _same_failures(trees: Sequence[Tree], tally: Tally) -> Iterator[_Advice]:
             continue
         if group.count < SAME_FAILURE_LEAST or group.sessions < SAME_FAILURE_LEAST_SESSIONS:
             continue
-        words = f" with “{group.excerpt}”" if group.excerpt else f" with {error_class}"
+        words = f" with “{_short(group.excerpt)}”" if group.excerpt else f" with {error_class}"
         yield _Advice(
             group.count,
             Recommendation(
@@ -251,6 +252,10 @@ def _what(tool: str | None, group: ErrorGroup) -> str:
     if len(group.targets) == 1:
         return f"{tool} `{next(iter(group.targets))}`"
     return tool
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS].rstrip()}…"
 
 
 def _times(count: int, noun: str) -> str:

@@ -173,7 +173,7 @@ def windows_of(
         current,
         first,
         last,
-        [Window(length, total(known[-length:])) for length in LENGTHS if length < span],
+        [Window(length, total(known[-length:])) for length in LENGTHS],
         {name: _change(name, week, recent, base) for name in MEASURES},
         _reason(recent, base),
     )

@@ -1,0 +1,222 @@
+"""What is going on now: current figures, trends, alerts, recommendations, as the user named them.
+
+Current figures are of the last five minutes, counted call by call; trends are of the past week by
+hour and of four weeks by day (docs/design.md, "Identity and the numbers", checked 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta, tzinfo
+
+from msgspec import Struct
+
+from tachlog.analysis.advice import recommend
+from tachlog.analysis.alerts import Alert, Thresholds, high_error_rate, token_spike
+from tachlog.analysis.archive import Archive
+from tachlog.analysis.selection import Quarter, Selection
+from tachlog.analysis.shapes import Recommendation
+from tachlog.analysis.tally import Tree, tally_of, trees_of
+from tachlog.analysis.trends import Trend, trend
+from tachlog.analysis.units import mean_ms, share
+from tachlog.analysis.windows import QUARTER_US, local_date, midnight_us
+from tachlog.metrics import SessionMetrics
+from tachlog.metrics.errors import failed_attempts
+from tachlog.metrics.timing import timeline_of
+from tachlog.metrics.tokens import settled_usage
+from tachlog.metrics.tools import DECIDED_SUCCESS
+from tachlog.sessions import Session
+
+MINUTES = 5
+WINDOW_US = MINUTES * 60 * 1_000_000
+WEEK_US = 7 * 86_400 * 1_000_000
+LEAST_WINDOWS = 12
+TREND_DAYS = 28
+HOUR_QUARTERS = 4
+
+
+class Current(Struct, frozen=True):
+    """The last five minutes.
+
+    `avg_response_time` is in ms; rates of tokens are per minute, with and without (`fresh`) those
+    read from a cache. None: nothing to take a mean of.
+    """
+
+    active_sessions: int
+    requests_per_minute: float
+    avg_response_time: float | None
+    error_rate: float | None
+    token_usage_rate: float
+    token_usage_rate_fresh: float
+    requests: int
+    operations: int
+    minutes: int
+
+
+class Trends(Struct, frozen=True):
+    """The user's four.
+
+    Tokens and error rate are by hour, over the hours of the past week in which something happened;
+    mean complexity score and number of tools by day, over the sessions begun in the past 28 days.
+    """
+
+    token_usage_trend: Trend
+    error_rate_trend: Trend
+    complexity_trend: Trend
+    tool_diversity_trend: Trend
+
+
+class Realtime(Struct, frozen=True):
+    """What the user's dashboard shows."""
+
+    current: Current
+    trends: Trends
+    alerts: list[Alert]
+    recommendations: list[Recommendation]
+
+
+class Moments(Struct):
+    """What happened in a span of time: operations counted one by one."""
+
+    requests: int = 0
+    failures: int = 0
+    tool_successes: int = 0
+    tool_errors: int = 0
+    tokens: int = 0
+    cache_read: int = 0
+    response_n: int = 0
+    response_us: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Failed operations."""
+        return self.failures + self.tool_errors
+
+    @property
+    def operations(self) -> int:
+        """Attempts of model calls and decided tool calls."""
+        return self.requests + self.tool_successes + self.tool_errors
+
+
+def realtime(archive: Archive, now_us: int, zone: tzinfo, thresholds: Thresholds) -> Realtime:
+    """Current figures, trends, alerts and recommendations as of `now_us`."""
+    threads = archive.sessions(Selection(until_us=now_us + 1))
+    begun = now_us - WINDOW_US
+    active = [m for m in threads if m.end_us is not None and m.end_us > begun]
+    moments = moments_of(_sessions(archive, active), begun, now_us)
+    since_us = midnight_us(local_date(now_us, zone) - timedelta(days=TREND_DAYS - 1), zone)
+    recent = [m for m in threads if m.start_us is not None and m.start_us >= since_us]
+    trees = trees_of(recent)
+    week = archive.quarters(Selection(since_us=now_us - WEEK_US, until_us=now_us + 1))
+    rate = moments.tokens / MINUTES
+    usual = usual_rate(archive, threads, week, now_us, rate, thresholds.token_spike_multiplier)
+    return Realtime(
+        current=_current(moments, len({(m.agent, m.root) for m in active})),
+        trends=_trends(week, trees, zone),
+        alerts=[
+            *high_error_rate(moments.errors, moments.operations, MINUTES, thresholds),
+            *token_spike(rate, usual, thresholds),
+        ],
+        recommendations=recommend(trees, tally_of(trees, ())),
+    )
+
+
+def moments_of(sessions: Iterable[Session], begun_us: int, ended_us: int) -> Moments:
+    """Count what happened after `begun_us`, until `ended_us`."""
+    found = Moments()
+    for session in sessions:
+        timeline = timeline_of(session)
+        for call, response in zip(timeline.calls, timeline.responses, strict=True):
+            if begun_us < call.at_us <= ended_us:
+                usage, _ = settled_usage(call)
+                found.requests += 1
+                found.tokens += usage.total
+                found.cache_read += usage.cache_read
+                if response.timed:
+                    found.response_n += 1
+                    found.response_us += response.duration_us
+        for failure in failed_attempts(timeline.moments):
+            if begun_us < failure.at_us <= ended_us:
+                found.requests += 1
+                found.failures += 1
+        for use in timeline.uses:
+            if begun_us < use.at_us <= ended_us:
+                found.tool_errors += use.outcome == "error"
+                found.tool_successes += use.outcome in DECIDED_SUCCESS
+    return found
+
+
+def usual_rate(
+    archive: Archive,
+    threads: Iterable[SessionMetrics],
+    week: Iterable[Quarter],
+    now_us: int,
+    rate: float,
+    multiplier: float,
+) -> float | None:
+    """The mean tokens per minute over the non-empty five-minute windows of the past week.
+
+    None where there are fewer than twelve, or where `rate` is no spike for certain: the mean over
+    quarter hours, which is cheap to ask for, is never above that over their non-empty thirds.
+    """
+    quarters = Counter[int]()
+    for quarter in week:
+        quarters[quarter.quarter] += quarter.tokens
+    busy = [tokens for tokens in quarters.values() if tokens]
+    if not busy or rate <= multiplier * sum(busy) / len(busy) / (QUARTER_US / 60_000_000):
+        return None
+    windows = Counter[int]()
+    recent = [m for m in threads if m.end_us is not None and m.end_us > now_us - WEEK_US]
+    for session in _sessions(archive, recent):
+        for call in session.calls.values():
+            place = (now_us - call.at_us) // WINDOW_US
+            if place >= 1 and call.at_us > now_us - WEEK_US:
+                windows[place] += settled_usage(call)[0].total
+    busy = [tokens for tokens in windows.values() if tokens]
+    if len(busy) < LEAST_WINDOWS:
+        return None
+    return sum(busy) / len(busy) / MINUTES
+
+
+def _sessions(archive: Archive, threads: Iterable[SessionMetrics]) -> Iterator[Session]:
+    for m in threads:
+        found = archive.session(m.session_id)
+        if found is not None:
+            yield found[1]
+
+
+def _current(moments: Moments, active_sessions: int) -> Current:
+    return Current(
+        active_sessions=active_sessions,
+        requests_per_minute=round(moments.requests / MINUTES, 3),
+        avg_response_time=mean_ms(moments.response_us, moments.response_n),
+        error_rate=share(moments.errors, moments.operations),
+        token_usage_rate=round(moments.tokens / MINUTES, 3),
+        token_usage_rate_fresh=round((moments.tokens - moments.cache_read) / MINUTES, 3),
+        requests=moments.requests,
+        operations=moments.operations,
+        minutes=MINUTES,
+    )
+
+
+def _trends(week: Iterable[Quarter], trees: Sequence[Tree], zone: tzinfo) -> Trends:
+    tokens, errors, operations = Counter[int](), Counter[int](), Counter[int]()
+    for quarter in week:
+        hour = quarter.quarter // HOUR_QUARTERS
+        failed = quarter.tool_errors + quarter.failures
+        tokens[hour] += quarter.tokens
+        errors[hour] += failed
+        operations[hour] += quarter.calls + quarter.tool_successes + failed
+    scores: dict[int, list[int]] = {}
+    tools: dict[int, set[str]] = {}
+    for tree in trees:
+        day = local_date(tree.head.start_us or 0, zone).toordinal()
+        scores.setdefault(day, []).append(tree.head.complexity_score)
+        tools.setdefault(day, set()).update(name for m in tree.threads for name in m.tools)
+    return Trends(
+        token_usage_trend=trend([(hour, n) for hour, n in tokens.items() if n]),
+        error_rate_trend=trend([(h, share(errors[h], n)) for h, n in operations.items()]),
+        complexity_trend=trend([(day, sum(s) / len(s)) for day, s in scores.items()]),
+        tool_diversity_trend=trend([(day, len(names)) for day, names in tools.items()]),
+    )

@@ -1,0 +1,74 @@
+"""The terminal answers: all of `tachlog analyze`, and the five lines of `tachlog` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tachlog.analysis.alerts import Alert
+from tachlog.analysis.overview import Overview
+from tachlog.analysis.windows import zone_of
+from tachlog.cli import blocks, findings
+from tachlog.cli import format as fmt
+from tachlog.cli.blocks import Line
+from tachlog.cli.naming import short_ids
+
+WIDTH = 100
+
+
+def render_answer(
+    found: Overview,
+    *,
+    width: int = WIDTH,
+    color: bool = False,
+    unknown: Mapping[str, int] | None = None,
+) -> str:
+    """How much, how long, what failed, what is odd, what to do, how sure.
+
+    `unknown` counts the records of kinds that their source does not know. No line is wider than
+    `width` columns; an ordinary answer has about 42 lines.
+    """
+    result, windows = found.result, found.windows
+    zone = zone_of(result.time_zone)
+    ids = short_ids(session.root_session_id for session in result.sessions)
+    parts = [
+        blocks.header(result, windows, zone, width),
+        blocks.how_much(result, windows),
+        blocks.how_long(result.totals),
+        findings.tools(result),
+        findings.errors(result.totals, width),
+        findings.dearest(result, zone, ids),
+        findings.unusual(result, zone, ids, width),
+        findings.do_next(result.recommendations, width),
+        blocks.how_sure(result, unknown or {}),
+        blocks.where_next(result, ids),
+    ]
+    return _text([line for part in parts if part for line in ([], *part)][1:], width, color)
+
+
+def render_short(
+    found: Overview,
+    *,
+    alerts: Sequence[Alert] | None = None,
+    width: int = WIDTH,
+    color: bool = False,
+) -> str:
+    """Today, this week, the latest session, what fires, the best advice.
+
+    `found` is of the whole archive; `alerts` are those that fire now (None: nobody looked).
+    """
+    result, windows = found.result, found.windows
+    if not result.sessions:
+        return _text(blocks.where_next(result, {}), width, color)
+    zone = zone_of(result.time_zone)
+    ids = short_ids(session.root_session_id for session in result.sessions)
+    lines = [
+        *(blocks.window_line(window, windows) for window in windows.windows[:2]),
+        blocks.latest(result, zone, ids),
+        blocks.firing(alerts, windows),
+        findings.best_advice(result.recommendations),
+    ]
+    return _text(lines, width, color)
+
+
+def _text(lines: Sequence[Line], width: int, color: bool) -> str:
+    return "\n".join(fmt.line(line, width, color) for line in lines)

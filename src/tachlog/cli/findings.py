@@ -1,0 +1,298 @@
+"""The blocks of the terminal answer that point at something: tools, errors, sessions, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from itertools import chain
+
+from tachlog.analysis.shapes import AnomalyView, Recommendation, SessionView, ToolUsage, Totals
+from tachlog.analysis.summary import TelemetryResult
+from tachlog.cli import format as fmt
+from tachlog.cli.blocks import SHORT_LABEL, Line
+from tachlog.cli.naming import name_of, when
+
+TOOL = 14
+TITLE = 34
+PROJECT = 15
+MOST_TOOLS = 6
+MOST_WHY = 2
+MOST_SESSIONS = 3
+MOST_UNUSUAL = 3
+ADVICE_LINES = 2
+MOST_ADVICE_LINES = 5
+ADVICE_INDENT = 12
+COMPLEXITY_CELLS = 4
+MCP_PREFIX = "mcp__"
+
+
+def tools(result: TelemetryResult) -> list[Line]:
+    """The tools called most: how often they failed, how long they took, what they failed with."""
+    usage = result.totals.tool_usage
+    if not usage:
+        return []
+    answers = any(_answers(tool) for tool in usage.values())
+    titles = f"{'calls':>6}{'failed':>7}{'':8}{'“no”*' if answers else '':>6}"
+    shown = _notable(usage)
+    rest = [tool for name, tool in usage.items() if name not in shown]
+    lines: list[Line] = [
+        [
+            (fmt.left("TOOLS", TOOL), "bold"),
+            (f"{titles}{'p50':>8}{'p95':>8}{'time':>8}  fails mostly with", "dim"),
+        ],
+        *(_tool_line(tool_name(name), usage[name], _why(result, name), answers) for name in shown),
+    ]
+    if rest:
+        lines.append(_tool_line(f"{len(rest)} more", _together(rest), "", answers))
+    if answers:
+        lines.append([("* tests, linters and searches that answered no: not errors", "dim")])
+    return lines
+
+
+def errors(totals: Totals, width: int) -> list[Line]:
+    """Errors by class, sessions by complexity."""
+    lines: list[Line] = []
+    if number := sum(totals.error_breakdown.values()):
+        head = f"ERRORS {fmt.count(number)}  "
+        classes = list(totals.error_breakdown.items())
+        told = _fitting(classes, width - len(head))
+        lines.append([(head, "bold"), told])
+    if totals.sessions > 1:
+        line: Line = [("COMPLEXITY", "bold")]
+        for name, n in totals.complexity.items():
+            bar = fmt.bar(n / totals.sessions, COMPLEXITY_CELLS)
+            line += [f"  {name.replace('_', ' ')} {fmt.count(n)} ", (bar, "cyan")]
+        lines.append(line)
+    return lines
+
+
+def dearest(result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str]) -> list[Line]:
+    """The sessions that cost most, sub-agents included; by tokens where nothing has a price."""
+    totals = result.totals
+    priced = bool(totals.cost_usd)
+    whole = totals.cost_usd if priced else totals.total_tokens
+    weighed = [(w, s) for s in result.sessions if (w := _weight(s, priced))]
+    if len(weighed) < 2 or not whole:
+        return []
+    weighed.sort(key=lambda item: (-item[0], item[1].session_id))
+    shown = weighed[:MOST_SESSIONS]
+    width = max(len(ids[s.session_id]) for _, s in shown) + 2
+    titles = f"{'when':>8}{'active':>9}{'calls':>7}{'cost' if priced else 'tokens':>10}{'share':>8}"
+    head = "DEAREST" if priced else "LARGEST"
+    lines: list[Line] = [[(fmt.left(head, width + TITLE + PROJECT), "bold"), (titles, "dim")]]
+    for weight, session in shown:
+        told = fmt.money(weight) if priced else fmt.short_count(weight)
+        calls = session.tree.tool_calls if session.tree else 0
+        lines.append(
+            [
+                (fmt.left(ids[session.session_id], width), "cyan"),
+                _column(fmt.plain(name_of(session, zone)), TITLE),
+                (_column(fmt.plain(session.project or ""), PROJECT), "dim"),
+                fmt.right(fmt.day(session.start_time, zone) if session.start_time else "", 8),
+                fmt.right(fmt.duration(session.active_duration), 9),
+                fmt.right(fmt.count(calls), 7),
+                (fmt.right(told, 10), "bold"),
+                fmt.right(fmt.percent(weight / whole), 8),
+            ]
+        )
+    return lines
+
+
+def unusual(
+    result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str], width: int
+) -> list[Line]:
+    """The most striking anomalies, the latest first."""
+    sessions = {session.session_id: session for session in result.sessions}
+    lines: list[Line] = []
+    for anomaly in _most_striking(result.patterns.anomalies):
+        session = sessions[anomaly.session_id]
+        head = fmt.left("UNUSUAL" if not lines else "", 9)
+        at = fmt.left(when(anomaly.start, zone) if anomaly.start else "", 14)
+        project = f"{fmt.plain(session.project)}: " if session.project else ""
+        short = ids[session.root_session_id]
+        text = fmt.left(project + _told(anomaly, session), width - 9 - 14 - 2 - fmt.cells(short))
+        lines.append([(head, "bold"), at, text, "  ", (short, "cyan")])
+    return lines
+
+
+def do_next(advice: Iterable[Recommendation], width: int) -> list[Line]:
+    """What to change first: as much as fits into a few lines, each advice on two at most."""
+    lines: list[Line] = []
+    for number, recommendation in enumerate(advice, 1):
+        wrapped = fmt.wrap(fmt.plain(recommendation.message), width - ADVICE_INDENT)
+        if len(wrapped) > ADVICE_LINES:
+            rest = " ".join(wrapped[ADVICE_LINES - 1 :])
+            wrapped = [*wrapped[: ADVICE_LINES - 1], fmt.clip(rest, width - ADVICE_INDENT)]
+        if len(lines) + len(wrapped) > MOST_ADVICE_LINES:
+            break
+        head = "DO NEXT" if number == 1 else ""
+        lines.append([(f"{head:9}{number}  ", "bold"), wrapped[0]])
+        lines += [[" " * ADVICE_INDENT, text] for text in wrapped[1:]]
+    return lines
+
+
+def best_advice(advice: Sequence[Recommendation]) -> Line:
+    """The first recommendation in one line."""
+    told = advice[0].message if advice else "nothing to recommend"
+    return [(fmt.left("advice", SHORT_LABEL), "bold"), fmt.plain(told)]
+
+
+def tool_name(name: str) -> str:
+    """A tool as people call it: `mcp:jira.search` for `mcp__jira__search`."""
+    if name.startswith(MCP_PREFIX):
+        return "mcp:" + fmt.plain(name.removeprefix(MCP_PREFIX).replace("__", "."))
+    return fmt.plain(name)
+
+
+def _fitting(counts: list[tuple[str, int]], width: int) -> str:
+    """As many counts as fit on a line, the others together."""
+    for shown in range(len(counts), -1, -1):
+        told = [f"{name} {fmt.count(n)}" for name, n in counts[:shown]]
+        if rest := counts[shown:]:
+            told.append(f"{len(rest)} more {fmt.count(sum(n for _, n in rest))}")
+        text = " · ".join(told)
+        if fmt.cells(text) <= width:
+            break
+    return text
+
+
+def _answers(tool: ToolUsage) -> int:
+    return tool.expected_negative + tool.check_failed
+
+
+def _column(text: str, width: int) -> str:
+    """A text with at least one blank after it."""
+    return fmt.left(fmt.clip(text, width - 1), width)
+
+
+def _notable(usage: Mapping[str, ToolUsage]) -> list[str]:
+    """The tools with the most calls, failures and time, in the order of `usage`."""
+    if len(usage) <= MOST_TOOLS + 1:
+        return list(usage)
+    orders = [
+        sorted(usage, key=lambda name: -usage[name].count),
+        sorted(usage, key=lambda name: -usage[name].error_count),
+        sorted(usage, key=lambda name: -usage[name].total_time),
+    ]
+    chosen: dict[str, None] = {}
+    for name in chain.from_iterable(zip(*orders, strict=True)):
+        if len(chosen) < MOST_TOOLS:
+            chosen[name] = None
+    return [name for name in usage if name in chosen]
+
+
+def _tool_line(name: str, tool: ToolUsage, why: str, answers: bool) -> Line:
+    decided = tool.success_count + tool.error_count
+    share = fmt.percent(tool.error_count / decided) if tool.error_count else ""
+    said_no = fmt.count(_answers(tool)) if _answers(tool) else fmt.NONE
+    often = "red" if tool.error_count > 0.1 * decided else ""
+    return [
+        _column(name, TOOL),
+        fmt.right(fmt.count(tool.count), 6),
+        fmt.right(fmt.count(tool.error_count) if tool.error_count else fmt.NONE, 7),
+        (fmt.right(share, 8), often),
+        fmt.right(said_no if answers else "", 6),
+        fmt.right(_ms(tool.p50_time), 8),
+        fmt.right(_ms(tool.p95_time), 8),
+        fmt.right(_ms(tool.total_time if tool.avg_time is not None else None), 8),
+        "  ",
+        (why, "dim"),
+    ]
+
+
+def _together(tools: Iterable[ToolUsage]) -> ToolUsage:
+    """Several tools as one; its percentiles are not known."""
+    tools = list(tools)
+    succeeded, failed = sum(t.success_count for t in tools), sum(t.error_count for t in tools)
+    return ToolUsage(
+        category="other",
+        count=sum(t.count for t in tools),
+        success_count=succeeded,
+        error_count=failed,
+        total_time=sum(t.total_time for t in tools),
+        avg_time=next((t.avg_time for t in tools if t.avg_time is not None), None),
+        p50_time=None,
+        p95_time=None,
+        success_rate=None,
+        input_bytes=0,
+        output_bytes=0,
+        expected_negative=sum(t.expected_negative for t in tools),
+        check_failed=sum(t.check_failed for t in tools),
+        user_rejected=0,
+        user_interrupted=0,
+        unfinished=0,
+        errors={},
+    )
+
+
+def _why(result: TelemetryResult, tool: str) -> str:
+    """What a tool fails mostly with: one text, if it is half of its failures, else the classes."""
+    usage = result.totals.tool_usage[tool]
+    if not usage.error_count:
+        return ""
+    first = next((p for p in result.patterns.errors if p.tool == tool and p.excerpt), None)
+    if first and first.excerpt and first.count > 1 and first.count * 2 >= usage.error_count:
+        return f"{fmt.count(first.count)} × {fmt.plain(first.excerpt)}"
+    return " · ".join(f"{name} {fmt.count(n)}" for name, n in list(usage.errors.items())[:MOST_WHY])
+
+
+def _weight(session: SessionView, priced: bool) -> float:
+    if session.tree is None:
+        return 0
+    return (session.tree.cost_usd or 0) if priced else session.tree.tokens
+
+
+def _most_striking(anomalies: Iterable[AnomalyView]) -> list[AnomalyView]:
+    """The most extreme of each kind, then the next most extreme of each; the latest first."""
+    kinds: dict[str, list[AnomalyView]] = {}
+    for anomaly in anomalies:
+        # The outliers are the spikes again, told by another rule.
+        if anomaly.type != "response_time_outlier":
+            kinds.setdefault(anomaly.type, []).append(anomaly)
+    ranked = [
+        (place, kind, anomaly)
+        for kind, found in kinds.items()
+        for place, anomaly in enumerate(sorted(found, key=lambda a: (-_excess(a), a.start or "")))
+    ]
+    ranked.sort(key=lambda item: item[:2])
+    chosen = [anomaly for _, _, anomaly in ranked[:MOST_UNUSUAL]]
+    return sorted(chosen, key=lambda a: a.start or "", reverse=True)
+
+
+def _excess(anomaly: AnomalyView) -> float:
+    return anomaly.value / anomaly.threshold if anomaly.threshold else 0.0
+
+
+def _told(anomaly: AnomalyView, session: SessionView) -> str:
+    """Say what was unusual in a few words."""
+    about = fmt.plain(anomaly.about or "")
+    number = fmt.count(anomaly.count or 0)
+    match anomaly.type:
+        case "loop":
+            return f"the same {about} call {number} times{_within(anomaly)}"
+        case "error_cluster":
+            text = _excerpt(anomaly, session)
+            return f"{number} errors{_within(anomaly)}, mostly {about}{text}"
+        case _:
+            waited = fmt.duration(anomaly.value / 1_000)
+            return f"a model call of {waited}, {_ms(anomaly.baseline)} on average ({about})"
+
+
+def _within(anomaly: AnomalyView) -> str:
+    if anomaly.start is None or anomaly.end is None:
+        return ""
+    begun, ended = datetime.fromisoformat(anomaly.start), datetime.fromisoformat(anomaly.end)
+    return f" in {fmt.duration((ended - begun).total_seconds())}"
+
+
+def _excerpt(anomaly: AnomalyView, session: SessionView) -> str:
+    """What most errors of a burst say."""
+    for pattern in session.patterns.errors:
+        in_time = pattern.first <= (anomaly.end or "") and pattern.last >= (anomaly.start or "")
+        if pattern.error_class == anomaly.about and pattern.excerpt and in_time:
+            return f": {fmt.plain(pattern.excerpt)}"
+    return ""
+
+
+def _ms(milliseconds: float | None) -> str:
+    return fmt.duration(None if milliseconds is None else milliseconds / 1_000)
