@@ -71,7 +71,7 @@ def delegate(
     dialect, dice = session.dialect, session.dice
 
     def run(call: Tool, call_id: str, began_ms: int) -> Tool:
-        model = dialect.helper if kind != "code-reviewer" else session.main.model
+        model = dialect.sub_agent_model if kind != "code-reviewer" else session.main.model
         sub: Thread
         if dialect.agents == "progress":
             agent = f"a{dice.hex(6)}"

@@ -27,7 +27,7 @@ class Dialect(msgspec.Struct, frozen=True):
 
     version: str
     models: tuple[str, ...]
-    helper: str
+    sub_agent_model: str
     entrypoint: str
     final: Final
     final_in_agents: Final
@@ -51,7 +51,7 @@ class Dialect(msgspec.Struct, frozen=True):
 V2_0_76 = Dialect(
     version="2.0.76",
     models=("claude-opus-4-5-20251101",),
-    helper=HAIKU,
+    sub_agent_model=HAIKU,
     entrypoint="",
     final="seldom",
     final_in_agents="seldom",
@@ -65,7 +65,7 @@ V2_0_76 = Dialect(
 V2_1_49 = Dialect(
     version="2.1.49",
     models=("claude-sonnet-4-5-20250929", "claude-opus-4-5-20251101"),
-    helper=HAIKU,
+    sub_agent_model=HAIKU,
     entrypoint="",
     final="never",
     final_in_agents="never",
@@ -78,7 +78,7 @@ V2_1_49 = Dialect(
 V2_1_92 = Dialect(
     version="2.1.92",
     models=("claude-sonnet-4-6", "claude-opus-4-6"),
-    helper=HAIKU,
+    sub_agent_model=HAIKU,
     entrypoint="cli",
     final="last",
     final_in_agents="last",
@@ -91,7 +91,7 @@ V2_1_92 = Dialect(
 V2_1_138 = Dialect(
     version="2.1.138",
     models=("claude-opus-4-6", "claude-sonnet-4-6"),
-    helper=HAIKU,
+    sub_agent_model=HAIKU,
     entrypoint="claude-vscode",
     final="all",
     final_in_agents="last",
@@ -104,7 +104,7 @@ V2_1_138 = Dialect(
 V2_1_218 = Dialect(
     version="2.1.218",
     models=("claude-sonnet-5", "claude-opus-5"),
-    helper=HAIKU,
+    sub_agent_model=HAIKU,
     entrypoint="cli",
     final="all",
     final_in_agents="all",
@@ -120,7 +120,7 @@ V2_1_218 = Dialect(
 V2_1_330 = Dialect(
     version="2.1.330",
     models=("claude-opus-5", "claude-sonnet-5"),
-    helper=HAIKU,
+    sub_agent_model=HAIKU,
     entrypoint="cli",
     final="all",
     final_in_agents="all",

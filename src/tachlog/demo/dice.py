@@ -45,12 +45,9 @@ class Dice:
     def spread(self, quantiles: Quantiles) -> int:
         """A value of a distribution given by its quantiles, straight between them."""
         at = self.random()
-        low_p, low = quantiles[0]
-        for high_p, high in quantiles:
-            if at < high_p:
-                return low + int((at - low_p) / (high_p - low_p) * (high - low))
-            low_p, low = high_p, high
-        return low
+        above = next(place for place, (share, _) in enumerate(quantiles) if at < share)
+        (low_p, low), (high_p, high) = quantiles[above - 1], quantiles[above]
+        return low + int((at - low_p) / (high_p - low_p) * (high - low))
 
     def sample(self, among: Sequence[T], count: int) -> list[T]:
         """Up to `count` different ones, in the order drawn."""

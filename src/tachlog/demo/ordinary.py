@@ -80,7 +80,7 @@ def nightly_job(dice: Dice, calendar: Calendar, budget: int) -> Transcript:
         V2_1_330,
         dice,
         calendar.some_night(dice),
-        model=V2_1_330.helper,
+        model=V2_1_330.sub_agent_model,
         permission_mode="bypassPermissions",
         entrypoint="sdk-cli",
     )

@@ -82,7 +82,7 @@ ROUTINE = (
         line="docker compose ps",
         description="Show running containers",
         output=(
-            "NAME             IMAGE         STATUS         PORTS\nwork-cache-1     redis:7       "
+            "NAME             IMAGE         STATUS         PORTS\nteam-cache-1     redis:7       "
             "Up 3 hours     6379/tcp"
         ),
     ),
@@ -214,7 +214,7 @@ FAILING_CHECKS = {
     ),
     "npm run lint": (
         "\n> shop@4.2.0 lint\n> eslint . --max-warnings 0\n\n"
-        "/home/dev/work/shop/src/{noun}/{noun}.ts\n  41:9  error  '{noun}Rule' is assigned a "
+        "/home/dev/code/shop/src/{noun}/{noun}.ts\n  41:9  error  '{noun}Rule' is assigned a "
         "value but never used  @typescript-eslint/no-unused-vars\n\n✖ {failed} problems ({failed} "
         "errors, 0 warnings)"
     ),

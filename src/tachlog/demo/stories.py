@@ -19,6 +19,7 @@ from tachlog.demo.incidents import (
     interrupt,
     reject,
 )
+from tachlog.demo.services import plan
 from tachlog.demo.team import BILLING, PLATFORM, SHOP
 from tachlog.demo.transcripts import Transcript
 from tachlog.demo.truth import Cluster, moment
@@ -94,7 +95,7 @@ def tool_loop(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     pause(session)
     session.prompt("run the report for october")
     command = "node scripts/report.mjs --month 2026-10 --format csv"
-    text = "TypeError: rows is not iterable\n    at file:///home/dev/work/shop/lib/csv.js:12:21"
+    text = "TypeError: rows is not iterable\n    at file:///home/dev/code/shop/lib/csv.js:12:21"
     failing = bench.failed(command, "Write the report", 1, text, "command_failed")
     for _ in range(5):
         call(main, bench, [failing])
@@ -214,6 +215,7 @@ def old_version(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     turn(session, task.prompts[0], 6)
     pause(session)
     session.prompt(task.prompts[1])
+    call(session.main, session.bench, [plan(session.bench)])
     send_agents(session, 1, 5)
     for _ in range(5):
         act(session.main, session.bench)

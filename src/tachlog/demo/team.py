@@ -34,7 +34,7 @@ class Project(msgspec.Struct, frozen=True):
 
 SHOP = Project(
     name="shop",
-    cwd="/home/dev/work/shop",
+    cwd="/home/dev/code/shop",
     language="ts",
     remote="https://github.com/example-team/shop",
     test="npm test",
@@ -91,7 +91,7 @@ SHOP = Project(
 
 BILLING = Project(
     name="billing",
-    cwd="/home/dev/work/billing",
+    cwd="/home/dev/code/billing",
     language="py",
     remote="https://github.com/example-team/billing",
     test="pytest -q",
@@ -149,7 +149,7 @@ BILLING = Project(
 
 PLATFORM = Project(
     name="platform",
-    cwd="/srv/work/platform",
+    cwd="/srv/code/platform",
     language="go",
     remote="https://github.com/example-team/platform",
     test="go test ./...",
