@@ -14,8 +14,7 @@ from msgspec import Struct
 
 from tachlog.config import Config
 from tachlog.discovery import walk
-from tachlog.engines import Setup, Task, local
-from tachlog.engines.work import prepare
+from tachlog.engines import Setup, Task
 from tachlog.model import Problem
 from tachlog.stores import Portion, Progress, Store
 
@@ -55,22 +54,11 @@ def bring_up_to_date(
     """
     begun = perf_counter()
     wanted, notes = _wanted(paths)
-    setup = setup_of(config)
-    measure = prepare(setup)
     tally = _Tally()
     for _ in range(ROUNDS):
         known = store.progress()
         tasks = [task for path in wanted if (task := _task(path, known.get(path))) is not None]
-        total = sum(task.size for task in tasks)
-        late = False
-        for readings in local.run(tasks, jobs, setup):
-            portions = [r.portion for r in readings if r.portion is not None]
-            dropped = store.write(portions, measure) if portions else []
-            late = late or bool(dropped)
-            tally.add(portions, dropped)
-            if progress is not None:
-                progress(min(tally.bytes, total), total)
-        if not late:
+        if not tasks or not _read(store, tasks, config, jobs, progress, tally):
             break
     notes |= tally.notes
     return ReadNow(
@@ -82,6 +70,32 @@ def bring_up_to_date(
         tuple(wanted),
         notes,
     )
+
+
+def _read(
+    store: Store,
+    tasks: Sequence[Task],
+    config: Config,
+    jobs: int | None,
+    progress: Shown | None,
+    tally: _Tally,
+) -> bool:
+    """Read the tasks into the store; whether another process had read some of the files meanwhile."""
+    from tachlog.engines import local  # noqa: PLC0415 - a run with nothing new needs no reader
+    from tachlog.engines.work import prepare  # noqa: PLC0415
+
+    setup = setup_of(config)
+    measure = prepare(setup)
+    total = sum(task.size for task in tasks)
+    late = False
+    for readings in local.run(tasks, jobs, setup):
+        portions = [reading.portion for reading in readings if reading.portion is not None]
+        dropped = store.write(portions, measure) if portions else []
+        late = late or bool(dropped)
+        tally.add(portions, dropped)
+        if progress is not None:
+            progress(min(tally.bytes, total), total)
+    return late
 
 
 def setup_of(config: Config) -> Setup:
