@@ -1,0 +1,135 @@
+"""How fast `tachlog analyze` reads logs, how much memory it takes, how soon commands answer.
+
+Prints one JSON object. `python bench/analyze.py [LOGS …] [--runs N]`; without LOGS it reads the real logs
+beside the checkout (`../shared/corpus/claude-code`) where they exist, else 100 MB of example logs that
+it writes first. Each figure is the median of the runs with least and greatest; memory is the greatest
+sum of the resident sizes of all processes of a run, sampled every 5 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tachlog import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_LOGS = ROOT / "../shared/corpus/claude-code"
+EXAMPLE_BYTES = 100_000_000
+COMMAND = Path(sysconfig.get_path("scripts")) / "tachlog"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("logs", nargs="*", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        print(json.dumps(measured(options.logs, options.runs, Path(scratch)), indent=2))
+
+
+def measured(logs: Sequence[Path], runs: int, scratch: Path) -> dict[str, object]:
+    """All figures."""
+    logs = logs or ([REAL_LOGS] if REAL_LOGS.exists() else [example_logs(scratch)])
+    size = sum(size_of(path) for path in logs)
+    paths = [str(path) for path in logs]
+    archive = scratch / "archive.db"
+
+    def stored() -> list[str]:
+        for file in scratch.glob("archive.db*"):
+            file.unlink()
+        return ["analyze", "--json", "--db", str(archive), *paths]
+
+    cold = times(lambda: ["analyze", "--json", "--no-store", *paths], runs, scratch)
+    storing = times(stored, runs, scratch)
+    return {
+        "question": "cold and warm analyze",
+        "tachlog": __version__,
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "logs": [path.name for path in logs],
+        "megabytes": round(size / 1e6, 1),
+        "cold_no_store": {**cold, **rate(size, cold)},
+        "cold_storing": {**storing, **rate(size, storing)},
+        "archive_share": round(archive.stat().st_size / size, 3),
+        "warm": times(lambda: ["analyze", "--json", "--db", str(archive), *paths], runs, scratch),
+        "sessions": times(lambda: ["sessions", "--db", str(archive)], runs, scratch),
+        "help": times(lambda: ["--help"], runs, scratch),
+        "python_alone": times(None, runs, scratch),
+    }
+
+
+def rate(size: int, figures: dict[str, float]) -> dict[str, float]:
+    """Megabytes of log per second, start-up included."""
+    return {"megabytes_per_second": round(size / 1e6 / figures["seconds"])}
+
+
+def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
+    """Wall seconds and greatest memory of a command over several runs, after one that is not counted."""
+    seconds: list[float] = []
+    memory = 0
+    for run in range(runs + 1):
+        command = (
+            [str(COMMAND), *arguments()] if callable(arguments) else [sys.executable, "-c", "pass"]
+        )
+        environment = {**os.environ, "HOME": str(scratch), "XDG_DATA_HOME": str(scratch)}
+        begun = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
+            while process.poll() is None:
+                memory = max(memory, resident_bytes(process.pid))
+                time.sleep(0.005)
+        if process.returncode != 0:
+            raise SystemExit(f"{command} ended with {process.returncode}")
+        if run:
+            seconds.append(time.perf_counter() - begun)
+    return {
+        "seconds": round(statistics.median(seconds), 3),
+        "least": round(min(seconds), 3),
+        "greatest": round(max(seconds), 3),
+        "peak_megabytes": round(memory / 1e6, 1),
+    }
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process and all below it; shared pages count for each."""
+    total = 0
+    waiting = [pid]
+    while waiting:
+        number = waiting.pop()
+        try:
+            total += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * 4096
+            for task in Path(f"/proc/{number}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+        except (OSError, IndexError):
+            continue
+    return total
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a directory."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def example_logs(scratch: Path) -> Path:
+    """Example logs to read where there are no real ones."""
+    from tachlog.demo import write_demo
+
+    write_demo(scratch / "logs", size_bytes=EXAMPLE_BYTES)
+    return scratch / "logs"
+
+
+if __name__ == "__main__":
+    main()
