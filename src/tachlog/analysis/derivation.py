@@ -1,0 +1,230 @@
+"""How the figures of one session come from the lines of its logs, step by step.
+
+Every figure is a sum: the steps before `=` add up to it. What the steps say is what the metrics do
+(docs/metrics.md), told with this session's own numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from tachlog.analysis.complexity import DEFAULT, ComplexityFactors, explain
+from tachlog.analysis.selection import FileReport
+from tachlog.metrics import SessionMetrics
+from tachlog.metrics.timing import timeline_of
+from tachlog.metrics.tokens import settled_usage
+from tachlog.metrics.tools import unique_tools
+from tachlog.sessions import Call, Session
+
+Sign = Literal["+", "-", "=", "of"]
+
+
+class Step(Struct, frozen=True):
+    """One step: `+` and `-` change the sum, `=` is the sum so far, `of` tells a part of it."""
+
+    sign: Sign
+    value: float
+    what: str
+
+
+class Figure(Struct, frozen=True):
+    """A figure with the steps to it; `value` is what the last `=` says, in `unit`."""
+
+    name: str
+    value: float | None
+    unit: str
+    basis: str
+    steps: list[Step]
+
+
+def derive(
+    metrics: SessionMetrics,
+    session: Session,
+    files: Sequence[FileReport],
+    factors: ComplexityFactors = DEFAULT,
+) -> list[Figure]:
+    """The figures of a thread, from the records of the files that tell it."""
+    calls = list(session.calls.values())
+    return [
+        _records(files, metrics.forked_from),
+        _model_calls(metrics),
+        _tokens(metrics, calls),
+        _cost(metrics),
+        _operations(metrics),
+        _success_rate(metrics),
+        _response_time(metrics, session),
+        _complexity(metrics, factors),
+    ]
+
+
+def _records(files: Sequence[FileReport], origin: str | None) -> Figure:
+    skipped: Counter[str] = Counter()
+    for file in files:
+        skipped.update(file.skipped)
+    parsed = sum(file.parsed for file in files)
+    duplicates = sum(file.duplicates for file in files)
+    problems = sum(len(file.problems) for file in files)
+    total = sum(file.records for file in files)
+    kinds = ", ".join(f"{name} {count:,}" for name, count in skipped.most_common(4))
+    steps = [Step("+", total, f"records in {len(files):,} file{'s' * (len(files) != 1)}")]
+    if skipped:
+        steps.append(Step("-", total - parsed - duplicates - problems, f"skipped: {kinds}"))
+    if duplicates:
+        whose = f", of {origin}" if origin else ""
+        steps.append(Step("-", duplicates, f"copies of records that another file tells{whose}"))
+    if problems:
+        steps.append(Step("-", problems, "that could not be read: tachlog doctor"))
+    return Figure(
+        "records", parsed, "records", "reported", [*steps, Step("=", parsed, "records parsed")]
+    )
+
+
+def _model_calls(metrics: SessionMetrics) -> Figure:
+    further = metrics.records - metrics.calls
+    steps = [Step("+", metrics.records, "records that tell a reply of this session")]
+    if further:
+        steps.append(Step("-", further, "further records of the same reply: one per content block"))
+    steps.append(Step("=", metrics.calls, "model calls"))
+    return Figure("model_calls", metrics.calls, "calls", "derived", steps)
+
+
+def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
+    uses = metrics.models.values()
+    total = sum(use.total for use in uses)
+    told = sum(call.usage.total for call in calls if call.usage is not None)
+    final = sum(call.final for call in calls)
+    silent = sum(call.usage is None for call in calls)
+    placeholders = len(calls) - final - silent
+    added = sum(settled_usage(call)[0].total for call in calls) - told
+    steps = [
+        Step("+", told, f"as the log reports them; final for {final:,} of {len(calls):,} calls")
+    ]
+    if placeholders or silent:
+        causes = [
+            f"{count:,} {why}"
+            for count, why in (
+                (placeholders, "replies whose output count is not final"),
+                (silent, "replies without any count"),
+            )
+            if count
+        ]
+        steps.append(Step("+", added, f"estimated from the text of {' and '.join(causes)}"))
+    steps.append(Step("=", total, "tokens"))
+    for name in ("input", "cache_read", "cache_write", "output"):
+        steps.append(Step("of", sum(getattr(use, name) for use in uses), name))
+    estimated = sum(use.estimated for use in uses)
+    basis = "reported" if not estimated else "reported and estimated"
+    return Figure("total_tokens", total, "tokens", basis, steps)
+
+
+def _cost(metrics: SessionMetrics) -> Figure:
+    steps = []
+    for name, use in metrics.models.items():
+        if use.cost_nanousd is not None:
+            priced = use.calls - use.unpriced_calls
+            steps.append(Step("+", use.cost_nanousd / 1e9, f"{name}: {priced:,} calls"))
+    unpriced = sum(use.unpriced_calls for use in metrics.models.values())
+    costs = [use.cost_nanousd for use in metrics.models.values() if use.cost_nanousd is not None]
+    value = sum(costs) / 1e9 if costs else None
+    if value is not None:
+        steps.append(Step("=", value, "at API prices, each call at its own date"))
+    if unpriced:
+        steps.append(Step("of", unpriced, "calls have no price and are not in it"))
+    reported = sum(use.reported_cost_calls for use in metrics.models.values())
+    basis = "reported" if reported else "derived"
+    return Figure("cost_usd", value, "dollars", basis, steps)
+
+
+def _operations(metrics: SessionMetrics) -> Figure:
+    tools = metrics.tools.values()
+    undecided = {
+        "refused by a person": sum(tool.user_rejected for tool in tools),
+        "interrupted by a person": sum(tool.user_interrupted for tool in tools),
+        "without a result": sum(tool.unfinished for tool in tools),
+    }
+    steps = [
+        Step("+", metrics.calls, "model calls that were answered"),
+        Step("+", metrics.failures, "model calls that failed"),
+        Step("+", metrics.tool_calls, "tool calls"),
+        *(Step("-", count, f"tool calls {why}") for why, count in undecided.items() if count),
+    ]
+    rest = metrics.operations - metrics.calls - metrics.failures - metrics.tool_calls
+    rest += sum(undecided.values())
+    if rest:
+        steps.append(Step("-", -rest, "told in one row with another operation"))
+    steps.append(Step("=", metrics.operations, "operations"))
+    return Figure("operations", metrics.operations, "operations", "derived", steps)
+
+
+def _success_rate(metrics: SessionMetrics) -> Figure:
+    tools = metrics.tools.values()
+    negative = sum(tool.expected_negative for tool in tools)
+    checks = sum(tool.check_failed for tool in tools)
+    failed = sum(tool.error_count for tool in tools)
+    steps = [
+        Step("+", metrics.operations, "operations"),
+        Step("-", metrics.op_errors, f"errors: {metrics.failures:,} model, {failed:,} tool calls"),
+        Step("=", metrics.op_successes, "successes"),
+    ]
+    if negative:
+        steps.append(Step("of", negative, "found nothing, as searches may"))
+    if checks:
+        steps.append(Step("of", checks, "tests, linters and builds that ran and said no"))
+    operations = metrics.operations
+    value = metrics.op_successes / operations if operations else None
+    return Figure("success_rate", value, "share", "derived", steps)
+
+
+def _response_time(metrics: SessionMetrics, session: Session) -> Figure:
+    timeline = timeline_of(session)
+    reported = sum(call.response_ms is not None for call in timeline.calls)
+    sent = sum(call.response_ms is None and call.sent_us is not None for call in timeline.calls)
+    untimed = sum(not response.timed for response in timeline.responses)
+    steps = [Step("+", metrics.calls, "model calls")]
+    if untimed:
+        steps.append(Step("-", untimed, "that began after another reply, with nothing between"))
+    steps.append(Step("=", metrics.response_n, "calls with a response time"))
+    for count, what in (
+        (reported, "as reported by the log"),
+        (sent, "from when the request left"),
+        (metrics.response_n - reported - sent, "from the prompt or tool result before them"),
+    ):
+        if count:
+            steps.append(Step("of", count, what))
+    value = metrics.response_us / metrics.response_n / 1000 if metrics.response_n else None
+    basis = "reported" if reported and reported == metrics.response_n else "derived"
+    return Figure("avg_response_time", value, "ms", basis, steps)
+
+
+def _complexity(metrics: SessionMetrics, factors: ComplexityFactors) -> Figure:
+    rate = metrics.op_errors / metrics.operations if metrics.operations else None
+    points = explain(
+        metrics.messages, unique_tools(metrics.tools), rate, metrics.duration_us / 1e6, factors
+    )
+    steps = [Step("+", part.points, _factor(part.factor, part.value)) for part in points]
+    steps.append(Step("=", metrics.complexity_score, metrics.complexity.replace("_", " ")))
+    return Figure("complexity_score", metrics.complexity_score, "points", "derived", steps)
+
+
+def _factor(name: str, value: float | None) -> str:
+    told = {
+        "message_count": "messages {0:,.0f}",
+        "unique_tools": "different tools {0:,.0f}",
+        "error_rate": "error rate {0:.1%}",
+        "duration": "duration {0:,.0f} s",
+    }
+    return "no operations" if value is None else told[name].format(value)
+
+
+def adds_up(steps: Iterable[Step]) -> bool:
+    """Whether each `=` is the sum of the steps before it, to a millionth."""
+    total = 0.0
+    for step in steps:
+        if step.sign == "=" and abs(step.value - total) > 1e-6 * max(1.0, abs(total)):
+            return False
+        total += {"+": step.value, "-": -step.value}.get(step.sign, 0)
+    return True

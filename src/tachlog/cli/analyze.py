@@ -1,0 +1,195 @@
+"""The main verb `analyze`, and the five lines of `tachlog` alone."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tachlog.cli.answering import Answer, Ask, price_label
+from tachlog.cli.calling import Unanswered
+from tachlog.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from tachlog.analysis.overview import Overview
+    from tachlog.analysis.selection import FileReport, Selection
+    from tachlog.analysis.summary import ReadNowView
+    from tachlog.pipeline import ReadNow
+    from tachlog.stores import Store
+
+FOUND_PROBLEMS = 3
+
+
+class Logs(NamedTuple):
+    """What is to be read: `chosen` by the person, or found; `archive` where it is kept."""
+
+    paths: list[str]
+    chosen: bool
+    archive: str
+    notes: list[str]
+
+
+def analyze(ask: Ask) -> Answer:
+    """Answer `tachlog analyze`."""
+    from tachlog.pipeline import bring_up_to_date
+    from tachlog.stores import open_store
+
+    logs = _logs(ask)
+    store = open_store(logs.archive)
+    try:
+        before = _Before(store)
+        with progress_bar(ask.caller) as progress:
+            read = bring_up_to_date(
+                store, logs.paths, ask.config, jobs=ask.options.jobs, progress=progress
+            )
+        selection = ask.selection(read.paths if logs.chosen else None)
+        found = _overview(ask, store, selection, _read_now(store, read, before))
+        files = store.files()
+    finally:
+        store.close()
+    unread = _unread(logs, read, files) if logs.chosen else []
+    problems = bool(ask.options.fail_on and found.result.input.problems)
+    return Answer(
+        found.result,
+        lambda: _screen(ask, found, _unknown(files, selection.paths)),
+        [*unread, *logs.notes],
+        FOUND_PROBLEMS if problems else int(bool(unread)),
+    )
+
+
+def short(ask: Ask) -> Answer:
+    """Answer `tachlog` alone."""
+    from tachlog.analysis.selection import Selection
+
+    url = ask.config.storage.url
+    if not ask.has_archive:
+        told = f"nothing read yet: tachlog analyze reads the logs on this machine into {url}"
+        return Answer(None, lambda: [told])
+    with ask.store() as store:
+        found = _overview(ask, store, Selection(), None)
+    return Answer(found.result, lambda: _short_screen(ask, found))
+
+
+def _logs(ask: Ask) -> Logs:
+    """What is to be read; raises `Unanswered` when there is nothing."""
+    options = ask.options
+    archive = "private:" if options.no_store else ask.config.storage.url
+    if options.path:
+        return Logs(options.path, True, archive, [])
+    found, looked_in = _discovered(ask)
+    if found:
+        return Logs(found, False, archive, [])
+    if options.or_demo:
+        return _demo(ask, archive)
+    raise Unanswered(
+        f"no agent logs on this machine; looked in {', '.join(looked_in)}\n"
+        "name a path, or see what it would look like: tachlog analyze --or-demo"
+    )
+
+
+def _discovered(ask: Ask) -> tuple[list[str], list[str]]:
+    """The directories with logs, and all that were looked at."""
+    from tachlog.discovery import discover
+
+    environ = ask.caller.environ
+    places = discover(environ, Path(environ.get("HOME") or Path.home()))
+    own = list(ask.config.sources.paths)
+    found = [str(place.directory) for place in places if place.files]
+    return found + own, [str(place.directory) for place in places] + own
+
+
+def _demo(ask: Ask, archive: str) -> Logs:
+    """The example logs: written once, kept apart from the archive of real sessions."""
+    from tachlog.config import cache_home
+    from tachlog.demo import write_demo
+
+    directory = cache_home(ask.caller.environ) / "demo"
+    if not directory.is_dir():
+        now = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ask.caller.now_us)
+        unfinished = directory.with_name("demo.new")
+        write_demo(unfinished, until=now.replace(minute=0, second=0, microsecond=0))
+        unfinished.rename(directory)
+    notes = [f"no agent logs on this machine: these are the example logs in {directory}"]
+    if ask.loaded.origins["storage.url"] == "default" and archive != "private:":
+        archive = str(directory.with_name("demo.db"))
+        notes.append(f"look further with --db {archive}")
+    return Logs([str(directory)], False, archive, notes)
+
+
+class _Before:
+    """What the archive knew before this run."""
+
+    def __init__(self, store: Store) -> None:
+        self.session_ids = set(store.find(""))
+        self.read_us = max((file.read_us for file in store.files()), default=None)
+
+
+def _overview(
+    ask: Ask, store: Store, selection: Selection, read_now: ReadNowView | None
+) -> Overview:
+    from tachlog.analysis.overview import overview
+
+    return overview(
+        store,
+        selection,
+        time_zone=ask.config.display.time_zone,
+        prices=price_label(ask.config),
+        now_us=ask.caller.now_us,
+        read_now=read_now,
+    )
+
+
+def _read_now(store: Store, read: ReadNow, before: _Before) -> ReadNowView:
+    from tachlog.analysis.summary import ReadNowView
+    from tachlog.analysis.units import optional_rfc3339
+
+    return ReadNowView(
+        files=read.files,
+        bytes=read.bytes,
+        records=read.records,
+        sessions=len(set(store.find("")) - before.session_ids),
+        seconds=read.seconds,
+        since=optional_rfc3339(before.read_us),
+    )
+
+
+def _screen(ask: Ask, found: Overview, unknown: Mapping[str, int]) -> list[str]:
+    from tachlog.cli.answer import render_answer
+
+    text = render_answer(found, width=ask.width, color=ask.has_color, unknown=unknown)
+    return text.splitlines()
+
+
+def _short_screen(ask: Ask, found: Overview) -> list[str]:
+    from tachlog.cli.answer import render_short
+
+    return render_short(found, width=ask.width, color=ask.has_color).splitlines()
+
+
+def _unknown(files: Sequence[FileReport], paths: Sequence[str] | None) -> Counter[str]:
+    """How many records have a kind that their source does not know, by kind."""
+    counts: Counter[str] = Counter()
+    for file in files:
+        if paths is None or file.path in paths:
+            counts.update(file.unknown)
+    return counts
+
+
+def _unread(logs: Logs, read: ReadNow, reports: Sequence[FileReport]) -> list[str]:
+    """What the person named that gave nothing, and why."""
+    named = {os.path.abspath(path) for path in logs.paths if "://" not in path} | set(logs.paths)
+    notes = {report.path: report.note for report in reports if report.note} | read.notes
+    told = [f"{path}: {note}" for path, note in notes.items() if path in named]
+    empty = [
+        f"{path}: no logs in this directory"
+        for path in logs.paths
+        if os.path.isdir(path) and not _within(os.path.abspath(path), read.paths)
+    ]
+    return told + empty
+
+
+def _within(directory: str, paths: Sequence[str]) -> bool:
+    return any(path.startswith(os.path.join(directory, "")) for path in paths)

@@ -1,0 +1,165 @@
+"""What a verb is asked, what it answers, and how the answer is printed."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tachlog.cli.calling import Caller, Misuse, Unanswered
+from tachlog.cli.moments import moment_us
+from tachlog.config import Config, Loaded, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+    from tachlog.analysis.selection import Selection
+    from tachlog.analysis.summary import TelemetryResult
+    from tachlog.stores import Store
+
+
+class Answer(NamedTuple):
+    """What a verb found: `data` is printed by `--json`, `lines` otherwise.
+
+    `data` is made of msgspec structs, lists and plain values. `notes` go to stderr; `code` is the
+    exit code.
+    """
+
+    data: object
+    lines: Callable[[], Iterable[str]]
+    notes: Sequence[str] = ()
+    code: int = 0
+
+
+class Ask:
+    """One call of a verb: its options, the configuration, the caller."""
+
+    def __init__(self, options: Namespace, caller: Caller) -> None:
+        self.options = options
+        self.caller = caller
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The configuration with the flags of this call."""
+        url = getattr(self.options, "db", None)
+        return load(
+            self.caller.environ, flags={"storage.url": ("--db", url)} if url is not None else {}
+        )
+
+    @property
+    def config(self) -> Config:
+        """The values of the configuration."""
+        return self.loaded.config
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone that times are shown in."""
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(self.config.display.time_zone)
+
+    @property
+    def width(self) -> int:
+        """Columns that there are."""
+        return self.caller.width
+
+    @cached_property
+    def has_color(self) -> bool:
+        """Whether the answer is coloured."""
+        return self.caller.has_color(self.config.display.color, self.options.no_color)
+
+    def selection(self, paths: Iterable[str] | None = None) -> Selection:
+        """What the filters of this call select."""
+        from tachlog.analysis.selection import Selection
+
+        options = self.options
+        since_us, until_us = self._moment("since"), self._moment("until")
+        if since_us is not None and until_us is not None and since_us >= until_us:
+            raise Misuse("--since is not before --until")
+        return Selection(
+            since_us=since_us,
+            until_us=until_us,
+            agent=options.agent,
+            provider=options.provider,
+            model=options.model,
+            project=options.project,
+            complexity=options.complexity,
+            paths=None if paths is None else tuple(paths),
+        )
+
+    def _moment(self, flag: str) -> int | None:
+        text = getattr(self.options, flag)
+        if text is None:
+            return None
+        try:
+            return moment_us(text, self.caller.now_us, self.zone, day_ends=flag == "until")
+        except ValueError as error:
+            raise Misuse(f"--{flag}: {error}") from None
+
+    @property
+    def has_archive(self) -> bool:
+        """Whether anything was ever read into the archive."""
+        path = self.config.storage.url.removeprefix("sqlite:///")
+        return ":" in path or Path(path).exists()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The archive as it is; raises `Unanswered` when nothing was ever read into it."""
+        from tachlog.stores import open_store
+
+        url = self.config.storage.url
+        if not self.has_archive:
+            raise Unanswered(f"{url}: there is no archive yet; tachlog analyze makes one")
+        store = open_store(url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+Verb = Callable[[Ask], Answer]
+
+
+def telemetry(ask: Ask) -> TelemetryResult:
+    """What the archive tells about what the filters select."""
+    from tachlog.analysis.summary import build
+
+    with ask.store() as store:
+        return build(
+            store,
+            ask.selection(),
+            time_zone=ask.config.display.time_zone,
+            prices=price_label(ask.config),
+            generated_at_us=ask.caller.now_us,
+        )
+
+
+def price_label(config: Config) -> str:
+    """The name of the prices in force."""
+    from tachlog.pricing import PriceBook, load_overrides
+
+    own = config.prices.file
+    return PriceBook(load_overrides(own) if own else None).version
+
+
+def answer(verb: Verb, options: Namespace, caller: Caller) -> int:
+    """Run a verb, print what it answers and return the exit code."""
+    found = verb(Ask(options, caller))
+    if options.json:
+        caller.out.write(as_json(found.data))
+    else:
+        caller.out.writelines(f"{line.rstrip()}\n" for line in found.lines())
+    caller.out.flush()
+    caller.err.writelines(f"{note}\n" for note in found.notes)
+    return found.code
+
+
+def as_json(data: Any) -> str:
+    """JSON for people and programs: two spaces, one newline at the end."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"

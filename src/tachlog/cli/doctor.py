@@ -1,0 +1,289 @@
+"""The verb `doctor`: what was found, read, skipped and not understood, and what to do about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from tachlog.analysis.selection import FileReport, Input, Selection
+from tachlog.analysis.view import cost_usd
+from tachlog.cli import format as fmt
+from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.naming import agent_name
+from tachlog.stores import Store
+
+REMEDIES = {
+    "damaged_line": "the agent wrote half a record, perhaps as it was killed: nothing to do",
+    "unexpected_shape": "no record as the format has them: please report it with the format's name",
+}
+"""What to do about a kind of problem."""
+
+TORN = "the rest of its last record is not written yet: the next analyze reads on"
+UNKNOWN = "as this version does not know these kinds: please report them"
+MOST_FILES = 12
+MOST_PROBLEMS = 3
+MOST_KINDS = 6
+COSTS_CHECKED = 50
+COST_DIFFERS = 0.02
+
+
+class Place(Struct, frozen=True):
+    """A directory where an agent's logs are, or would be; `why` it was looked at."""
+
+    agent: str
+    directory: str
+    why: str
+    exists: bool
+    files: int
+
+
+class ArchiveReport(Struct, frozen=True):
+    """The archive: `bytes` with what belongs to it, `version` of the tables that tachlog knows."""
+
+    url: str
+    exists: bool
+    bytes: int
+    version: int
+
+
+class ProblemView(Struct, frozen=True):
+    """A piece of a file that could not be read; `offset` in bytes (rows, in a table)."""
+
+    offset: int
+    kind: str
+    detail: str
+    remedy: str | None
+
+
+class FileView(Struct, frozen=True):
+    """One file: records = parsed + duplicates + skipped + problems; a torn tail is none yet."""
+
+    path: str
+    source: str | None
+    size: int
+    read_to: int
+    tail_bytes: int
+    records: int
+    parsed: int
+    duplicates: int
+    skipped: dict[str, int]
+    unknown: dict[str, int]
+    problems: list[ProblemView]
+    note: str | None
+    threads: int
+
+    @property
+    def has_finding(self) -> bool:
+        """Whether there is more to say than that it was read."""
+        return bool(self.problems or self.unknown or self.note or self.tail_bytes)
+
+
+class CostCheck(Struct, frozen=True):
+    """A session's cost as its log reports it beside what its calls cost at API prices."""
+
+    session_id: str
+    reported_usd: float
+    computed_usd: float | None
+
+
+class Doctor(Struct, frozen=True):
+    """Everything that `doctor` knows; `reported_costs` of the newest sessions that report one."""
+
+    tachlog: str
+    places: list[Place]
+    archive: ArchiveReport
+    input: Input
+    by_source: dict[str, Input]
+    files: list[FileView]
+    reported_costs: list[CostCheck]
+
+
+def doctor(ask: Ask) -> Answer:
+    """Answer `tachlog doctor`."""
+    found = examine(ask)
+    return Answer(found, lambda: _lines(found, ask))
+
+
+def examine(ask: Ask) -> Doctor:
+    """Look at the machine and at the archive."""
+    from tachlog import __version__
+
+    total, by_source = Input(), dict[str, Input]()
+    files: list[FileReport] = []
+    costs: list[CostCheck] = []
+    if ask.has_archive:
+        with ask.store() as store:
+            total, by_source = store.input(Selection())
+            files = store.files()
+            costs = _reported_costs(store)
+    views = [file_view(report) for report in files]
+    return Doctor(__version__, _places(ask), _archive(ask), total, by_source, views, costs)
+
+
+def _places(ask: Ask) -> list[Place]:
+    from tachlog.discovery import discover
+
+    environ = ask.caller.environ
+    return [
+        Place(found.agent, str(found.directory), found.why, found.exists, found.files)
+        for found in discover(environ, Path(environ.get("HOME") or Path.home()))
+    ]
+
+
+def _archive(ask: Ask) -> ArchiveReport:
+    from tachlog.stores import schema
+
+    url = ask.config.storage.url
+    path = Path(url.removeprefix("sqlite:///"))
+    parts = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
+    size = sum(part.stat().st_size for part in parts if part.is_file())
+    return ArchiveReport(url, ask.has_archive, size, schema.VERSION)
+
+
+def _reported_costs(store: Store) -> list[CostCheck]:
+    """The costs that the logs of the newest sessions report, their sub-agents included."""
+    threads = store.sessions(Selection())
+    mains = [m for m in threads if m.parent is None][-COSTS_CHECKED:]
+    checks = []
+    for m in mains:
+        found = store.session(m.session_id)
+        told = found[1].told("reported_cost") if found else []
+        if told:
+            uses = [use for t in threads if t.root == m.root for use in t.models.values()]
+            most = max(int(nanousd) for nanousd in told)
+            checks.append(CostCheck(m.session_id, most / 1e9, cost_usd(uses)))
+    return checks
+
+
+def file_view(report: FileReport) -> FileView:
+    """What is told of one file."""
+    return FileView(
+        report.path,
+        report.source,
+        report.size,
+        report.offset,
+        report.tail_bytes,
+        report.records,
+        report.parsed,
+        report.duplicates,
+        report.skipped,
+        report.unknown,
+        [
+            ProblemView(offset, kind, detail, REMEDIES.get(kind))
+            for offset, kind, detail in report.problems
+        ],
+        report.note,
+        report.threads,
+    )
+
+
+def _lines(found: Doctor, ask: Ask) -> Iterator[str]:
+    for place, (heading, lines) in enumerate(_blocks(found, ask)):
+        if place:
+            yield ""
+        yield fmt.line([(heading, "bold")], ask.width, ask.has_color)
+        for line in lines:
+            yield fmt.clip(line, ask.width)
+
+
+def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
+    yield "PLACES", [_place(place) for place in found.places]
+    yield "ARCHIVE", [_archive_line(found.archive)]
+    if not found.archive.exists:
+        return
+    yield "READ", _read(found)
+    skipped, unknown = _kinds(found.files)
+    if skipped:
+        yield "SKIPPED, as these kinds carry no telemetry", _counted(skipped, ask.width)
+    if unknown:
+        yield f"UNKNOWN, {UNKNOWN}", _counted(unknown, ask.width)
+    findings = [file for file in found.files if file.has_finding or ask.options.all]
+    if findings:
+        shown = findings if ask.options.all else findings[:MOST_FILES]
+        lines = [line for file in shown for line in _file(file)]
+        if len(shown) < len(findings):
+            lines.append(f"  {len(findings) - len(shown):,} more: --all")
+        yield f"FILES {len(findings):,} of {len(found.files):,}", lines
+    if found.reported_costs:
+        yield "COSTS that logs report, beside ours", _costs(found.reported_costs)
+
+
+def _place(place: Place) -> str:
+    state = fmt.plural(place.files, "file") if place.exists else "not there"
+    why = "" if place.why == "default" else f" ({place.why})"
+    return f"  {agent_name(place.agent)}  {place.directory}{why}: {state}"
+
+
+def _archive_line(archive: ArchiveReport) -> str:
+    if not archive.exists:
+        return f"  {archive.url}: not there yet, tachlog analyze makes it"
+    return f"  {archive.url}: {fmt.size(archive.bytes)}, version {archive.version}"
+
+
+def _read(found: Doctor) -> list[str]:
+    lines = []
+    for name, read in found.by_source.items() if len(found.by_source) > 1 else ():
+        lines.append(f"  {name:14} {_equation(read)}")
+    return [*lines, f"  {'all' if lines else '':{14 if lines else 0}} {_equation(found.input)}"]
+
+
+def _equation(read: Input) -> str:
+    return (
+        f"{read.records:,} records in {fmt.plural(read.files, 'file')} = {read.parsed:,} parsed"
+        f" + {read.duplicates:,} copies + {read.skipped:,} skipped"
+        f" + {fmt.plural(read.problems, 'problem')}"
+    )
+
+
+def _kinds(files: Sequence[FileView]) -> tuple[Counter[str], Counter[str]]:
+    skipped, unknown = Counter[str](), Counter[str]()
+    for file in files:
+        skipped.update(file.skipped)
+        unknown.update(file.unknown)
+    return skipped, unknown
+
+
+def _counted(kinds: Counter[str], width: int) -> list[str]:
+    told = [f"{kind} {count:,}" for kind, count in kinds.most_common(MOST_KINDS)]
+    rest = kinds.total() - sum(count for _, count in kinds.most_common(MOST_KINDS))
+    if rest:
+        told.append(f"{len(kinds) - MOST_KINDS} more kinds {rest:,}")
+    return [f"  {line}" for line in fmt.wrap(" · ".join(told), width - 2)]
+
+
+def _file(file: FileView) -> Iterator[str]:
+    yield f"  {file.path}"
+    if file.note:
+        yield f"    not read: {file.note}"
+        return
+    if file.unknown:
+        yield "    unknown: " + ", ".join(f"{kind} {n:,}" for kind, n in file.unknown.items())
+    for problem in file.problems[:MOST_PROBLEMS]:
+        yield f"    {problem.kind} at byte {problem.offset:,}: {fmt.plain(problem.detail)}"
+        if problem.remedy:
+            yield f"      {problem.remedy}"
+    if len(file.problems) > MOST_PROBLEMS:
+        yield f"    {len(file.problems) - MOST_PROBLEMS:,} more problems"
+    if file.tail_bytes:
+        yield f"    {fmt.size(file.tail_bytes)} wait at its end: {TORN}"
+
+
+def _costs(checks: Sequence[CostCheck]) -> list[str]:
+    differing = [check for check in checks if _differs(check)]
+    return [
+        f"  {len(checks) - len(differing):,} of {len(checks):,} agree within {fmt.percent(COST_DIFFERS, 0)}",
+        *(
+            f"  {check.session_id}: reported {fmt.money(check.reported_usd)}, at API prices"
+            f" {fmt.money(check.computed_usd)}"
+            for check in differing[:MOST_FILES]
+        ),
+    ]
+
+
+def _differs(check: CostCheck) -> bool:
+    if check.computed_usd is None:
+        return True
+    return abs(check.reported_usd - check.computed_usd) > COST_DIFFERS * check.reported_usd

@@ -1,0 +1,150 @@
+"""The verbs that keep house: `formats`, `config`, `demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import wrap
+
+from msgspec import Struct
+
+from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.calling import Misuse, Unanswered
+from tachlog.cli.table import Column, table
+from tachlog.config import Loaded, as_toml, keys, value_of
+
+
+class Format(Struct, frozen=True):
+    """What is known of one log format and from where; `skips` has the reason for each kind."""
+
+    name: str
+    title: str
+    revision: int
+    lives: str
+    tokens: str
+    proof: str
+    evidence: list[str]
+    skips: dict[str, str]
+    gaps: list[str]
+
+
+class Setting(Struct, frozen=True):
+    """One setting; `value` and `default` are written as in the configuration file."""
+
+    name: str
+    value: str
+    origin: str
+    default: str
+    unit: str | None
+    meaning: str
+
+
+class Written(Struct, frozen=True):
+    """What `demo` wrote."""
+
+    directory: str
+    files: int
+    bytes: int
+
+
+def known_formats() -> list[Format]:
+    """Every format by name."""
+    from tachlog.sources import all_sources
+
+    return [
+        Format(
+            source.name,
+            source.title,
+            source.revision,
+            source.lives,
+            source.tokens,
+            source.proof,
+            list(source.evidence),
+            dict(source.skips),
+            list(source.gaps),
+        )
+        for _, source in sorted(all_sources().items())
+    ]
+
+
+def formats(ask: Ask) -> Answer:
+    """Answer `tachlog formats`."""
+    found = known_formats()
+
+    def lines() -> Iterator[str]:
+        for number, each in enumerate(found):
+            if number:
+                yield ""
+            yield f"{each.title} ({each.name}, revision {each.revision})"
+            yield from _told("logs", each.lives, ask.width)
+            yield from _told("tokens", each.tokens, ask.width)
+            yield from _told("proof", each.proof, ask.width)
+            for heading, texts in (("from", each.evidence), ("gaps", each.gaps)):
+                for text in texts:
+                    yield from _told(heading, text, ask.width)
+                    heading = ""
+            if each.skips:
+                yield from _told("skips", ", ".join(each.skips), ask.width)
+
+    return Answer(found, lines)
+
+
+def _told(heading: str, text: str, width: int) -> list[str]:
+    plain = text.replace("`", "")
+    return wrap(
+        plain,
+        width,
+        initial_indent=f"  {heading:8}",
+        subsequent_indent=" " * 10,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def config(ask: Ask) -> Answer:
+    """Answer `tachlog config`."""
+    loaded = ask.loaded
+    settings = settings_of(loaded)
+    columns = [Column("SETTING"), Column("VALUE", least=20), Column(""), Column("FROM")]
+
+    def lines() -> Iterator[str]:
+        yield from table(
+            columns, [(s.name, s.value, s.unit or "", s.origin) for s in settings], ask.width
+        )
+        yield ""
+        state = "" if loaded.path.exists() else " (there is none)"
+        yield f"file: {loaded.path}{state}"
+
+    return Answer(settings, lines)
+
+
+def settings_of(loaded: Loaded) -> list[Setting]:
+    """Every setting as it is."""
+    return [
+        Setting(
+            key.name,
+            as_toml(value_of(loaded.config, key.name)),
+            loaded.origins[key.name],
+            key.default,
+            key.unit,
+            key.meaning,
+        )
+        for key in keys()
+    ]
+
+
+def demo(ask: Ask) -> Answer:
+    """Answer `tachlog demo`."""
+    from tachlog.demo import LEAST_SIZE, write_demo
+
+    directory = Path(ask.options.dir)
+    size = ask.options.size
+    if size is not None and size < LEAST_SIZE:
+        raise Misuse(f"--size: the examples need at least {LEAST_SIZE / 1e6:g}MB")
+    if directory.is_dir() and any(directory.iterdir()):
+        raise Unanswered(f"{directory}: not empty; name a directory that is, or a new one")
+    write_demo(directory, seed=ask.options.seed, size_bytes=size)
+    sizes = [path.stat().st_size for path in directory.rglob("*") if path.is_file()]
+    written = Written(str(directory), len(sizes), sum(sizes))
+    told = f"{written.files} files, {written.bytes / 1e6:.1f} MB, in {directory}"
+    return Answer(written, lambda: [told, f"look at them: tachlog analyze --no-store {directory}"])

@@ -1,0 +1,201 @@
+"""The verbs that list: `sessions`, `tools`, `errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import Struct
+
+from tachlog.analysis.shapes import ErrorPattern, SessionView, ToolUsage
+from tachlog.analysis.summary import TelemetryResult
+from tachlog.cli import format as shown
+from tachlog.cli.answering import Answer, Ask, telemetry
+from tachlog.cli.findings import tool_name
+from tachlog.cli.naming import agent_name, model_name, name_of, short_ids, when, words
+from tachlog.cli.table import Column, table
+
+MOST_ERRORS = 15
+CLASS_CELLS = 24
+
+
+def sessions(ask: Ask) -> Answer:
+    """Answer `tachlog sessions`."""
+    views = [view for view in telemetry(ask).sessions if view.parent_session_id is None]
+    views.sort(key=_order(ask.options.sort), reverse=True)
+    shown_ids = short_ids(view.session_id for view in views)
+    views = views[: ask.options.limit]
+
+    def lines() -> list[str]:
+        rows = [_session_row(view, shown_ids[view.session_id], ask) for view in views]
+        return table(_SESSION, rows, ask.width, ask.has_color) if rows else [nothing(ask)]
+
+    return Answer(views, lines)
+
+
+def nothing(ask: Ask) -> str:
+    """What is said when a selection is empty."""
+    selected = any(
+        getattr(ask.options, name, None)
+        for name in ("since", "until", "agent", "provider", "model", "project", "complexity")
+    )
+    return "nothing fits these filters" if selected else "nothing read yet: tachlog analyze"
+
+
+_SESSION = (
+    Column(""),
+    Column("SESSION", least=28),
+    Column("AGENT", spare=5),
+    Column("PROJECT", spare=4),
+    Column("MODEL", spare=3),
+    Column("WHEN"),
+    Column("ACTIVE", right=True),
+    Column("CALLS", right=True, spare=1),
+    Column("TOKENS", right=True),
+    Column("COST", right=True),
+    Column("ERRORS", right=True),
+    Column("COMPLEXITY", spare=2),
+    Column("OUTCOME", spare=6),
+)
+
+
+def _session_row(view: SessionView, short_id: str, ask: Ask) -> list[str]:
+    tree = view.tree
+    return [
+        short_id,
+        name_of(view, ask.zone) or view.session_id,
+        agent_name(view.agent),
+        view.project or "",
+        model_name(view.model),
+        "" if view.start_time is None else when(view.start_time, ask.zone, ask.caller.now_us),
+        shown.duration(view.active_duration),
+        shown.short_count(tree.tool_calls if tree else view.tool_call_count),
+        shown.short_count(tree.tokens if tree else view.total_tokens),
+        shown.money(tree.cost_usd if tree else view.cost_usd),
+        shown.percent(view.error_rate),
+        words(view.complexity),
+        words(view.outcome),
+    ]
+
+
+def _order(name: str) -> Callable[[SessionView], tuple[float | str, ...]]:
+    """The key that sorts sessions by what `--sort` names; the newest first among equals."""
+    keys: Mapping[str, Callable[[SessionView], float]] = {
+        "when": lambda view: 0,
+        "active": lambda view: view.active_duration,
+        "calls": lambda view: view.tree.tool_calls if view.tree else view.tool_call_count,
+        "tokens": lambda view: view.tree.tokens if view.tree else view.total_tokens,
+        "cost": lambda view: (view.tree.cost_usd if view.tree else view.cost_usd) or 0,
+        "errors": lambda view: view.error_rate or 0,
+        "complexity": lambda view: view.complexity_score,
+    }
+    key = keys[name]
+    return lambda view: (key(view), view.start_time or "", view.session_id)
+
+
+def tools(ask: Ask) -> Answer:
+    """Answer `tachlog tools`."""
+    used = dict(list(telemetry(ask).totals.tool_usage.items())[: ask.options.limit])
+
+    def lines() -> list[str]:
+        rows = [_tool_row(name, usage) for name, usage in used.items()]
+        return table(_TOOL, rows, ask.width, ask.has_color) if rows else [nothing(ask)]
+
+    return Answer(used, lines)
+
+
+_TOOL = (
+    Column("TOOL", least=12),
+    Column("FOR", spare=2),
+    Column("CALLS", right=True),
+    Column("FAILED", right=True),
+    Column("", right=True),
+    Column("“NO”", right=True),
+    Column("REFUSED", right=True, spare=3),
+    Column("P50", right=True),
+    Column("P95", right=True),
+    Column("TIME", right=True),
+    Column("IN", right=True, spare=4),
+    Column("OUT", right=True, spare=4),
+    Column("FAILS MOSTLY WITH", least=24, spare=1),
+)
+
+
+def _tool_row(name: str, usage: ToolUsage) -> list[str]:
+    no = usage.expected_negative + usage.check_failed
+    refused = usage.user_rejected + usage.user_interrupted
+    failed = None if usage.success_rate is None else 1 - usage.success_rate
+    mostly = [f"{error} {count:,}" for error, count in list(usage.errors.items())[:2]]
+    return [
+        tool_name(name),
+        words(usage.category),
+        shown.count(usage.count),
+        shown.count(usage.error_count) if usage.error_count else shown.NONE,
+        shown.percent(failed) if usage.error_count else "",
+        shown.count(no) if no else "",
+        shown.count(refused) if refused else "",
+        _time(usage.p50_time),
+        _time(usage.p95_time),
+        _time(usage.total_time if usage.avg_time is not None else None),
+        shown.size(usage.input_bytes),
+        shown.size(usage.output_bytes),
+        ", ".join(mostly),
+    ]
+
+
+def _time(milliseconds: float | None) -> str:
+    return shown.duration(None if milliseconds is None else milliseconds / 1000)
+
+
+class Errors(Struct, frozen=True):
+    """What failed: of how many operations, by class, and what reads alike."""
+
+    operations: int
+    errors: int
+    error_rate: float | None
+    error_breakdown: dict[str, int]
+    clusters: list[ErrorPattern]
+
+
+def errors(ask: Ask) -> Answer:
+    """Answer `tachlog errors`."""
+    result = telemetry(ask)
+    totals = result.totals
+    found = Errors(
+        totals.operations,
+        sum(totals.error_breakdown.values()),
+        totals.error_rate,
+        totals.error_breakdown,
+        result.patterns.errors[: ask.options.limit or MOST_ERRORS],
+    )
+    return Answer(found, lambda: _error_lines(found, result, ask))
+
+
+def _error_lines(found: Errors, result: TelemetryResult, ask: Ask) -> Iterator[str]:
+    if not found.operations:
+        yield nothing(ask)
+        return
+    rate = shown.percent(found.error_rate)
+    operations = shown.plural(found.operations, "operation")
+    yield f"{shown.plural(found.errors, 'error')} in {operations}: {rate}"
+    yield ""
+    most = max(found.error_breakdown.values(), default=1)
+    for name, count in found.error_breakdown.items():
+        yield f"{name:18}{count:8,}  {shown.bar(count / most, CLASS_CELLS)}"
+    for cluster in found.clusters:
+        yield ""
+        yield from _cluster_lines(cluster, ask)
+    left = len(result.patterns.errors) - len(found.clusters)
+    if left > 0:
+        yield ""
+        yield f"{left:,} more kinds: --limit {len(result.patterns.errors)}"
+
+
+def _cluster_lines(cluster: ErrorPattern, ask: Ask) -> Iterator[str]:
+    targets = ", ".join(f"{name} {count:,}" for name, count in list(cluster.targets.items())[:3])
+    start = f"{cluster.count:,} × {tool_name(cluster.tool or 'model call')} {cluster.error_class}"
+    last = when(cluster.last, ask.zone)
+    where = f"{shown.plural(cluster.sessions, 'session')}, last {last.strip()}"
+    yield shown.line([(shown.apart(start, where, ask.width), "bold")], ask.width, ask.has_color)
+    for text in (targets, cluster.excerpt):
+        if text:
+            yield shown.line([f"    {shown.plain(text)}"], ask.width, ask.has_color)

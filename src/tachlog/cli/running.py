@@ -1,0 +1,106 @@
+"""Run one verb: choose it, read its options, print its answer, tell what went wrong."""
+
+from __future__ import annotations
+
+import traceback
+from importlib import import_module
+
+from tachlog import __version__
+from tachlog.cli.calling import Caller, Misuse, Unanswered
+from tachlog.cli.parser import help_of, near, parse
+from tachlog.cli.verbs import VERBS
+
+HELP_WORDS = ("--help", "-h")
+
+
+def run(words: list[str], caller: Caller) -> int:
+    """Run the command with these words and return its exit code."""
+    try:
+        return _run(words, caller)
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the top of the command: a person reads what is left
+        return _fail(error, words, caller)
+
+
+def _run(words: list[str], caller: Caller) -> int:
+    if words and words[0] in HELP_WORDS:
+        return _say(overview(), caller)
+    if words == ["--version"]:
+        return _say(f"tachlog {__version__}", caller)
+    name, rest = (words[0], words[1:]) if words and words[0][:1] != "-" else ("", words)
+    verb = next((verb for verb in VERBS if verb.name == name), None)
+    if verb is None:
+        raise Misuse(f"there is no verb {name!r}{near(name, [verb.name for verb in VERBS])}")
+    if any(word in HELP_WORDS for word in rest):
+        return _say(help_of(verb), caller)
+    if not name and (verb_late := _verb_among(rest)):
+        raise Misuse(f"the verb comes first: tachlog {verb_late} {words[0]} …")
+    options = parse(verb, rest)
+
+    from tachlog.cli.answering import answer
+
+    function = getattr(import_module(f"tachlog.cli.{verb.module}"), verb.name or "short")
+    return answer(function, options, caller)
+
+
+def _verb_among(words: list[str]) -> str | None:
+    return next((verb.name for verb in VERBS if verb.name and verb.name in words), None)
+
+
+def _say(text: str, caller: Caller) -> int:
+    caller.out.write(text + "\n")
+    return 0
+
+
+def overview() -> str:
+    """The help of the command as a whole."""
+    width = max(len(verb.name) for verb in VERBS) + 2
+    return "\n".join(
+        [
+            "tachlog reads the logs of AI agents and tells what they did, what it cost, how long it",
+            "took and where it failed. Nothing leaves this machine.",
+            "",
+            "usage: tachlog [VERB] [options]",
+            "",
+            *(f"  {verb.name or '(none)':{width}}{verb.meaning}" for verb in VERBS),
+            "",
+            "  --version, --help; `tachlog VERB --help` tells a verb's options",
+            "",
+            "Every verb takes --json. Exit codes: 0 answered, 1 part of it could not be done,",
+            "2 misuse, 3 found what --fail-on names.",
+        ]
+    )
+
+
+def _fail(error: Exception, words: list[str], caller: Caller) -> int:
+    """Tell a fault in a line or two and return its exit code."""
+    code, message = _judge(error)
+    if caller.environ.get("TACHLOG_DEBUG") == "1":
+        caller.err.write("".join(traceback.format_exception(error)))
+    caller.out.flush()
+    verb = next((verb for verb in VERBS if words[:1] == [verb.name]), VERBS[0])
+    hint = f"\n{verb.command} --help tells how it is used" if isinstance(error, Misuse) else ""
+    caller.err.write(f"{verb.command}: {message}{hint}\n")
+    return code
+
+
+def _judge(error: Exception) -> tuple[int, str]:
+    """The exit code of a fault and what to tell of it."""
+    from tachlog.config import ConfigError
+    from tachlog.discovery import MissingPath
+    from tachlog.pricing import PriceFileError
+    from tachlog.stores import StoreError
+
+    if isinstance(error, Misuse | ConfigError | PriceFileError | MissingPath):
+        return 2, str(error)
+    if isinstance(error, Unanswered | StoreError):
+        return 1, str(error)
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return 1, f"{place}{error.strerror}"
+    name = type(error).__name__
+    return 1, (
+        f"a fault of tachlog itself: {name}: {error}\n"
+        "please report it with what TACHLOG_DEBUG=1 shows; the archive is as it was"
+    )

@@ -1,0 +1,155 @@
+"""The verb `show`: one session as a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from tachlog.analysis.complexity import Points, explain
+from tachlog.analysis.selection import Selection
+from tachlog.analysis.shapes import SessionView
+from tachlog.analysis.turns import Turn, TurnView, turn_view, turns_of
+from tachlog.analysis.view import session_view, tree_totals
+from tachlog.cli import format as fmt
+from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.naming import agent_name, model_name, name_of, resolve, words
+from tachlog.cli.timeline import chart, turn_lines
+from tachlog.metrics import SessionMetrics
+from tachlog.metrics.tools import unique_tools
+
+SPLIT_CELLS = 12
+MOST_LINES = 60
+
+
+class Shown(Struct, frozen=True):
+    """Everything that `show --json` tells of a session; `threads` are its sub-agents."""
+
+    session: SessionView
+    complexity: list[Points]
+    files: list[str]
+    threads: list[SessionView]
+    turns: list[TurnView]
+
+
+def show(ask: Ask) -> Answer:
+    """Answer `tachlog show`."""
+    with ask.store() as store:
+        session_id = resolve(store.find(ask.options.id), ask.options.id)
+        found = store.session(session_id)
+        assert found is not None, "a session that was found has a row"
+        metrics, session = found
+        files = store.files_of(session_id)
+        everyone = store.sessions(Selection(agent=metrics.agent))
+    family = [m for m in everyone if m.root == metrics.root]
+    threads = [m for m in family if m.parent == metrics.session_id]
+    tree = tree_totals(family) if metrics.parent is None else None
+    turns = turns_of(session)
+    shown = Shown(
+        session_view(metrics, tree),
+        _points(metrics, ask),
+        files,
+        [session_view(m, None) for m in threads],
+        [turn_view(turn) for turn in turns],
+    )
+    return Answer(shown, lambda: _lines(shown, metrics, turns, ask))
+
+
+def _points(metrics: SessionMetrics, ask: Ask) -> list[Points]:
+    return explain(
+        metrics.messages,
+        unique_tools(metrics.tools),
+        metrics.op_errors / metrics.operations if metrics.operations else None,
+        metrics.duration_us / 1e6,
+        ask.config.analysis.complexity_factors,
+    )
+
+
+def _lines(shown: Shown, metrics: SessionMetrics, turns: Sequence[Turn], ask: Ask) -> Iterator[str]:
+    head = list(_head(shown, ask))
+    drawn = list(chart(turns, ask.zone, ask.width)) if turns else []
+    log = [f"ID   {shown.session.session_id}", *(f"LOG  {path}" for path in shown.files[:3])]
+    room = None if ask.options.all else MOST_LINES - len(head) - len(drawn) - len(log) - 3
+    yield from head
+    for block in (drawn, list(turn_lines(turns, ask.zone, ask.width, room)), log):
+        if block:
+            yield ""
+            yield from block
+
+
+def _head(shown: Shown, ask: Ask) -> Iterator[str]:
+    view = shown.session
+    title = fmt.plain(name_of(view, ask.zone))
+    place = [view.session_id.rpartition("/")[2][:8], view.project, view.branch]
+    first = fmt.apart(fmt.clip(title, ask.width // 2), " · ".join(filter(None, place)), ask.width)
+    yield fmt.line([(first, "bold")], ask.width, ask.has_color)
+    version = f" {view.version}" if view.version else ""
+    reasons = ", ".join(map(words, view.outcome_reasons))
+    facts = [agent_name(view.agent) + version, model_name(view.model), _when(view, ask), reasons]
+    yield fmt.line([" · ".join(filter(None, facts))], ask.width, False)
+    yield ""
+    yield fmt.line([_cost(shown)], ask.width, False)
+    if view.time_split is not None and view.duration:
+        yield fmt.line([_time(view)], ask.width, False)
+    yield fmt.line([_complexity(shown)], ask.width, False)
+
+
+def _when(view: SessionView, ask: Ask) -> str:
+    if view.start_time is None or view.end_time is None:
+        return "did nothing yet"
+    start, end = (
+        datetime.fromisoformat(text).astimezone(ask.zone)
+        for text in (view.start_time, view.end_time)
+    )
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a} {end.day} {end:%b %H:%M}"
+    return f"{start:%a} {start.day} {start:%b %Y %H:%M}–{until}"
+
+
+def _cost(shown: Shown) -> str:
+    view, tree = shown.session, shown.session.tree
+    basis = "" if view.cost_basis == "reported" else " at API prices"
+    tokens = f"{fmt.short_count(tree.tokens if tree else view.total_tokens)} tokens"
+    if tree is None or tree.threads == 1:
+        return f"COST {fmt.money(view.cost_usd)}{basis} · {tokens}"
+    others = tree.threads - 1
+    delegated = None if tree.cost_usd is None else tree.cost_usd - (view.cost_usd or 0)
+    return (
+        f"COST {fmt.money(tree.cost_usd)}{basis} = own {fmt.money(view.cost_usd)}"
+        f" + {fmt.plural(others, 'sub-agent')} {fmt.money(delegated)} · {tokens}"
+    )
+
+
+def _time(view: SessionView) -> str:
+    split = view.time_split
+    assert split is not None
+    busy = view.duration - split.idle
+    parts = [("model", split.model), ("tools", split.tool), ("approvals", split.approval)]
+    parts.append(("you", split.person))
+    bars = [
+        f"{name} {fmt.percent(part / busy, 0)} {fmt.bar(part / busy, SPLIT_CELLS)}"
+        for name, part in parts
+        if part and busy
+    ]
+    whole = "" if split.idle < 1 else f" of {fmt.duration(view.duration)}"
+    return f"TIME {fmt.duration(busy)}{whole}: " + "  ".join(bars)
+
+
+def _complexity(shown: Shown) -> str:
+    view = shown.session
+    told = []
+    for part in shown.complexity:
+        match part.factor:
+            case "message_count":
+                what = f"messages {part.value:,.0f}"
+            case "unique_tools":
+                what = f"tools {part.value:,.0f}"
+            case "error_rate":
+                errors = sum(view.error_breakdown.values())
+                rate = fmt.percent(part.value)
+                what = f"errors {rate} ({errors:,} of {view.operations:,})"
+            case _:
+                what = f"duration {fmt.duration(part.value)}"
+        told.append(f"{what} → {part.points}")
+    label = words(view.complexity).upper()
+    return f"{label} {view.complexity_score} = " + ", ".join(told)

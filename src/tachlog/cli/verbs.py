@@ -1,0 +1,144 @@
+"""The verbs of the command: what each is for, what it takes, where it lives."""
+
+from __future__ import annotations
+
+from tachlog.cli.parser import Option, Verb, positive, size
+
+COMPLEXITIES = ("very_low", "low", "medium", "high", "very_high")
+
+OUTPUT = (
+    Option("--json", "print JSON instead of text"),
+    Option("--no-color", "plain text; `NO_COLOR` does the same"),
+)
+ARCHIVE = (Option("--db", "the archive: a path or sqlite:///path", "URL"), *OUTPUT)
+FILTERS = (
+    Option("--since", "from then on: a date, today, yesterday, 36h, 7d, 4w, or RFC 3339", "TIME"),
+    Option("--until", "up to then; a day that is named is included", "TIME"),
+    Option("--agent", "only this agent, such as claude_code", "NAME"),
+    Option("--provider", "only this provider, such as anthropic", "NAME"),
+    Option("--model", "only this model", "NAME"),
+    Option("--project", "only this project", "NAME"),
+    Option("--complexity", "only sessions as complex as this", "NAME", choices=COMPLEXITIES),
+)
+READING = (*FILTERS, *ARCHIVE)
+SESSION = Option("ID", "the session's id, the beginning of it, or of its last part")
+LIMIT = Option("--limit", "show at most so many rows", "N", positive)
+SORTS = ("when", "active", "calls", "tokens", "cost", "errors", "complexity")
+
+VERBS = (
+    Verb(
+        "",
+        "tell today and this week in five lines, from what was read before",
+        "analyze",
+        ARCHIVE,
+        "one object, as `analyze` does, of the last 7 days",
+    ),
+    Verb(
+        "analyze",
+        "read the agents' logs into the archive, then show what they did",
+        "analyze",
+        (
+            Option("PATH", "log files and directories; without any, all that is found", many="*"),
+            Option("--no-store", "keep nothing"),
+            Option("--or-demo", "where no logs are found, read the example logs"),
+            Option("--jobs", "read with so many processes", "N", positive),
+            Option(
+                "--fail-on",
+                "end with exit code 3 when there are any",
+                "WHAT",
+                choices=("problems",),
+            ),
+            *READING,
+        ),
+        "one object: `sessions`, `totals`, `patterns`, `input`, `read_now`",
+        "With paths it tells of the sessions in those files, whether read now or before.",
+    ),
+    Verb(
+        "sessions",
+        "list the sessions",
+        "look",
+        (
+            Option("--sort", "order of the rows", "BY", choices=SORTS, default="when"),
+            LIMIT,
+            *READING,
+        ),
+        "a list of sessions, each as in `analyze`",
+        "Newest first, or the greatest first of what `--sort` names.",
+    ),
+    Verb(
+        "show",
+        "draw one session as a timeline",
+        "show",
+        (SESSION, Option("--all", "every prompt, call, result and wait"), *ARCHIVE),
+        "one object: `session`, `complexity`, `files`, `threads`, `turns`",
+    ),
+    Verb(
+        "explain",
+        "walk from the lines of the logs to the figures of one session",
+        "explain",
+        (SESSION, *ARCHIVE),
+        "one object: `session_id`, `files` and `figures`, each figure with its `steps`",
+    ),
+    Verb(
+        "tools",
+        "show what each tool did, how often it failed and how long it took",
+        "look",
+        (LIMIT, *READING),
+        "an object of tools by name, each as `tool_usage` in `analyze`",
+    ),
+    Verb(
+        "errors",
+        "show what failed, by class and by what reads alike",
+        "look",
+        (LIMIT, *READING),
+        "one object: `operations`, `errors`, `error_rate`, `error_breakdown`, `clusters`",
+    ),
+    Verb(
+        "patterns",
+        "show which tools follow which, what follows a failure, what is unusual",
+        "patterns",
+        (LIMIT, *READING),
+        "one object: `sequences`, `transitions`, `loops`, `recoveries`, `behaviors`, `anomalies`",
+    ),
+    Verb(
+        "trends",
+        "show whether tokens, errors, complexity and tools go up, down or only waver",
+        "trends",
+        READING,
+        "a list of trends: `name`, `direction`, `change`, `slope`, `p_value`, `n`, `points`",
+        "Without `--since` it looks at the last 30 days.",
+    ),
+    Verb(
+        "formats",
+        "list the log formats that tachlog reads",
+        "keep",
+        OUTPUT,
+        "a list of formats: where the logs live, what is known of them and from where",
+    ),
+    Verb(
+        "config",
+        "show every setting and where its value came from",
+        "keep",
+        ARCHIVE,
+        "a list of settings: `name`, `value`, `origin`, `default`, `unit`, `meaning`",
+    ),
+    Verb(
+        "doctor",
+        "say what was found, read, skipped and not understood, and what to do about it",
+        "doctor",
+        (Option("--all", "every file, also those without a finding"), *ARCHIVE),
+        "one object: `places`, `archive`, `input`, `files`, `reported_costs`",
+    ),
+    Verb(
+        "demo",
+        "write example logs of an invented team",
+        "keep",
+        (
+            Option("DIR", "the directory; it is made"),
+            Option("--size", "about how much", "SIZE", size),
+            Option("--seed", "other numbers give other sessions", "N", int, default=7),
+            *OUTPUT,
+        ),
+        "one object: `directory`, `files`, `bytes`",
+    ),
+)
