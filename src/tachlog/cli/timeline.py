@@ -179,13 +179,18 @@ def _marks(marks: Iterable[tuple[str, int]], spells: Sequence[Spell], width: int
     for text, at_us in marks:
         column = _place(at_us, spells)
         cells[column] = text[0]
-        fits = column >= free and all(
-            cell == " " for cell in cells[column + 1 : column + len(text)]
-        )
-        if fits and column + len(text) <= width:
-            cells[column : column + len(text)] = text
-            free = column + len(text) + 1
+        for start in (column, column + 1 - len(text)):
+            end = start + len(text)
+            if start >= free and end <= width and _is_free(cells[start:end], text[0]):
+                cells[start:end] = text if start == column else f"{text[2:]} {text[0]}"
+                free = end + 1
+                break
     return cells
+
+
+def _is_free(cells: Iterable[str], mark: str) -> bool:
+    """Whether nothing but one mark stands there."""
+    return [cell for cell in cells if cell != " "] == [mark]
 
 
 def _wait_mark(step: Step) -> str:
