@@ -19,7 +19,6 @@ TOOL_ERROR_RATE = 0.3
 TOOL_LEAST_CALLS = 20
 AVG_RETRIES = 2
 SAME_FAILURE_LEAST = 10
-SAME_FAILURE_LEAST_SESSIONS = 2
 LOOP_LEAST_CALLS = 10
 COMPACTIONS_LEAST = 2
 COMPACTED_LEAST_SESSIONS = 3
@@ -74,6 +73,12 @@ def failing(tally: Tally) -> set[str]:
         if (decided := stats.success_count + stats.error_count) >= TOOL_LEAST_CALLS
         and stats.error_count > TOOL_ERROR_RATE * decided
     }
+
+
+def gist(excerpt: str) -> str:
+    """The telling part of an error text: from `Error: ` on where it says so, not too long."""
+    text = excerpt[max(0, excerpt.find("Error: ")) :]
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS].rstrip()}…"
 
 
 def _failing_tools(trees: Sequence[Tree], tally: Tally) -> Iterator[_Advice]:
@@ -136,18 +141,16 @@ def _same_failures(trees: Sequence[Tree], tally: Tally) -> Iterator[_Advice]:
     known = failing(tally)
     for key, group in tally.groups.items():
         error_class, fingerprint, tool = key
-        if not fingerprint or tool in known:
+        if not fingerprint or tool in known or group.count < SAME_FAILURE_LEAST:
             continue
-        if group.count < SAME_FAILURE_LEAST or group.sessions < SAME_FAILURE_LEAST_SESSIONS:
-            continue
-        words = f" with “{_short(group.excerpt)}”" if group.excerpt else f" with {error_class}"
+        words = f" with “{gist(group.excerpt)}”" if group.excerpt else f" with {error_class}"
         yield _Advice(
             group.count,
             Recommendation(
                 type="repeated_failure",
                 message=(
                     f"{_what(tool, group)} failed the same way {group.count:,} times in"
-                    f" {group.sessions:,} sessions{words}: {REMEDIES[error_class]}"
+                    f" {_times(group.sessions, 'session')}{words}: {REMEDIES[error_class]}"
                 ),
                 tool=tool,
                 evidence={
@@ -252,10 +255,6 @@ def _what(tool: str | None, group: ErrorGroup) -> str:
     if len(group.targets) == 1:
         return f"{tool} `{next(iter(group.targets))}`"
     return tool
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS].rstrip()}…"
 
 
 def _times(count: int, noun: str) -> str:

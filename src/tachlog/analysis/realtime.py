@@ -1,26 +1,25 @@
 """What is going on now: current figures, trends, alerts, recommendations, as the user named them.
 
-Current figures are of the last five minutes, counted call by call; trends are of the past week by
-hour and of four weeks by day (docs/design.md, "Identity and the numbers", checked 2026-11-22).
+Current figures are of the last five minutes, counted call by call; trends and recommendations are
+of the past 30 days (docs/design.md, "Identity and the numbers", checked 2026-11-22).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta, tzinfo
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from tachlog.analysis.advice import recommend
 from tachlog.analysis.alerts import Alert, Thresholds, high_error_rate, token_spike
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import Quarter, Selection
+from tachlog.analysis.selection import Selection
+from tachlog.analysis.series import TrendView, trends_of
 from tachlog.analysis.shapes import Recommendation
-from tachlog.analysis.tally import Tree, tally_of, trees_of
-from tachlog.analysis.trends import Trend, trend
+from tachlog.analysis.tally import tally_of, trees_of
 from tachlog.analysis.units import mean_ms, share
-from tachlog.analysis.windows import QUARTER_US, local_date, midnight_us
+from tachlog.analysis.windows import QUARTER_US
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import timeline_of
@@ -32,8 +31,8 @@ MINUTES = 5
 WINDOW_US = MINUTES * 60 * 1_000_000
 WEEK_US = 7 * 86_400 * 1_000_000
 LEAST_WINDOWS = 12
-TREND_DAYS = 28
-HOUR_QUARTERS = 4
+QUARTER_MINUTES = 15
+RECENT_US = 30 * 86_400 * 1_000_000
 
 
 class Current(Struct, frozen=True):
@@ -55,16 +54,12 @@ class Current(Struct, frozen=True):
 
 
 class Trends(Struct, frozen=True):
-    """The user's four.
+    """The user's four: by hour, and by day, over the past 30 days."""
 
-    Tokens and error rate are by hour, over the hours of the past week in which something happened;
-    mean complexity score and number of tools by day, over the sessions begun in the past 28 days.
-    """
-
-    token_usage_trend: Trend
-    error_rate_trend: Trend
-    complexity_trend: Trend
-    tool_diversity_trend: Trend
+    token_usage_trend: TrendView
+    error_rate_trend: TrendView
+    complexity_trend: TrendView
+    tool_diversity_trend: TrendView
 
 
 class Realtime(Struct, frozen=True):
@@ -99,21 +94,20 @@ class Moments(Struct):
         return self.requests + self.tool_successes + self.tool_errors
 
 
-def realtime(archive: Archive, now_us: int, zone: tzinfo, thresholds: Thresholds) -> Realtime:
+def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thresholds) -> Realtime:
     """Current figures, trends, alerts and recommendations as of `now_us`."""
     threads = archive.sessions(Selection(until_us=now_us + 1))
     begun = now_us - WINDOW_US
     active = [m for m in threads if m.end_us is not None and m.end_us > begun]
     moments = moments_of(_sessions(archive, active), begun, now_us)
-    since_us = midnight_us(local_date(now_us, zone) - timedelta(days=TREND_DAYS - 1), zone)
-    recent = [m for m in threads if m.start_us is not None and m.start_us >= since_us]
-    trees = trees_of(recent)
-    week = archive.quarters(Selection(since_us=now_us - WEEK_US, until_us=now_us + 1))
+    recent = Selection(since_us=now_us - RECENT_US, until_us=now_us + 1)
+    trees = trees_of(m for m in threads if (m.start_us or 0) >= now_us - RECENT_US)
+    series = trends_of(archive, recent, time_zone=time_zone, now_us=now_us)
     rate = moments.tokens / MINUTES
-    usual = usual_rate(archive, threads, week, now_us, rate, thresholds.token_spike_multiplier)
+    usual = usual_rate(archive, threads, now_us, rate, thresholds.token_spike_multiplier)
     return Realtime(
         current=_current(moments, len({(m.agent, m.root) for m in active})),
-        trends=_trends(week, trees, zone),
+        trends=Trends(**{view.name: view for view in series}),
         alerts=[
             *high_error_rate(moments.errors, moments.operations, MINUTES, thresholds),
             *token_spike(rate, usual, thresholds),
@@ -150,7 +144,6 @@ def moments_of(sessions: Iterable[Session], begun_us: int, ended_us: int) -> Mom
 def usual_rate(
     archive: Archive,
     threads: Iterable[SessionMetrics],
-    week: Iterable[Quarter],
     now_us: int,
     rate: float,
     multiplier: float,
@@ -160,23 +153,28 @@ def usual_rate(
     None where there are fewer than twelve, or where `rate` is no spike for certain: the mean over
     quarter hours, which is cheap to ask for, is never above that over their non-empty thirds.
     """
+    until_us = (now_us - WINDOW_US) // QUARTER_US * QUARTER_US
+    since_us = until_us - WEEK_US
     quarters = Counter[int]()
-    for quarter in week:
+    for quarter in archive.quarters(Selection(since_us=since_us, until_us=until_us)):
         quarters[quarter.quarter] += quarter.tokens
-    busy = [tokens for tokens in quarters.values() if tokens]
-    if not busy or rate <= multiplier * sum(busy) / len(busy) / (QUARTER_US / 60_000_000):
+    least = _mean_of_busy(quarters)
+    if least is None or rate * QUARTER_MINUTES <= multiplier * least:
         return None
     windows = Counter[int]()
-    recent = [m for m in threads if m.end_us is not None and m.end_us > now_us - WEEK_US]
+    recent = [m for m in threads if m.end_us is not None and m.end_us >= since_us]
     for session in _sessions(archive, recent):
         for call in session.calls.values():
-            place = (now_us - call.at_us) // WINDOW_US
-            if place >= 1 and call.at_us > now_us - WEEK_US:
-                windows[place] += settled_usage(call)[0].total
-    busy = [tokens for tokens in windows.values() if tokens]
-    if len(busy) < LEAST_WINDOWS:
-        return None
-    return sum(busy) / len(busy) / MINUTES
+            if since_us <= call.at_us < until_us:
+                windows[call.at_us // WINDOW_US] += settled_usage(call)[0].total
+    mean = _mean_of_busy(windows, LEAST_WINDOWS)
+    return None if mean is None else mean / MINUTES
+
+
+def _mean_of_busy(tokens: Mapping[int, int], least: int = 1) -> float | None:
+    """The mean of those that are not zero, if there are so many."""
+    busy = [number for number in tokens.values() if number]
+    return sum(busy) / len(busy) if len(busy) >= least else None
 
 
 def _sessions(archive: Archive, threads: Iterable[SessionMetrics]) -> Iterator[Session]:
@@ -197,26 +195,4 @@ def _current(moments: Moments, active_sessions: int) -> Current:
         requests=moments.requests,
         operations=moments.operations,
         minutes=MINUTES,
-    )
-
-
-def _trends(week: Iterable[Quarter], trees: Sequence[Tree], zone: tzinfo) -> Trends:
-    tokens, errors, operations = Counter[int](), Counter[int](), Counter[int]()
-    for quarter in week:
-        hour = quarter.quarter // HOUR_QUARTERS
-        failed = quarter.tool_errors + quarter.failures
-        tokens[hour] += quarter.tokens
-        errors[hour] += failed
-        operations[hour] += quarter.calls + quarter.tool_successes + failed
-    scores: dict[int, list[int]] = {}
-    tools: dict[int, set[str]] = {}
-    for tree in trees:
-        day = local_date(tree.head.start_us or 0, zone).toordinal()
-        scores.setdefault(day, []).append(tree.head.complexity_score)
-        tools.setdefault(day, set()).update(name for m in tree.threads for name in m.tools)
-    return Trends(
-        token_usage_trend=trend([(hour, n) for hour, n in tokens.items() if n]),
-        error_rate_trend=trend([(h, share(errors[h], n)) for h, n in operations.items()]),
-        complexity_trend=trend([(day, sum(s) / len(s)) for day, s in scores.items()]),
-        tool_diversity_trend=trend([(day, len(names)) for day, names in tools.items()]),
     )

@@ -34,9 +34,6 @@ OLD_DAYS = 30
 
 LEAST_DAYS = 4
 LEAST_BASE_DAYS = 7
-SHARE_STEP = 0.1
-"""A model's share of the calls has to move by so much to be named as a reason."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SUMS = (
     "sessions",
@@ -51,7 +48,10 @@ _SUMS = (
 
 
 class Day(Struct):
-    """What happened in some days; `cost_nanousd` sums the `calls` that are not `unpriced_calls`."""
+    """What happened in some days.
+
+    `cost_nanousd` sums the `calls` that are not `unpriced_calls`, `models` has it by model.
+    """
 
     sessions: int = 0
     sub_agents: int = 0
@@ -100,18 +100,11 @@ class Change(Struct, frozen=True):
     n: int
 
 
-class Reason(Struct, frozen=True):
-    """The model whose share of the calls moved most in the last week."""
-
-    model: str
-    before: float
-    now: float
-
-
 class Windows(Struct, frozen=True):
     """Windows that end with the day `until`: today, or where all logs are old the last day of them.
 
-    `first` and `last` are the days of the first and the last activity, None without any.
+    `first` and `last` are the days of the first and the last activity, None without any. `mover` is
+    the model that most of the week's change in cost is due to, where several are used.
     """
 
     until: date
@@ -120,7 +113,7 @@ class Windows(Struct, frozen=True):
     last: date | None = None
     windows: list[Window] = field(default_factory=list)
     changes: dict[str, Change] = field(default_factory=dict)
-    reason: Reason | None = None
+    mover: str | None = None
 
     @property
     def days(self) -> int:
@@ -175,7 +168,7 @@ def windows_of(
         last,
         [Window(length, total(known[-length:])) for length in LENGTHS],
         {name: _change(name, week, recent, base) for name in MEASURES},
-        _reason(recent, base),
+        _mover(recent, base),
     )
 
 
@@ -240,7 +233,7 @@ def _add_quarter(day: Day, quarter: Quarter) -> None:
     day.operations += quarter.calls + quarter.tool_successes + errors
     day.errors += errors
     if quarter.model is not None:
-        day.models[quarter.model] += quarter.calls
+        day.models[quarter.model] += quarter.cost_nanousd
 
 
 def _change(name: str, week: list[Day], recent: list[Day], base: list[Day]) -> Change:
@@ -276,14 +269,17 @@ def _direction(now: Sequence[float], before: Sequence[float]) -> Direction:
     return "up" if wins > 0 else "down"
 
 
-def _reason(recent: list[Day], base: list[Day]) -> Reason | None:
-    """The model whose share of the calls moved most, if it moved by a tenth of all calls."""
-    now, before = total(recent), total(base)
-    if not now.calls or not before.calls:
+def _mover(recent: Sequence[Day], base: Sequence[Day]) -> str | None:
+    """The model whose daily cost changed most, if that is more than half of the change."""
+    if not recent or not base:
         return None
-    moves = [
-        Reason(model, before.models[model] / before.calls, now.models[model] / now.calls)
-        for model in sorted(now.models.keys() | before.models.keys())
-    ]
-    most = max(moves, key=lambda reason: abs(reason.now - reason.before))
-    return most if abs(most.now - most.before) >= SHARE_STEP else None
+    now, before = total(recent).models, total(base).models
+    changes = {
+        model: now[model] / len(recent) - before[model] / len(base)
+        for model in sorted(now.keys() | before.keys())
+    }
+    whole = sum(changes.values())
+    if len(changes) < 2 or not whole:
+        return None
+    most = max(changes, key=lambda model: changes[model] / whole)
+    return most if changes[most] / whole > 0.5 else None

@@ -5,13 +5,14 @@ A block is a list of lines, a line a list of spans, so that it is clipped before
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
 from tachlog.analysis.alerts import Alert
 from tachlog.analysis.shapes import Totals
 from tachlog.analysis.summary import InputView, ReadNowView, SelectionView, TelemetryResult
-from tachlog.analysis.windows import Change, Day, Reason, Window, Windows
+from tachlog.analysis.windows import Change, Day, Window, Windows
 from tachlog.cli import format as fmt
 from tachlog.cli.format import Span
 from tachlog.cli.naming import agent_name, model_name, name_of, when
@@ -30,13 +31,11 @@ WORSE_WHEN_UP = frozenset({"cost", "error_rate", "p95"})
 def header(result: TelemetryResult, windows: Windows, zone: tzinfo, width: int) -> list[Line]:
     """What is shown: which part of the archive, which days, whose zone and prices."""
     facts = [
-        f"{_selected(result.selection, zone)}{_period(windows)}".strip(", "),
+        _selected(result.selection, windows, zone) or "no history",
         result.time_zone,
         result.prices,
     ]
-    agents: dict[str, int] = {}
-    for root, agent in {(s.root_session_id, s.agent) for s in result.sessions}:
-        agents[agent] = agents.get(agent, 0) + (root != "")
+    agents = Counter(agent for agent, _ in {(s.agent, s.root_session_id) for s in result.sessions})
     told = [
         f"{agent_name(agent)} {fmt.count(number)}"
         for agent, number in sorted(agents.items(), key=lambda item: (-item[1], item[0]))
@@ -53,7 +52,9 @@ def how_much(result: TelemetryResult, windows: Windows) -> list[Line]:
     if not totals.sessions:
         return []
     shown = [window for window in windows.windows if window.days < windows.days]
-    compared = any(change.direction for change in windows.changes.values())
+    if not any(window.figures.operations for window in shown):
+        shown = []
+    compared = bool(shown) and any(change.direction for change in windows.changes.values())
     lines: list[Line] = [
         [
             " " * LABEL,
@@ -70,7 +71,7 @@ def how_much(result: TelemetryResult, windows: Windows) -> list[Line]:
             (fmt.right(whole, COLUMN), "bold"),
         ]
         if compared:
-            line += _compared(name, windows.changes[name], windows.reason)
+            line += _compared(name, windows.changes[name], windows.mover)
         lines.append(line)
     return lines
 
@@ -135,8 +136,8 @@ def day_name(day: date, *, year: bool = False) -> str:
     return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
 
 
-def _selected(selection: SelectionView, zone: tzinfo) -> str:
-    """The filters in words."""
+def _selected(selection: SelectionView, windows: Windows, zone: tzinfo) -> str:
+    """The filters in words, with the days that they leave."""
     words = [
         f"{name} {fmt.plain(value)}"
         for name in ("project", "model", "provider", "complexity")
@@ -150,19 +151,22 @@ def _selected(selection: SelectionView, zone: tzinfo) -> str:
         words.append(f"begun since {when(selection.since, zone).strip()}")
     if selection.until:
         words.append(f"begun before {when(selection.until, zone).strip()}")
-    return ", ".join(words)
+    if not (selection.since or selection.until):
+        words.append(_period(windows))
+    return ", ".join(word for word in words if word)
 
 
 def _period(windows: Windows) -> str:
+    """From the first to the last day on which something happened."""
     first, last = windows.first, windows.last
     if first is None or last is None:
         return ""
     if windows.current:
-        year = first.year != windows.until.year
-        return f", since {day_name(first, year=year)} ({fmt.plural(windows.days, 'day')})"
+        told = day_name(first, year=first.year != windows.until.year)
+        return f"since {told} ({fmt.plural(windows.days, 'day')})"
     if first == last:
-        return f", {day_name(first, year=True)}"
-    return f", {day_name(first, year=first.year != last.year)} – {day_name(last, year=True)}"
+        return day_name(first, year=True)
+    return f"{day_name(first, year=first.year != last.year)} – {day_name(last, year=True)}"
 
 
 def _read(read: ReadNowView, zone: tzinfo) -> str:
@@ -222,7 +226,7 @@ def _cell(name: str, day: Day) -> str:
             return fmt.duration(None if day.p95_us is None else day.p95_us / 1_000_000)
 
 
-def _compared(name: str, change: Change, reason: Reason | None) -> Line:
+def _compared(name: str, change: Change, model: str | None) -> Line:
     """The last week as a sparkline, and how it compares with what came before."""
     spans: Line = ["   ", (fmt.left(fmt.sparkline(change.values), 7), "cyan"), "  "]
     if change.direction is None:
@@ -232,9 +236,8 @@ def _compared(name: str, change: Change, reason: Reason | None) -> Line:
     told = change.direction if change.change is None else fmt.signed_percent(change.change)
     style = "yellow" if change.direction == "up" and name in WORSE_WHEN_UP else "bold"
     spans.append((told, style))
-    if name == "cost" and reason is not None:
-        before, now = round(reason.before * 100), round(reason.now * 100)
-        spans.append(f": {fmt.plain(model_name(reason.model))} {before}→{now} % of calls")
+    if name == "cost" and model is not None:
+        spans.append(f", most of it {fmt.plain(model_name(model))}")
     return spans
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import chain
 
+from tachlog.analysis.advice import gist
 from tachlog.analysis.shapes import AnomalyView, Recommendation, SessionView, ToolUsage, Totals
 from tachlog.analysis.summary import TelemetryResult
 from tachlog.cli import format as fmt
@@ -232,7 +233,9 @@ def _why(result: TelemetryResult, tool: str) -> str:
         return ""
     first = next((p for p in result.patterns.errors if p.tool == tool and p.excerpt), None)
     if first and first.excerpt and first.count > 1 and first.count * 2 >= usage.error_count:
-        return f"{fmt.count(first.count)} × {fmt.plain(first.excerpt)}"
+        is_command = usage.category == "shell" and len(first.targets) == 1
+        about = f"{next(iter(first.targets))}: " if is_command else ""
+        return f"{fmt.count(first.count)} × {fmt.plain(about + gist(first.excerpt))}"
     return " · ".join(f"{name} {fmt.count(n)}" for name, n in list(usage.errors.items())[:MOST_WHY])
 
 
@@ -290,7 +293,7 @@ def _excerpt(anomaly: AnomalyView, session: SessionView) -> str:
     for pattern in session.patterns.errors:
         in_time = pattern.first <= (anomaly.end or "") and pattern.last >= (anomaly.start or "")
         if pattern.error_class == anomaly.about and pattern.excerpt and in_time:
-            return f": {fmt.plain(pattern.excerpt)}"
+            return f": {fmt.plain(gist(pattern.excerpt))}"
     return ""
 
 
