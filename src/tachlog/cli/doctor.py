@@ -273,8 +273,9 @@ def _file(file: FileView) -> Iterator[str]:
 
 def _costs(checks: Sequence[CostCheck]) -> list[str]:
     differing = [check for check in checks if _differs(check)]
+    agree = f"{len(checks) - len(differing):,} of {len(checks):,} agree"
     return [
-        f"  {len(checks) - len(differing):,} of {len(checks):,} agree within {fmt.percent(COST_DIFFERS, 0)}",
+        f"  {agree} within {fmt.percent(COST_DIFFERS, 0)}",
         *(
             f"  {check.session_id}: reported {fmt.money(check.reported_usd)}, at API prices"
             f" {fmt.money(check.computed_usd)}"

@@ -6,9 +6,19 @@ import traceback
 from importlib import import_module
 
 from tachlog import __version__
-from tachlog.cli.calling import Caller, Misuse, Unanswered
+from tachlog.cli.calling import Caller, Misuse
 from tachlog.cli.parser import help_of, near, parse
 from tachlog.cli.verbs import VERBS
+
+EXPECTED = {
+    "tachlog.cli.calling.Misuse": 2,
+    "tachlog.cli.calling.Unanswered": 1,
+    "tachlog.config.reading.ConfigError": 2,
+    "tachlog.discovery.MissingPath": 2,
+    "tachlog.pricing.overrides.PriceFileError": 2,
+    "tachlog.stores.StoreError": 1,
+}
+"""Exit codes of faults; by name, so that telling of one imports nothing that may fail itself."""
 
 HELP_WORDS = ("--help", "-h")
 
@@ -58,8 +68,8 @@ def overview() -> str:
     width = max(len(verb.name) for verb in VERBS) + 2
     return "\n".join(
         [
-            "tachlog reads the logs of AI agents and tells what they did, what it cost, how long it",
-            "took and where it failed. Nothing leaves this machine.",
+            "tachlog reads the logs of AI agents and tells what they did, what it cost, how long",
+            "it took and where it failed. Nothing leaves this machine.",
             "",
             "usage: tachlog [VERB] [options]",
             "",
@@ -87,15 +97,10 @@ def _fail(error: Exception, words: list[str], caller: Caller) -> int:
 
 def _judge(error: Exception) -> tuple[int, str]:
     """The exit code of a fault and what to tell of it."""
-    from tachlog.config import ConfigError
-    from tachlog.discovery import MissingPath
-    from tachlog.pricing import PriceFileError
-    from tachlog.stores import StoreError
-
-    if isinstance(error, Misuse | ConfigError | PriceFileError | MissingPath):
-        return 2, str(error)
-    if isinstance(error, Unanswered | StoreError):
-        return 1, str(error)
+    for kind in type(error).__mro__:
+        code = EXPECTED.get(f"{kind.__module__}.{kind.__name__}")
+        if code is not None:
+            return code, str(error)
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return 1, f"{place}{error.strerror}"

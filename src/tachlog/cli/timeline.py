@@ -173,17 +173,16 @@ def _load(spans: Iterable[tuple[int, int]], spells: Sequence[Spell], width: int)
 
 
 def _marks(marks: Iterable[tuple[str, int]], spells: Sequence[Spell], width: int) -> list[str]:
-    """Marks at their moments, and behind them what they say where there is room."""
+    """Marks at their moments, and beside them what they say where there is room."""
     cells = _blank(spells, width)
-    free = 0
-    for text, at_us in marks:
-        column = _place(at_us, spells)
+    placed = [(text, _place(at_us, spells)) for text, at_us in marks]
+    for text, column in placed:
         cells[column] = text[0]
+    for text, column in placed:
         for start in (column, column + 1 - len(text)):
             end = start + len(text)
-            if start >= free and end <= width and _is_free(cells[start:end], text[0]):
+            if start >= 0 and end <= width and _is_free(cells[start:end], text[0]):
                 cells[start:end] = text if start == column else f"{text[2:]} {text[0]}"
-                free = end + 1
                 break
     return cells
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -79,7 +80,8 @@ def _trend_lines(trend: TrendView, ask: Ask) -> Iterator[str]:
     values = [point.value for point in trend.points]
     first, last = (_day(trend.points[at].start, ask) for at in (0, -1))
     sparks = fmt.sparkline(_thinned(values, MOST_SPARKS))
-    yield f"  {first:7}{sparks} {last}   {show(min(values))} to {show(max(values))} per {trend.step}"
+    least, most = show(min(values)), show(max(values))
+    yield f"  {first:7}{sparks} {last}   {least} to {most} per {trend.step}"
 
 
 def _day(start: str, ask: Ask) -> str:
@@ -91,4 +93,4 @@ def _thinned(values: Sequence[float], most: int) -> list[float]:
     if len(values) <= most:
         return list(values)
     cuts = [place * len(values) // most for place in range(most + 1)]
-    return [sum(values[a:b]) / (b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [sum(values[a:b]) / (b - a) for a, b in pairwise(cuts)]
