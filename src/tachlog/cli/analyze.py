@@ -14,6 +14,7 @@ from tachlog.cli.calling import Unanswered
 from tachlog.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from tachlog.analysis.alerts import Alert
     from tachlog.analysis.overview import Overview
     from tachlog.analysis.selection import FileReport, Selection
     from tachlog.analysis.summary import ReadNowView
@@ -62,6 +63,7 @@ def analyze(ask: Ask) -> Answer:
 
 def short(ask: Ask) -> Answer:
     """Answer `tachlog` alone."""
+    from tachlog.analysis.realtime import realtime
     from tachlog.analysis.selection import Selection
 
     url = ask.config.storage.url
@@ -70,7 +72,13 @@ def short(ask: Ask) -> Answer:
         return Answer(None, lambda: [told])
     with ask.store() as store:
         found = _overview(ask, store, Selection(), None)
-    return Answer(found.result, lambda: _short_screen(ask, found))
+        now = realtime(
+            store,
+            now_us=ask.caller.now_us,
+            time_zone=ask.config.display.time_zone,
+            thresholds=ask.config.alerts,
+        )
+    return Answer(found.result, lambda: _short_screen(ask, found, now.alerts))
 
 
 def _logs(ask: Ask) -> Logs:
@@ -163,10 +171,11 @@ def _screen(ask: Ask, found: Overview, unknown: Mapping[str, int]) -> list[str]:
     return text.splitlines()
 
 
-def _short_screen(ask: Ask, found: Overview) -> list[str]:
+def _short_screen(ask: Ask, found: Overview, alerts: Sequence[Alert]) -> list[str]:
     from tachlog.cli.answer import render_short
 
-    return render_short(found, width=ask.width, color=ask.has_color).splitlines()
+    text = render_short(found, alerts=alerts, width=ask.width, color=ask.has_color)
+    return text.splitlines()
 
 
 def _unknown(files: Sequence[FileReport], paths: Sequence[str] | None) -> Counter[str]:

@@ -31,7 +31,7 @@ VERBS = (
         "tell today and this week in five lines, from what was read before",
         "analyze",
         ARCHIVE,
-        "one object, as `analyze` does, of the last 7 days",
+        "the same object as `analyze`, of the whole archive; null where nothing was ever read",
     ),
     Verb(
         "analyze",
