@@ -17,9 +17,9 @@ LAYERS = (
     {"engines", "stores"},
     {"analysis"},
     {"metrics", "pricing", "projects"},
-    {"sessions", "identity"},
+    {"sessions", "operations", "identity"},
     {"sources"},
-    {"signals", "redact", "records", "providers"},
+    {"signals", "redact", "records", "providers", "verdicts", "estimate"},
     {"frames", "discovery"},
     {"model", "data"},
 )

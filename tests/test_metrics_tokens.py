@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from sessions_by_hand import MODEL, Told, text
+from tachlog.estimate import estimate_output
 from tachlog.metrics import ModelUse, Settled
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import main_model, model_uses, settle, settled_usage
 from tachlog.model import Features, Usage
-from tachlog.signals import estimate_output
 
 
 def per_token(

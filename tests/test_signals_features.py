@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachlog import signals
+from tachlog.estimate import estimate_output
 from tachlog.model import Features
 
 
@@ -86,7 +87,7 @@ def test_any_bytes_are_counted(raw):
 )
 def test_output_tokens_are_estimated_from_what_is_visible(features, model, tokens):
     """Characters, tool calls and keys count as the model's family says, hidden thinking not."""
-    assert signals.estimate_output(features, model) == tokens
+    assert estimate_output(features, model) == tokens
 
 
 def test_real_responses_are_estimated_well(corpus_dir: Path):
@@ -106,7 +107,7 @@ def test_real_responses_are_estimated_well(corpus_dir: Path):
             wide=2 * int(row["non_ascii"]),
         )
         total = totals.setdefault(family, [0, 0])
-        total[0] += signals.estimate_output(features, row["model"])
+        total[0] += estimate_output(features, row["model"])
         total[1] += int(row["output_tokens"])
     assert {family: round(estimated / real, 1) for family, (estimated, real) in totals.items()} == {
         "claude": 1.0,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachlog import signals
+from tachlog.verdicts import outcome
 
 ANY_TEXT = st.text(st.characters(codec=None))
 
@@ -49,7 +50,7 @@ def test_any_text_has_an_exit_code_or_none(text):
 def ended(command, code, *, output_empty=True, reported="error"):
     """Return the outcome of a command that ended with an exit code."""
     found = bash(command)
-    return signals.outcome(found.no_kind, found.no_codes, reported, code, output_empty)
+    return outcome(found.no_kind, found.no_codes, reported, code, output_empty)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_only_errors_are_decided_again(reported):
 
 def test_an_error_without_a_target_stays():
     """A call of which nothing is known keeps its outcome."""
-    assert signals.outcome(None, 0, "error", 1, True) == "error"
+    assert outcome(None, 0, "error", 1, True) == "error"
 
 
 def test_a_mask_of_exit_codes_fits_an_sql_integer():

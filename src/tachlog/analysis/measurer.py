@@ -9,7 +9,8 @@ from tachlog.analysis.session import analyze_session
 from tachlog.metrics import Measured, Settled
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import Price, settle
-from tachlog.sessions import Call, Session
+from tachlog.operations import Call
+from tachlog.sessions import Session
 
 
 class Measurer:

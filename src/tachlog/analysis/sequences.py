@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from tachlog.metrics.tools import DECIDED_SUCCESS
 from tachlog.model import Outcome
-from tachlog.sessions import ToolUse
+from tachlog.operations import ToolUse
 
 LENGTHS = range(2, 6)
 ARROW = "->"

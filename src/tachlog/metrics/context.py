@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tachlog.data import context_window
 from tachlog.metrics import Context
-from tachlog.sessions import Call
+from tachlog.operations import Call
 
 
 def context_of(calls: Iterable[Call], compactions: int) -> Context:

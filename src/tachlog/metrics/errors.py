@@ -12,7 +12,7 @@ from msgspec import Struct
 from tachlog.metrics import ErrorCluster
 from tachlog.metrics.timing import FAILURE, REPLY, Moment
 from tachlog.model import Failure
-from tachlog.sessions import ToolUse
+from tachlog.operations import ToolUse
 
 RETRY_WITHIN_CALLS = 3
 MOST_CLUSTERS = 10

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tachlog.sessions import Session, ToolUse
+from tachlog.operations import ToolUse
+from tachlog.sessions import Session
 
 HEADLESS_ENTRYPOINTS = frozenset({"-p", "exec", "codex_exec", "headless"})
 """Ways to start an agent without a person, beside `sdk-cli`, `sdk-py`, `sdk-ts` … (seen in

@@ -25,7 +25,8 @@ from tachlog.metrics.timing import Timeline, time_split, timeline_of
 from tachlog.metrics.tokens import Price, main_model, model_uses
 from tachlog.metrics.tools import DECIDED_SUCCESS, tool_stats
 from tachlog.model import BEHAVIORS, Failure, Prompt
-from tachlog.sessions import Call, Session, ToolUse
+from tachlog.operations import Call, ToolUse
+from tachlog.sessions import Session
 
 ROW_AGENT = "agent_log"
 """The agent whose log has one row per message, where a row is one operation (docs/design.md)."""

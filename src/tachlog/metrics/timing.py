@@ -12,7 +12,8 @@ from msgspec import Struct, field
 
 from tachlog.metrics import TimeSplit
 from tachlog.model import Failure, Prompt
-from tachlog.sessions import Call, Session, ToolUse
+from tachlog.operations import Call, ToolUse
+from tachlog.sessions import Session
 
 SHORT_GAP_US = 5 * 60 * 1_000_000
 """Gaps under five minutes are a person at work; the person's share of a longer wait ends there

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from tachlog.estimate import estimate_output
 from tachlog.metrics import ModelUse, Settled
 from tachlog.model import Usage
-from tachlog.sessions import Call
-from tachlog.signals import estimate_output
+from tachlog.operations import Call
 
 
 class Price(Protocol):

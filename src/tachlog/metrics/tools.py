@@ -12,7 +12,7 @@ from tachlog.metrics import ToolStats
 from tachlog.metrics.sketch import exact_quantile, sketch_of
 from tachlog.metrics.timing import execution_us
 from tachlog.model import Outcome
-from tachlog.sessions import ToolUse
+from tachlog.operations import ToolUse
 
 UNKNOWN_TOOL = "unknown"
 """The name of a tool of which only the result was told."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from tachlog.model import ErrorClass
 from tachlog.signals.classify import Signals, configure, in_force
-from tachlog.signals.features import estimate_output, json_features, text_features
-from tachlog.signals.outcomes import exit_code, outcome
+from tachlog.signals.exits import exit_code
+from tachlog.signals.features import json_features, text_features
 from tachlog.signals.targets import target
 from tachlog.signals.wording import excerpt, fingerprint, title
 
@@ -20,12 +20,10 @@ __all__ = [
     "behaviors",
     "configure",
     "error_class",
-    "estimate_output",
     "excerpt",
     "exit_code",
     "fingerprint",
     "json_features",
-    "outcome",
     "target",
     "text_features",
     "title",

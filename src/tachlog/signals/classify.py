@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from tachlog import data
 from tachlog.model import BEHAVIORS, ERROR_CLASSES, ErrorClass
-from tachlog.signals.outcomes import exit_code as exit_code_of
+from tachlog.signals.exits import exit_code as exit_code_of
 from tachlog.signals.patterns import PatternSet
 
 WINDOW = 1000

@@ -1,9 +1,6 @@
-"""Counts what a token estimator needs of a text, and estimates the tokens of a reply with it."""
+"""Counts what a token estimator needs of a text."""
 
 from __future__ import annotations
-
-from tachlog.data import estimator_factors
-from tachlog.model import Features
 
 
 def text_features(text: str) -> tuple[int, int]:
@@ -39,25 +36,3 @@ def json_features(raw: bytes) -> tuple[int, int, int]:
 
 
 _CONTINUATION = bytes(range(0x80, 0xC0))  # all bytes of a UTF-8 character but its first
-
-
-def estimate_output(features: Features, model: str) -> int:
-    """Return the output tokens that the visible part of one reply stands for.
-
-    By the factors of the model's family (`data/estimators.toml`). Thinking that the log withholds
-    is not in it: nothing visible tells how long it was.
-    """
-    factors = estimator_factors(model)
-    if features == _NOTHING:
-        return 0
-    characters = features.text + features.thinking + features.tool_text
-    return round(
-        characters * factors.characters
-        + features.wide * factors.wide
-        + features.tools * factors.tool
-        + features.keys * factors.key
-        + factors.constant
-    )
-
-
-_NOTHING = Features()

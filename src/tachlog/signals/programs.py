@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tachlog import data
 from tachlog.model import Outcome
-from tachlog.signals.outcomes import codes_mask
+from tachlog.verdicts import codes_mask
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^]]*\])?\+?=|\$[\w:]+\+?=")
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w.:@+-]*\Z")

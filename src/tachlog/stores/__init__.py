@@ -16,7 +16,8 @@ from msgspec import Struct
 from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
 from tachlog.metrics import Measured, SessionMetrics, Settled
 from tachlog.model import Problem
-from tachlog.sessions import Call, Session
+from tachlog.operations import Call
+from tachlog.sessions import Session
 
 
 class StoreError(Exception):

@@ -8,8 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tachlog.model import Thread
-from tachlog.sessions import (
-    Session,
+from tachlog.operations import (
     Span,
     merge_calls,
     merge_compactions,
@@ -17,6 +16,7 @@ from tachlog.sessions import (
     merge_prompts,
     merge_uses,
 )
+from tachlog.sessions import Session
 from tachlog.stores import rows
 from tachlog.stores.database import Database
 from tachlog.stores.rows import Row

@@ -24,7 +24,7 @@ from tachlog.model import (
     Thread,
     Usage,
 )
-from tachlog.sessions import Call, ToolUse
+from tachlog.operations import Call, ToolUse
 
 Row = tuple[Any, ...]
 

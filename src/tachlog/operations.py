@@ -1,0 +1,336 @@
+"""What events come to: a model call told on several lines, a tool call with its result.
+
+Merging is commutative, associative and idempotent: the tellings of an operation in any order, told once
+or ten times, give the same operation.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from msgspec import Struct
+
+from tachlog.model import (
+    Compaction,
+    ErrorClass,
+    Failure,
+    Features,
+    Outcome,
+    Prompt,
+    Reply,
+    Target,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+from tachlog.verdicts import outcome as decided_outcome
+
+_Value = TypeVar("_Value", int, str)
+
+
+class Call(Struct, array_like=True):
+    """One model call, merged from all its tellings.
+
+    `first_us` and `at_us` are when its first and last record were written. `parts` has the features of
+    each record, by record key. `output_min`, `output_max` and `output_last` are the output counts that
+    the records told: they decide whether the usage is final.
+    """
+
+    key: int
+    at_us: int
+    first_us: int
+    model: str
+    provider: str
+    usage: Usage | None
+    usage_us: int
+    output_min: int
+    output_max: int
+    output_last: int
+    parts: dict[int, Features]
+    stop_reason: str | None = None
+    alias: int | None = None
+    sent_us: int | None = None
+    response_ms: int | None = None
+    ttft_ms: int | None = None
+    behaviors: int = 0
+    attempt: int | None = None
+    branch: str | None = None
+    tier: str | None = None
+    cost_nanousd: int | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the reported output is the final one and not a placeholder of a reply in progress.
+
+        It is when some record has a stop reason, or when the counts differ and the last is the largest
+        (FORMATS: measured on 43,965 replies; else 88 % are placeholders of 1 to 10 tokens).
+        """
+        return self.usage is not None and (
+            self.stop_reason is not None or self.output_min < self.output_max == self.output_last
+        )
+
+    @property
+    def features(self) -> Features:
+        """The features of all parts, added up."""
+        parts = self.parts.values()
+        if len(parts) == 1:
+            return next(iter(parts))
+        return Features(
+            text=sum(p.text for p in parts),
+            thinking=sum(p.thinking for p in parts),
+            hidden=sum(p.hidden for p in parts),
+            tool_text=sum(p.tool_text for p in parts),
+            tools=sum(p.tools for p in parts),
+            keys=sum(p.keys for p in parts),
+            wide=sum(p.wide for p in parts),
+            media=sum(p.media for p in parts),
+        )
+
+
+class ToolUse(Struct, array_like=True):
+    """One tool call with its result; either half may be missing.
+
+    `tool` is None while only the result is known, `end_us` None while only the call is. `reported` is
+    the outcome that the log gave; `outcome` the decided one.
+    """
+
+    key: int
+    at_us: int
+    tool: str | None = None
+    call: int | None = None
+    input_bytes: int = 0
+    input_digest: int = 0
+    target: Target | None = None
+    end_us: int | None = None
+    reported: Outcome = "unfinished"
+    output_bytes: int = 0
+    duration_ms: int | None = None
+    approval_ms: int | None = None
+    exit_code: int | None = None
+    error_class: ErrorClass | None = None
+    fingerprint: int | None = None
+    excerpt: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the call: the reported outcome, and a "no" of a check is not an error."""
+        target = self.target
+        if target is None or target.no_kind is None or self.reported != "error":
+            return self.reported
+        return decided_outcome(
+            target.no_kind,
+            target.no_codes,
+            self.reported,
+            self.exit_code,
+            self.fingerprint is None,
+        )
+
+    @property
+    def execution_us(self) -> int | None:
+        """How long it ran: as reported, else from call to result (an upper bound: it includes waits)."""
+        if self.duration_ms is not None:
+            return self.duration_ms * 1000
+        if self.end_us is None or self.tool is None:
+            return None
+        return max(0, self.end_us - self.at_us)
+
+
+class Span(Struct, frozen=True, array_like=True):
+    """When a mark was first and last told."""
+
+    first_us: int
+    last_us: int
+
+
+def call_of(reply: Reply) -> Call:
+    """A model call as one of its records tells it."""
+    usage = reply.usage
+    output = usage.output if usage else 0
+    return Call(
+        reply.key,
+        reply.at_us,
+        reply.at_us,
+        reply.model,
+        reply.provider,
+        usage,
+        reply.at_us,
+        output,
+        output,
+        output,
+        {reply.part: reply.features},
+        reply.stop_reason,
+        reply.alias,
+        reply.sent_us,
+        reply.response_ms,
+        reply.ttft_ms,
+        reply.behaviors,
+        reply.attempt,
+        reply.branch,
+        reply.tier,
+        reply.cost_nanousd,
+    )
+
+
+def merge_calls(a: Call, b: Call) -> Call:
+    """Two tellings of one call as one.
+
+    The whole usage of the record with the most output tokens wins, ties go to the greater total, then
+    to the later record: never a maximum per field (FORMATS R1.3), since a fall-back to another model in
+    mid-stream changes several fields at once.
+    """
+    if _usage_rank(b) > _usage_rank(a):
+        a, b = b, a
+    last = max(a, b, key=lambda c: (c.at_us, c.output_last))
+    return Call(
+        key=min(a.key, b.key),
+        at_us=max(a.at_us, b.at_us),
+        first_us=min(a.first_us, b.first_us),
+        model=a.model,
+        provider=a.provider,
+        usage=a.usage,
+        usage_us=a.usage_us,
+        output_min=min(a.output_min, b.output_min),
+        output_max=max(a.output_max, b.output_max),
+        output_last=last.output_last,
+        parts=a.parts if a.parts == b.parts else {**b.parts, **a.parts},
+        stop_reason=_greater(a.stop_reason, b.stop_reason),
+        alias=_lesser(a.alias, b.alias),
+        sent_us=_lesser(a.sent_us, b.sent_us),
+        response_ms=_greater(a.response_ms, b.response_ms),
+        ttft_ms=_lesser(a.ttft_ms, b.ttft_ms),
+        behaviors=a.behaviors | b.behaviors,
+        attempt=_greater(a.attempt, b.attempt),
+        branch=_lesser(a.branch, b.branch),
+        tier=_greater(a.tier, b.tier),
+        cost_nanousd=_greater(a.cost_nanousd, b.cost_nanousd),
+    )
+
+
+def _usage_rank(call: Call) -> tuple[int, int, int, str, str]:
+    usage = call.usage
+    if usage is None:
+        return (-1, -1, call.usage_us, call.model, call.provider)
+    return (usage.output, usage.total, call.usage_us, call.model, call.provider)
+
+
+def use_of(event: ToolCall | ToolResult) -> ToolUse:
+    """A tool call as its call record, or its result record, tells it."""
+    if isinstance(event, ToolCall):
+        return ToolUse(
+            event.key,
+            event.at_us,
+            event.tool,
+            event.call,
+            event.input_bytes,
+            event.input_digest,
+            event.target,
+        )
+    return ToolUse(
+        event.key,
+        event.at_us,
+        end_us=event.at_us,
+        reported=event.outcome,
+        output_bytes=event.output_bytes,
+        duration_ms=event.duration_ms,
+        approval_ms=event.approval_ms,
+        exit_code=event.exit_code,
+        error_class=event.error_class,
+        fingerprint=event.fingerprint,
+        excerpt=event.excerpt,
+    )
+
+
+def merge_uses(a: ToolUse, b: ToolUse) -> ToolUse:
+    """Two tellings of one tool call as one: the earliest call half and the earliest result half."""
+    asked = min(a, b, key=_call_rank)
+    ended = min(a, b, key=_result_rank)
+    return ToolUse(
+        a.key,
+        asked.at_us,
+        asked.tool,
+        asked.call,
+        asked.input_bytes,
+        asked.input_digest,
+        asked.target,
+        ended.end_us,
+        ended.reported,
+        ended.output_bytes,
+        _greater(a.duration_ms, b.duration_ms),
+        _greater(a.approval_ms, b.approval_ms),
+        ended.exit_code,
+        ended.error_class,
+        ended.fingerprint,
+        ended.excerpt,
+    )
+
+
+def _call_rank(use: ToolUse) -> tuple[bool, int, int, str]:
+    return (use.tool is None, use.at_us, use.input_digest, use.tool or "")
+
+
+def _result_rank(use: ToolUse) -> tuple[bool, int, int, str, int]:
+    return (
+        use.end_us is None,
+        use.end_us or 0,
+        -use.output_bytes,
+        use.reported,
+        use.fingerprint or 0,
+    )
+
+
+def merge_spans(a: Span, b: Span) -> Span:
+    """The span that covers both."""
+    return Span(min(a.first_us, b.first_us), max(a.last_us, b.last_us))
+
+
+def merge_prompts(a: Prompt, b: Prompt) -> Prompt:
+    """Two tellings of one prompt as one; a copy does not know how long the original waited."""
+    return Prompt(
+        a.key,
+        a.thread,
+        min(a.at_us, b.at_us),
+        max(a.characters, b.characters),
+        _greater(a.queued_ms, b.queued_ms),
+        a.by_person or b.by_person,
+    )
+
+
+def merge_failures(a: Failure, b: Failure) -> Failure:
+    """Two tellings of one failure as one."""
+    return Failure(
+        a.key,
+        a.thread,
+        min(a.at_us, b.at_us),
+        min(a.error_class, b.error_class),
+        _greater(a.status, b.status),
+        _greater(a.attempt, b.attempt),
+        _greater(a.retry_after_ms, b.retry_after_ms),
+        _greater(a.fingerprint, b.fingerprint),
+        _greater(a.excerpt, b.excerpt),
+        _greater(a.model, b.model),
+        a.synthetic and b.synthetic,
+    )
+
+
+def merge_compactions(a: Compaction, b: Compaction) -> Compaction:
+    """Two tellings of one compaction as one."""
+    return Compaction(
+        a.key,
+        a.thread,
+        min(a.at_us, b.at_us),
+        _greater(a.tokens_before, b.tokens_before),
+        _greater(a.tokens_after, b.tokens_after),
+        _greater(a.trigger, b.trigger),
+    )
+
+
+def _greater(a: _Value | None, b: _Value | None) -> _Value | None:
+    if a is None:
+        return b
+    return a if b is None or a >= b else b
+
+
+def _lesser(a: _Value | None, b: _Value | None) -> _Value | None:
+    if a is None:
+        return b
+    return a if b is None or a <= b else b
