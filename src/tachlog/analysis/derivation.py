@@ -18,7 +18,8 @@ from tachlog.metrics import SessionMetrics
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import settled_usage
 from tachlog.metrics.tools import unique_tools
-from tachlog.sessions import Call, Session
+from tachlog.operations import Call
+from tachlog.sessions import Session
 
 Sign = Literal["+", "-", "=", "of"]
 
@@ -70,7 +71,7 @@ def _records(files: Sequence[FileReport], origin: str | None) -> Figure:
     problems = sum(len(file.problems) for file in files)
     total = sum(file.records for file in files)
     kinds = ", ".join(f"{name} {count:,}" for name, count in skipped.most_common(4))
-    steps = [Step("+", total, f"records in {len(files):,} file{'s' * (len(files) != 1)}")]
+    steps = [Step("+", total, f"records in {_n(len(files), 'file')}")]
     if skipped:
         steps.append(Step("-", total - parsed - duplicates - problems, f"skipped: {kinds}"))
     if duplicates:
@@ -100,15 +101,14 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
     silent = sum(call.usage is None for call in calls)
     placeholders = len(calls) - final - silent
     added = sum(settled_usage(call)[0].total for call in calls) - told
-    steps = [
-        Step("+", told, f"as the log reports them; final for {final:,} of {len(calls):,} calls")
-    ]
+    whole = f"final for {final:,} of {_n(len(calls), 'call')}"
+    steps = [Step("+", told, f"as the log reports them; {whole}")]
     if placeholders or silent:
         causes = [
-            f"{count:,} {why}"
+            f"{_n(count, 'reply', 'replies')} {why}"
             for count, why in (
-                (placeholders, "replies whose output count is not final"),
-                (silent, "replies without any count"),
+                (placeholders, "whose output count is not final"),
+                (silent, "without any count"),
             )
             if count
         ]
@@ -126,7 +126,7 @@ def _cost(metrics: SessionMetrics) -> Figure:
     for name, use in metrics.models.items():
         if use.cost_nanousd is not None:
             priced = use.calls - use.unpriced_calls
-            steps.append(Step("+", use.cost_nanousd / 1e9, f"{name}: {priced:,} calls"))
+            steps.append(Step("+", use.cost_nanousd / 1e9, f"{name}: {_n(priced, 'call')}"))
     unpriced = sum(use.unpriced_calls for use in metrics.models.values())
     costs = [use.cost_nanousd for use in metrics.models.values() if use.cost_nanousd is not None]
     value = sum(costs) / 1e9 if costs else None
@@ -165,9 +165,10 @@ def _success_rate(metrics: SessionMetrics) -> Figure:
     negative = sum(tool.expected_negative for tool in tools)
     checks = sum(tool.check_failed for tool in tools)
     failed = sum(tool.error_count for tool in tools)
+    models = _n(metrics.failures, "model call")
     steps = [
         Step("+", metrics.operations, "operations"),
-        Step("-", metrics.op_errors, f"errors: {metrics.failures:,} model, {failed:,} tool calls"),
+        Step("-", metrics.op_errors, f"errors: {models} and {_n(failed, 'tool call')}"),
         Step("=", metrics.op_successes, "successes"),
     ]
     if negative:
@@ -211,13 +212,18 @@ def _complexity(metrics: SessionMetrics, factors: ComplexityFactors) -> Figure:
 
 
 def _factor(name: str, value: float | None) -> str:
-    told = {
-        "message_count": "messages {0:,.0f}",
-        "unique_tools": "different tools {0:,.0f}",
-        "error_rate": "error rate {0:.1%}",
-        "duration": "duration {0:,.0f} s",
-    }
-    return "no operations" if value is None else told[name].format(value)
+    match name:
+        case "error_rate":
+            return "no operations" if value is None else f"error rate {value * 100:.1f} %"
+        case "duration":
+            return f"duration {value:,.0f} s"
+        case _:
+            told = {"message_count": "messages", "unique_tools": "different tools"}
+            return f"{told[name]} {value:,.0f}"
+
+
+def _n(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def adds_up(steps: Iterable[Step]) -> bool:

@@ -6,7 +6,7 @@ person speaks (a sub-agent's), every prompt begins one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -16,7 +16,8 @@ from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import Timeline, execution_us, timeline_of
 from tachlog.metrics.tokens import settled_usage
 from tachlog.model import Compaction, Failure
-from tachlog.sessions import Call, Session, ToolUse
+from tachlog.operations import Call, ToolUse
+from tachlog.sessions import Session
 
 LONG_WAIT_US = 60 * 1_000_000
 """A person's silence from here on is a wait that is worth telling."""
@@ -69,8 +70,8 @@ class Turn(Struct, frozen=True):
 
     @property
     def end_us(self) -> int:
-        """When its last step was over, waits left out."""
-        return max(step.end_us for step in self.steps if step.kind != "wait")
+        """When its last work was over."""
+        return worked_until_us(self.steps)
 
     def count(self, kind: Kind) -> int:
         """How many steps of a kind it has."""
@@ -80,6 +81,15 @@ class Turn(Struct, frozen=True):
     def errors(self) -> int:
         """How many steps failed."""
         return sum(step.failed for step in self.steps)
+
+
+def worked_until_us(steps: Sequence[Step]) -> int:
+    """When the last prompt, reply, call or failure was over.
+
+    A compaction or a wait is no work, unless there is nothing else.
+    """
+    work = [step.end_us for step in steps if step.kind not in ("wait", "compaction")]
+    return max(work, default=steps[0].at_us)
 
 
 class StepView(Struct, frozen=True, omit_defaults=True):
@@ -125,8 +135,8 @@ def turns_of(session: Session) -> list[Turn]:
     turns: list[list[Step]] = []
     for _, step in steps:
         if not turns or (step.kind == "prompt" and step.at_us in begins):
-            if turns and (wait := _wait(turns[-1], step.at_us)) is not None:
-                turns[-1].append(wait)
+            if turns:
+                _add_wait(turns[-1], step.at_us)
             turns.append([])
         turns[-1].append(step)
     return [Turn(number, tuple(found)) for number, found in enumerate(turns, 1)]
@@ -198,12 +208,14 @@ def _compaction(compaction: Compaction) -> Step:
     )
 
 
-def _wait(turn: Iterable[Step], until_us: int) -> Step | None:
-    """The person's silence between the end of a turn and the next prompt, if it was long."""
-    since_us = max(step.end_us for step in turn)
-    if until_us - since_us < LONG_WAIT_US:
-        return None
-    return Step("wait", since_us, until_us - since_us)
+def _add_wait(turn: list[Step], until_us: int) -> None:
+    """Add the person's silence between the end of a turn and the next prompt, if it was long."""
+    since_us = worked_until_us(turn)
+    if until_us - since_us >= LONG_WAIT_US:
+        place = len(turn)
+        while turn[place - 1].kind == "compaction" and turn[place - 1].at_us > since_us:
+            place -= 1
+        turn.insert(place, Step("wait", since_us, until_us - since_us))
 
 
 def turn_view(turn: Turn) -> TurnView:

@@ -138,19 +138,20 @@ def size(text: str) -> int:
 
 def help_of(verb: Verb) -> str:
     """The help of one verb."""
-    rows = [(option.usage, _told(option)) for option in (*verb.options, HELP)]
+    rows = [(option.usage, told(option)) for option in (*verb.options, HELP)]
     width = max(len(usage) for usage, _ in rows)
     lines = [f"usage: {verb.usage}", "", verb.meaning[0].upper() + verb.meaning[1:] + "."]
     if verb.more:
         lines += ["", verb.more]
     lines += ["", *(f"  {usage:{width}}  {told}" for usage, told in rows)]
     lines += ["", f"--json prints {verb.json}."]
-    return "\n".join(lines)
+    return "\n".join(lines).replace("`", "")
 
 
-def _told(option: Option) -> str:
+def told(option: Option) -> str:
+    choices = f": {', '.join(option.choices)}" if option.choices else ""
     default = "" if option.default is None else f" (default {option.default})"
-    return f"{option.meaning}{default}"
+    return f"{option.meaning}{choices}{default}"
 
 
 HELP = Option("--help", "print this")

@@ -14,6 +14,9 @@ from tachlog.analysis.turns import Step, Turn
 from tachlog.cli import format as fmt
 
 LABEL = 9
+HOUR_CELLS = 16
+"""Columns from one time of day to the next."""
+
 SILENCE_US = 5 * 60 * 1_000_000
 MOST_SPELLS = 10
 GAP = "┊"
@@ -109,22 +112,24 @@ def _place(at_us: int, spells: Sequence[Spell]) -> int:
 
 def _hours(spells: Sequence[Spell], width: int, zone: tzinfo) -> list[str]:
     """The time of day where each spell begins, the date where it changes, and between."""
-    cells = [" "] * (width + 16)
+    cells = [" "] * width
     free = 0
     day = None
     for spell in spells:
-        for column in range(spell.column, spell.column + spell.width, 16):
+        between_us = HOUR_CELLS * (spell.end_us - spell.start_us) // spell.width
+        clock = "%H:%M" if between_us >= 60_000_000 or spell.width < HOUR_CELLS else "%H:%M:%S"
+        for column in range(spell.column, spell.column + spell.width, HOUR_CELLS):
             if column < free:
                 continue
             offset = (column - spell.column) * (spell.end_us - spell.start_us) // spell.width
             at = _local(spell.start_us + offset, zone)
-            told = f"{at:%H:%M}" if at.date() == day else f"{at.day} {at:%b %H:%M}"
+            told = f"{at:{clock}}" if at.date() == day else f"{at.day} {at:%b} {at:{clock}}"
             if column + len(told) > width:
                 continue
             day = at.date()
             cells[column : column + len(told)] = told
             free = column + len(told) + 1
-    return cells[:width]
+    return cells
 
 
 def _local(at_us: int, zone: tzinfo) -> datetime:
@@ -323,10 +328,9 @@ def _tool(step: Step) -> str:
 
 
 def _compaction(step: Step) -> str:
-    before, after = (
-        fmt.NONE if n is None else fmt.short_count(n) for n in (step.context, step.output)
-    )
-    return f"context compacted: {before} → {after} tokens"
+    before, after = (None if n is None else fmt.short_count(n) for n in (step.context, step.output))
+    told = f"{before} → {after} tokens" if before and after else f"from {before} tokens"
+    return f"context compacted: {told}" if before else "context compacted"
 
 
 def _joined_words(*texts: str | None) -> str:

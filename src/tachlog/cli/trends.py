@@ -18,6 +18,8 @@ from tachlog.stores import Store
 DAYS = 30
 DAY_US = 86_400_000_000
 MOST_SPARKS = 40
+LEAST_POINTS = 5
+"""Fewer points cannot be significant."""
 
 SHOWN: dict[str, Callable[[float], str]] = {
     "tokens": fmt.short_count,
@@ -63,12 +65,14 @@ def _trend_lines(trend: TrendView, ask: Ask) -> Iterator[str]:
     change = "" if trend.change is None else f" {fmt.signed_percent(trend.change)}"
     arrow = {"up": "▲ up", "down": "▼ down", "flat": "flat"}[trend.direction]
     told = arrow + change if trend.direction != "flat" else arrow
+    if trend.n < LEAST_POINTS:
+        told = "too early to tell"
     name = trend.name.removesuffix("_trend").replace("_", " ")
     yield fmt.line(
         [
             (fmt.left(name, 18), "bold"),
-            fmt.left(told, 14),
-            f"n = {trend.n:,} {trend.step}s, p = {trend.p_value:.2g}",
+            fmt.left(told, 19),
+            f"{fmt.plural(trend.n, trend.step)}, p = {trend.p_value:.2g}",
         ],
         ask.width,
         ask.has_color,
