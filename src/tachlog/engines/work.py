@@ -18,23 +18,29 @@ from tachlog.engines import Reading, Setup, Task
 from tachlog.frames import (
     FileId,
     FrameError,
+    RowCursor,
     head,
     identify,
     looks_binary,
     read_csv_rows,
+    read_database,
     read_lines,
     read_table,
+    read_whole,
     same_file,
 )
 from tachlog.model import Chunk
 from tachlog.pricing import PriceBook, load_overrides, price
 from tachlog.projects import project_of
 from tachlog.sessions import Sessions, fold
-from tachlog.sources import AmbiguousFormat, Source, all_sources, detect
+from tachlog.sources import AmbiguousFormat, Frame, Source, all_sources, detect
 from tachlog.stores import Portion
 
 PORTION_BYTES: Final = 32 << 20
 """Log bytes that one portion may cover: bounds memory and the length of a transaction."""
+
+LIVE: Final = 0
+"""The time of a database: its log changes it without touching it, so it is always looked at."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 
@@ -68,7 +74,7 @@ def read(task: Task) -> Reading:
     try:
         if was is not None:
             change = same_file(msgspec.msgpack.decode(was.identity, type=FileId), task.path)
-            if change == "unchanged" and was.done:
+            if change == "unchanged" and was.done and was.mtime_ns != LIVE:
                 return Reading(None)
             if change == "replaced":
                 replaced = True
@@ -85,6 +91,12 @@ def read(task: Task) -> Reading:
         return Reading(
             _unread(task, _encoder.encode(identity), identity.size, identity.mtime_ns, note)
         )
+    frame = source.frame(task.path, beginning)
+    if was is not None and was.source is not None:
+        if frame == "document":
+            offset, state, replaced = 0, b"", True
+        elif frame == "sqlite" and _is_same_database(was.identity, identity):
+            offset, state, replaced = was.offset, was.state, False
     portion = Portion(
         path=task.path,
         source=source.name,
@@ -105,10 +117,15 @@ def read(task: Task) -> Reading:
         read_us=time.time_ns() // 1000,
         done=True,
     )
-    return Reading(portion, _fill(portion, source, _chunks(task.path, offset)))
+    if frame == "sqlite":
+        return _read_database(portion, source, was is not None)
+    return Reading(portion, _fill(portion, source, chunks_of(source, frame, task.path, offset)))
 
 
-def _chunks(path: str, offset: int) -> Iterator[Chunk]:
+def chunks_of(source: Source, frame: Frame, path: str, offset: int = 0) -> Iterator[Chunk]:
+    """A file's chunks from an offset on, as its source wants them framed."""
+    if frame == "document":
+        return read_whole(path, source.beside(path))
     if path.lower().endswith((".csv", ".tsv")):
         return read_csv_rows(path, offset)
     return read_lines(path, offset)
@@ -135,6 +152,43 @@ def _fill(portion: Portion, source: Source, chunks: Iterator[Chunk]) -> bool:
     if portion.done and portion.expected is None:
         portion.measured = [_measurer.session(session) for session in portion.sessions]
     return not portion.done
+
+
+def _is_same_database(before: bytes, now: FileId) -> bool:
+    """Whether this is the database of before, whatever was written into it."""
+    was = msgspec.msgpack.decode(before, type=FileId)
+    return (was.device, was.inode) == (now.device, now.inode)
+
+
+def _read_database(portion: Portion, source: Source, known: bool) -> Reading:
+    """The rows of an SQLite file that are new or changed; the cursors stand with the state."""
+    portion.mtime_ns = LIVE
+    begin = portion.offset
+    if portion.state:
+        cursors, encoded = msgspec.msgpack.decode(portion.state, type=_DatabaseState)
+    else:
+        cursors, encoded = [RowCursor() for _ in source.statements], b""
+    state = _state(source, encoded)
+    sessions: Sessions = {}
+    size = 0
+    try:
+        for chunk in read_database(portion.path, source.statements, cursors):
+            _take(portion, source, state, sessions, chunk)
+            size += len(chunk.data)
+            if size >= PORTION_BYTES:
+                portion.done = False
+                break
+    except FrameError as error:
+        portion.note = str(error)
+    portion.state = _encoder.encode((cursors, _encoder.encode(state)))
+    portion.sessions = list(sessions.values())
+    portion.offset = begin + size
+    if known and not (portion.record_keys or portion.problems or portion.skipped or portion.note):
+        return Reading(None)
+    return Reading(portion, not portion.done)
+
+
+_DatabaseState = tuple[list[RowCursor], bytes]
 
 
 def _take(portion: Portion, source: Source, state: Any, sessions: Sessions, chunk: Chunk) -> None:

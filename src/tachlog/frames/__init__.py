@@ -6,6 +6,7 @@ was not all of it.
 """
 
 from tachlog.frames.csv_rows import read_csv_rows
+from tachlog.frames.documents import RowCursor, read_database, read_whole
 from tachlog.frames.files import FileId, identify, same_file
 from tachlog.frames.lines import read_lines, split_tail
 from tachlog.frames.sql_table import Page, read_table
@@ -15,13 +16,16 @@ __all__ = [
     "FileId",
     "FrameError",
     "Page",
+    "RowCursor",
     "head",
     "identify",
     "looks_binary",
     "read_csv_rows",
+    "read_database",
     "read_document",
     "read_lines",
     "read_table",
+    "read_whole",
     "same_file",
     "split_tail",
 ]

@@ -21,12 +21,28 @@ from tachlog.model import Chunk, Reading
 
 HEAD_BYTES = 64 << 10
 
+Frame = Literal["lines", "document", "sqlite"]
+"""How a file is cut into chunks. lines: JSON lines (or CSV rows) that are appended; document: the
+whole file is one record, read again from its start when it changed; sqlite: rows of a database."""
+
+
+def by_lines(path: str, head: bytes) -> Frame:
+    """The frame of formats that are JSON lines or rows."""
+    return "lines"
+
+
+def nothing_beside(path: str) -> tuple[str, ...]:
+    """What formats whose files stand alone read along with one: nothing."""
+    return ()
+
 
 class Source(Struct, frozen=True, kw_only=True):
     """One log format.
 
-    `revision` is raised when the meaning of its output changes; `frame` says how files are cut into
-    chunks. `claims(path, head)` sees the first 64 KiB and answers whether the file is this
+    `revision` is raised when the meaning of its output changes; `frame(path, head)` says how a file
+    that it claims is cut into chunks. A document may need files `beside` it (patterns of paths, see
+    `frames.read_whole`); `statements` select the rows of a database (see `frames.read_database`).
+    `claims(path, head)` sees the first 64 KiB and answers whether the file is this
     format's; `state` makes the state of a file that was not read yet (a msgspec Struct), and `read`
     turns a chunk into events, changing the state. `read` never raises for what stands in a log.
     `skips` names the record kinds that it knows to carry no telemetry, each with the reason;
@@ -38,7 +54,9 @@ class Source(Struct, frozen=True, kw_only=True):
     name: str
     title: str
     revision: int
-    frame: Literal["lines", "rows"] = "lines"
+    frame: Callable[[str, bytes], Frame] = by_lines
+    beside: Callable[[str], tuple[str, ...]] = nothing_beside
+    statements: tuple[str, ...] = ()
     claims: Callable[[str, bytes], bool]
     state: Callable[[], Any]
     read: Callable[[Chunk, Any], Reading]
