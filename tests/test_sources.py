@@ -6,7 +6,8 @@ files of all cases of all formats.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from golden import Log
 from tachlog.frames import head
 from tachlog.model import Chunk, Event, Reading
 from tachlog.sessions import Session, Sessions, fold, merge_sessions
-from tachlog.sources import Source, all_sources, detect
+from tachlog.sources import AmbiguousFormat, Source, all_sources, detect
 
 CASES = golden.cases()
 LOGS = golden.all_logs()
@@ -69,7 +70,7 @@ def records_in(reading: Reading) -> int:
 
 def records_on(line: bytes) -> int:
     """How many JSON values, and remains of one, stand on a line."""
-    if line.isspace():
+    if not line.strip():
         return 0
     text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
     found = 0 if text else 1
@@ -342,3 +343,64 @@ def test_evidence_is_dated(source: Source) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", source.name)
     assert source.revision >= 1
     assert all((source.title, source.lives, source.tokens, source.proof))
+
+
+PLUGIN = """
+from tachlog.model import Reading
+from tachlog.sources import Source
+
+class State:
+    pass
+
+SOURCE = Source(
+    name={name!r}, title="Mine", revision=1, claims=lambda path, head: path.endswith(".mine.jsonl"),
+    state=State, read=lambda chunk, state: Reading([], [], {{}}, {{}}, []), skips={{}},
+    evidence=("version 1.0, 2026-11-22",), lives="here", tokens="none", proof="none",
+)
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Give a function that installs a distribution with a source of this name, for one test."""
+
+    def install(name: str, attribute: str = "") -> None:
+        information = tmp_path / "mine-1.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+        entry = f"[tachlog.sources]\nmine = source_of_mine{attribute}\n"
+        (information / "entry_points.txt").write_text(entry)
+        (tmp_path / "source_of_mine.py").write_text(PLUGIN.format(name=name))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        all_sources.cache_clear()
+
+    yield install
+    sys.modules.pop("source_of_mine", None)
+    all_sources.cache_clear()
+
+
+@pytest.mark.parametrize("attribute", ["", ":SOURCE"])
+def test_installed_distributions_bring_formats(
+    install: Callable[..., None], attribute: str
+) -> None:
+    """A source that an entry point names, as a module or itself, is one like those of ours."""
+    install("mine", attribute)
+    source = detect("a.mine.jsonl", b"{}")
+    assert source is not None
+    assert (source.name, source.title) == ("mine", "Mine")
+    assert list(all_sources()) == ["agent_log", "claude_code", "mine"]
+
+
+def test_two_formats_never_share_a_file(install: Callable[..., None]) -> None:
+    """A file that two formats claim is an error that names both, not a guess."""
+    install("mine")
+    claimed = b'{"session_id": "x", "response_time": 1}\n'
+    with pytest.raises(AmbiguousFormat, match=r"a\.mine\.jsonl: claimed by agent_log and mine"):
+        detect("a.mine.jsonl", claimed)
+
+
+def test_two_formats_never_share_a_name(install: Callable[..., None]) -> None:
+    """A distribution cannot take the name of a format that is there already."""
+    install("claude_code")
+    with pytest.raises(AmbiguousFormat, match="entry point source_of_mine"):
+        all_sources()

@@ -59,11 +59,10 @@ def decode(
     place = chunk.offset
     for line in _lines(chunk.data):
         if not line.isspace():
-            for found in _values(line, decoder):
-                fault = found if isinstance(found, Fault) else _refusal(found, line, refuse)
-                if fault is not None:
-                    problems.append(Problem(source, chunk.path, place, fault.kind, fault.detail))
-                elif not isinstance(found, Fault):
+            for found in _values(line, decoder, refuse):
+                if isinstance(found, Fault):
+                    problems.append(Problem(source, chunk.path, place, found.kind, found.detail))
+                else:
                     records.append(found)
         place += 1 if by_row else len(line)
     return records, problems
@@ -110,8 +109,16 @@ def _lines(data: bytes) -> Iterator[bytes]:
         yield data[start:]
 
 
-def _values(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
-    """Every JSON value that stands on the line; a fault for what is none or has another shape."""
+def _values(
+    line: bytes, decoder: msgspec.json.Decoder[T], refuse: Callable[[T], str | None] | None
+) -> Iterator[T | Fault]:
+    """Every record that stands on the line, and a fault for what is none."""
+    for found in _decoded(line, decoder):
+        kind = refuse(found) if refuse and not isinstance(found, Fault) else None
+        yield _fault(kind, line.decode("utf-8", "replace").strip()) if kind else found
+
+
+def _decoded(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
     try:
         record = decoder.decode(line)
     except _REFUSED:
@@ -121,6 +128,7 @@ def _values(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault
 
 
 def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
+    """Every JSON value that stands on the line; a fault for what is none or has another shape."""
     text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
     reader = json.JSONDecoder()
     position = 0
@@ -133,8 +141,8 @@ def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fau
             reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
             yield _fault("damaged_line", f"{reason}: {text[position:]}")
             return
-        record = _typed(value, text[position:end], decoder)
-        yield record
+        typed = _typed(value, text[position:end], decoder)
+        yield typed
         position = end
         while position < len(text) and text[position] in " \t\r\x00":
             position += 1
@@ -154,11 +162,6 @@ def _without_lone_surrogates(raw: bytes, value: object) -> bytes:
         return raw
     text = json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "replace")
-
-
-def _refusal(record: T, line: bytes, refuse: Callable[[T], str | None] | None) -> Fault | None:
-    kind = refuse(record) if refuse else None
-    return _fault(kind, line.decode("utf-8", "replace").strip()) if kind else None
 
 
 def _fault(kind: str, detail: str) -> Fault:

@@ -289,9 +289,9 @@ def is_made_up(record: Record) -> bool:
 
 
 def is_prompt(record: Record) -> bool:
-    """Tell whether a user record opens a turn: words of a person, or of a parent agent.
+    """Tell whether a user record has words of a person, or of a parent agent.
 
-    A message that carries a tool's result is none, even if words stand beside the result.
+    They may stand beside a tool's result: words that were taken in while the tool ran (2.1.20).
     """
     if record.get("isMeta") or record.get("isCompactSummary"):
         return False
@@ -306,8 +306,6 @@ def has_words_of_a_person(content: Any) -> bool:
     if not isinstance(blocks, list):
         return False
     blocks = [mapping(block) for block in blocks]
-    if any(block.get("type") == "tool_result" for block in blocks):
-        return False
     texts = [str(block.get("text") or "") for block in blocks if block.get("type") == "text"]
     return any(t.strip() and not t.lstrip().startswith(MACHINE_WRITTEN) for t in texts)
 

@@ -39,7 +39,7 @@ def claims(path: str, head: bytes) -> bool:
 def read(chunk: Chunk, state: State) -> Reading:
     """What the records of a chunk tell."""
     records, problems = decode(chunk, _record_decoder, AGENT)
-    reader = Reader(state, Reading([], [], {}, {}, problems))
+    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
     for record in records:
         reader.take(record)
     reader.close()

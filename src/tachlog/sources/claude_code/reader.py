@@ -13,7 +13,7 @@ from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, 
 from tachlog.records import lenient, utc_micros
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.failures import api_failure, synthetic_events
-from tachlog.sources.claude_code.places import thread_of
+from tachlog.sources.claude_code.places import session_of, thread_of
 from tachlog.sources.claude_code.replies import Line, reply_events
 from tachlog.sources.claude_code.results import INTERRUPTED, text_of, tool_result
 from tachlog.sources.claude_code.shapes import SKIPS, Block, Message, Record, whole
@@ -35,12 +35,14 @@ class State(Struct):
     """What reading one file needs to know of what came before.
 
     The times (µs) of prompts that wait in the queue, the wait of the one taken last, the times of
-    requests under way by id, and the latest time seen: records without a time count as told then.
+    requests under way by id, and the session and the latest time seen: records that lack them
+    count as told there and then.
     """
 
     queue: list[int] = field(default_factory=list)
     queued_ms: int | None = None
     requests: dict[str, int] = field(default_factory=dict)
+    session_id: str = ""
     at_us: int = 0
 
 
@@ -53,7 +55,8 @@ _FACTS: Final = ("cwd", "branch", "version", "entrypoint", "agent_type", "skill"
 class Reader:
     """Turns records into events of `reading`, one after the other, keeping `state`."""
 
-    def __init__(self, state: State, reading: Reading) -> None:
+    def __init__(self, path: str, state: State, reading: Reading) -> None:
+        self.path = path
         self.state = state
         self.reading = reading
         self.tell = reading.events.append
@@ -71,7 +74,9 @@ class Reader:
         else:
             at_us = utc_micros(time)
             self.state.at_us = max(self.state.at_us, at_us)
-        thread = thread_of(record.sessionId or "", record.agentId, record.isSidechain is True)
+        if record.sessionId:
+            self.state.session_id = record.sessionId
+        thread = thread_of(self.session_id, record.agentId, record.isSidechain is True)
         key = key_of(record.uuid) if record.uuid else digest_of(msgspec.json.encode(record))
         handler = _HANDLERS.get(kind)
         if handler is None:
@@ -80,6 +85,11 @@ class Reader:
             return self.skip(skipped)
         self.reading.record_keys.append(key)
         return None
+
+    @property
+    def session_id(self) -> str:
+        """The session that was named last, else the one that the file is named by."""
+        return self.state.session_id or session_of(self.path)
 
     def skip(self, kind: str) -> None:
         """Count a record of a kind that carries no telemetry."""
@@ -208,7 +218,7 @@ class Reader:
         inner = data.message
         if inner is None or inner.message is None or not data.agentId:
             return None
-        thread = thread_of(record.sessionId or "", data.agentId, True)
+        thread = thread_of(self.session_id, data.agentId, True)
         if inner.timestamp is not None:
             at_us = utc_micros(inner.timestamp)
         self.facts(record, thread, at_us)
