@@ -29,6 +29,7 @@ CLASSES = {
     "hex": DIGITS + "abcdef",
     "lownum": string.ascii_lowercase + DIGITS,
     "upnum": string.ascii_uppercase + DIGITS,
+    "b32low": string.ascii_lowercase + "234567",
     "b32": string.ascii_uppercase + "234567",
     "b58": "".join(c for c in LETTERS + DIGITS if c not in "0OIl"),
     "b64": LETTERS + DIGITS + "+/",
@@ -144,7 +145,7 @@ def test_every_kind_of_the_table_is_found() -> None:
 def test_the_table_says_where_its_shapes_come_from() -> None:
     """Every shape has a source of a known sort, and the table the day they were checked."""
     rules = (*TABLE["tokens"]["shapes"], *TABLE["context"], TABLE["assignment"])
-    named = (*TABLE["sources"], "issuer", "syntax")
+    named = (*TABLE["sources"], "practice", "issuer", "syntax")
     assert TABLE["checked"] <= date.today()  # noqa: DTZ011
     assert [rule["source"] for rule in rules if not rule["source"].startswith(named)] == []
 
@@ -182,6 +183,12 @@ def test_findings_that_touch_are_one() -> None:
     assert redact(f"Cookie: {cookie}") == "Cookie: [redacted:cookie]"
 
 
+def test_findings_that_reach_over_each_other_are_one() -> None:
+    """Where one finding ends inside another, both leave together, named by the wider one."""
+    value = filled("k9Xw2Qp7Ta4-fm2_{alnum:60},{alnum:60}")
+    assert redact(f"api_key={value} end") == "api_key=[redacted:flyio-token] end"
+
+
 @pytest.mark.parametrize("kept", [20, 24, 32, 48])
 def test_a_token_that_was_cut_is_still_one(kept: int) -> None:
     """An excerpt that ends inside a token does not show its beginning."""
@@ -194,6 +201,29 @@ def test_a_token_that_was_cut_is_still_one(kept: int) -> None:
 def test_a_quote_that_was_cut_still_ends() -> None:
     """A quoted password that the excerpt cut off is replaced up to the end."""
     assert redact(filled('{"password": "{pass:12}')) == '{"password": "[redacted:password]'
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"),
+    [
+        ('"passphrase": "correct horse 7battery8 staple"', True),
+        ('"password": "must be at least eight long"', False),
+        ('"password": " "', False),
+        ("password: 2468", True),
+        ("password: 2468 characters at most", False),
+        ("password: 8-64", False),
+        ("password: swordfish", True),
+        ("password: swordfish is not good enough", False),
+        ("login(password=swordfish)", False),
+        ("GET /login?password=swordfish", True),
+        ("password = /etc/app/password.txt", False),
+        ("password=" + "*" * 12, False),
+        ("password: пароль-123", True),
+    ],
+)
+def test_a_password_is_told_from_talk_about_one(text: str, leaves: bool) -> None:
+    """A weak password leaves where it can only be one; prose, code, paths and limits stay."""
+    assert (redact(text) != text) is leaves
 
 
 def test_markers_stay() -> None:

@@ -1,7 +1,7 @@
 """Takes secrets out of text, so that a title, an excerpt or a target can be kept.
 
-Why not a detector from a package (measured 2026-11-22, on this module's own test cases): see
-docs/design.md. What secrets look like is data, with the source of each shape: data/secrets.toml.
+What secrets look like is data, with the source of each shape: data/secrets.toml. docs/design.md has
+the measurements that spoke against the detectors of others.
 
 A secret is found in one of three ways:
 
@@ -12,9 +12,9 @@ A secret is found in one of three ways:
   `--token …`), which is also how code, prose and configuration talk about secrets without telling
   one; so here the value is judged: placeholders, references, words and counts stay.
 
-One RE2 set looks for all beginnings in one pass; nearly every text ends there, unchanged. Only the
-rules that it names run. All scanning is RE2's, and linear in the text whatever it holds; the values
-that an assignment finds are judged on at most `_JUDGED` bytes each.
+Two RE2 sets look for all beginnings, each in one pass; nearly every text ends there, unchanged.
+Only the rules that they name run. All scanning is RE2's, and linear in the text whatever it holds;
+a value is judged on its first `_JUDGED` bytes.
 """
 
 import re
@@ -38,6 +38,8 @@ _CLOSERS = r"""["'`\]\\]*"""
 _ASSIGNS = r"[ \t]*(?:=>|:=|[!=]?==?|:|%3[DdAa])[ \t]*"
 _FLAG = r"""(?:^|[\s"'\[,(=])--?[A-Za-z0-9_.-]*?"""
 _FLAG_GAP = r"""(?:[ \t]+|["'\\]*,[ \t]*)"""
+_ARGUMENT = r"""["'][A-Za-z0-9_.-]*?"""
+_ARGUMENT_GAP = r"""\\*["'],[ \t]*"""
 
 _JUDGED = 256
 _LOOK_BACK = 40
@@ -158,6 +160,8 @@ def _place_rules(table: dict[str, Any]) -> Iterator[_Rule]:
         yield _Rule(family["kind"], assigned, assigned, family["test"], _after_name)
         flagged = f"{_FLAG}({name}){_FLAG_GAP}"
         yield _Rule(family["kind"], flagged, flagged, family["test"], _after_name)
+        argument = f"{_ARGUMENT}({name}){_ARGUMENT_GAP}"
+        yield _Rule(family["kind"], argument, argument, "random", _after_name)
 
 
 def _merged(findings: Iterable[_Finding]) -> list[_Finding]:
@@ -209,7 +213,7 @@ def _in_group(rule: _Rule, data: bytes, match: Any) -> Span | None:
     """The first group that took part in a token's or a context's match."""
     groups = map(match.span, range(1, rule.compiled.groups + 1))
     start, end = next((start, end) for start, end in groups if start >= 0)
-    return (start, end) if _is_secret(_text(data[start:end]), rule.test, _GIVEN) else None
+    return (start, end) if _is_secret(_judged(data, start, end), rule.test, _GIVEN) else None
 
 
 def _after_name(rule: _Rule, data: bytes, match: Any) -> Span | None:
@@ -236,7 +240,7 @@ def _after_name(rule: _Rule, data: bytes, match: Any) -> Span | None:
         shouted=data[name_start:name_end].isupper(),
         after=_text(data[end : end + 2]),
     )
-    if not _is_secret(_text(data[start : min(end, start + _JUDGED)]), rule.test, place):
+    if not _is_secret(_judged(data, start, end), rule.test, place):
         return None
     rest = _BARE_REST.match(data, end) if cut else None
     return start, rest.end() if rest else end
@@ -261,18 +265,18 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-# What a value must be. A value that is shown to these is at most _JUDGED bytes of an assignment, or
-# what a pattern of the table took.
+def _judged(data: bytes, start: int, end: int) -> str:
+    return _text(data[start : min(end, start + _JUDGED)])
 
 
 def _is_secret(value: str, test: Test, place: _Place) -> bool:
     """Whether `value`, standing at `place`, passes `test` (see data/secrets.toml)."""
+    if test != "any" and (_is_reference(value) or (not place.told and _is_name(value))):
+        return False
     if _is_placeholder(value):
         return False
     if test == "any":
         return True
-    if _is_reference(value) or (not place.told and _is_name(value)):
-        return False
     if test == "password":
         return _is_password(value, place)
     if test == "secret":
@@ -288,7 +292,7 @@ def _is_password(value: str, place: _Place) -> bool:
     if value.lower().rstrip(".:!") in _words().not_values or not words:
         return False
     if len(words) > 1:
-        return not all(_WORDY.fullmatch(word.strip(".,:;!?()")) for word in words)
+        return not all(_PROSE_WORD.fullmatch(word.strip(".,:;!?()")) for word in words)
     if place.literal:
         return len(value) >= 3
     if value.isdigit():
@@ -315,27 +319,27 @@ def _looks_random(value: str, least: int) -> bool:
 
 
 def _is_unwordy(run: str) -> bool:
-    if run.isdigit():
+    if len(run) < 4 or run.isdigit() or not run.isascii():
         return False
-    if not _WORDY.fullmatch(run) or _UNSPOKEN.search(run):
+    if len(run) >= 28 or not _WORDY.fullmatch(run) or _UNSPOKEN.search(run):
         return True
-    letters = run.rstrip("0123456789")
-    widest = 2.5 if len(letters) < 8 else 3
-    camel_is_random = len(letters) >= 5 and len(letters) < widest * len(_HUMP.findall(letters))
-    return camel_is_random or len(run) >= 28
+    return len(run) >= 10 and len(run) < 3 * len(_HUMP.findall(run))
 
 
 def _is_placeholder(value: str) -> bool:
     """Whether `value` only shows where a secret would stand, or where one was taken out."""
     if len(set(value)) <= 1 and not value.isdigit():
         return True
-    return bool(_PLACEHOLDER.match(value) or _STAND_IN.search(value.lower())) or not any(
+    return bool(_PLACEHOLDER.match(value) or _STAND_IN.search(value)) or not any(
         map(str.isalnum, value)
     )
 
 
 def _is_reference(value: str) -> bool:
     """Whether `value` is code, a path or a name through which a secret is had."""
+    name, assigns, _ = value.partition("=")
+    if assigns and _is_name(name):
+        return True
     if _CODE.match(value) or _SHOUTED_NAME.fullmatch(value):
         return True
     path = _PATH.match(value)
@@ -350,10 +354,12 @@ def _is_name(value: str) -> bool:
 
 
 _RUN = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+")
-_HUMP = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _WORDY = re.compile(
-    r"(?:[^\W\d_]|[-'’])*\d{0,4}|(?:[A-Z]?[a-z]{2,}|[A-Z]{2,})+\d{1,2}[A-Z][A-Za-z]+"
+    r"(?:[a-z]+|[A-Z]+|[a-z]?(?:[A-Z]{1,4}(?=[A-Z][a-z])|[A-Z]?[a-z]{2,}+)++[A-Z]{0,4})\d{0,4}"
+    r"|(?:[A-Z]?[a-z]{2,}+)++\d{1,2}(?:[A-Z][a-z]++)++|\d+[A-Za-z]{0,3}"
 )
+_HUMP = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_PROSE_WORD = re.compile(r"(?:[^\W\d_]|[-'’])*\d{0,4}")
 _UNSPOKEN = re.compile(r"[bcdfghjklmnpqrstvwxz]{7}", re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:$|[T ])")
@@ -367,7 +373,8 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _STAND_IN = re.compile(
-    r"x{4}|\*{3}|\.{3}|…|•{2}|[-_]your[-_]|placeholder|[-_]here$|\{\{?\s*[a-z_][\w. ]*\}"
+    r"x{6}|X{6}|^.{0,16}[xX]{4,}$|\*{3}|\.{3}|…|•{2}|[-_](?:your|YOUR)[-_]|placeholder|PLACEHOLDER|[-_](?:here|HERE)$"
+    r"|\{\{?\s*[A-Za-z_][\w. ]*\}"
 )
 _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|\?\.)[A-Za-z_$][A-Za-z_$]*\d?)*[(\[]"
