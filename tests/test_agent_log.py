@@ -2,13 +2,15 @@
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tachlog.frames import read_csv_rows, read_lines
+from tachlog.frames import read_csv_rows, read_lines, read_table
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.measure import measure
 from tachlog.model import Chunk, Event, Failure, Prompt, Reading, Reply, ToolCall, ToolResult, Usage
@@ -249,27 +251,42 @@ def test_tokens_that_no_api_reported_are_estimated() -> None:
 
 
 def test_row_in_its_columns_and_as_json_is_the_same_row(tmp_path: Path) -> None:
-    """A row from CSV, where all is text, tells what the same row tells as JSON."""
+    """A row of a CSV file or of a table, all text, tells what it tells as a line of JSON."""
     rows = [
         row({"role": "user", "payload": {"content": 'hi, "you"\n;'}}),
         row({"usage": USAGE}, {**TOOL, "is_error": True}, id=2, response_time=12.5),
         row({"role": "assistant"}, None, id=3, response_time=None),
     ]
+    names = [*rows[0], "response_time"]
     lines = tmp_path / "rows.ndjson"
     lines.write_text("".join(json.dumps(each) + "\n" for each in rows))
     table = tmp_path / "rows.csv"
     with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys() | {"response_time"})
+        writer = csv.DictWriter(file, names)
         writer.writeheader()
         for each in rows:
             cells = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
             writer.writerow(cells)
-    read_both = [
+    database = tmp_path / "rows.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            f"CREATE TABLE agent_logs ({', '.join(names)}, created_at, PRIMARY KEY (id))"
+        )
+        for each in rows:
+            cells = [json.dumps(v) if isinstance(v, dict) else v for v in map(each.get, names)]
+            connection.execute(f"INSERT INTO agent_logs VALUES ({'?, ' * len(names)} NULL)", cells)
+        connection.commit()
+    table_url = f"sqlite:///{database}?table=agent_logs"
+    told_by = [
         [agent_log.read(chunk, agent_log.State()) for chunk in chunks]
-        for chunks in (read_lines(str(lines)), read_csv_rows(str(table)))
+        for chunks in (
+            read_lines(str(lines)),
+            read_csv_rows(str(table)),
+            (page.chunk for page in read_table(table_url)),
+        )
     ]
-    assert read_both[0] == read_both[1]
-    assert len(read_both[0][0].record_keys) == 3
+    assert told_by[0] == told_by[1] == told_by[2]
+    assert len(told_by[0][0].record_keys) == 3
 
 
 @pytest.mark.parametrize(

@@ -51,4 +51,8 @@ def usage_of(told: Told) -> tuple[Usage | None, bool]:
 
 def tokens(*values: Scalar) -> int | None:
     """The first token count that is told."""
-    return next((n for n in (whole(v, MAX_TOKENS) for v in values) if n is not None), None)
+    for value in values:
+        count = whole(value, MAX_TOKENS)
+        if count is not None:
+            return count
+    return None

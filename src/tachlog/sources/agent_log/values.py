@@ -34,7 +34,7 @@ def text_of(raw: Raw) -> str:
 
 def unwrapped(raw: Raw) -> Raw:
     """The JSON in a field, also where the field is a text that holds it (CSV, text columns)."""
-    text = lenient(raw, str)
+    text = lenient(raw, str) if bytes(raw).startswith(b'"') else None
     return raw if text is None else Raw(text.strip().encode("utf-8", "surrogatepass"))
 
 
@@ -43,17 +43,17 @@ def moment(value: Scalar) -> tuple[int, bool] | None:
 
     Of an ISO 8601 time, or of seconds, milliseconds or microseconds since the epoch by their size.
     """
+    if isinstance(value, str) and not value.replace(".", "", 1).isdecimal():
+        try:
+            time = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+        return utc_micros(time), time.tzinfo is not None
     count = number(value)
-    if count is not None:
-        for unit, least in ((1, 1e14), (1_000, 1e11), (1_000_000, 1e8)):
-            if count >= least:
-                return (round(count * unit), True) if count < 1e17 else None
-        return None
-    try:
-        time = datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        return None
-    return utc_micros(time), time.tzinfo is not None
+    for unit, least in ((1, 1e14), (1_000, 1e11), (1_000_000, 1e8)):
+        if count is not None and least <= count < 1e17:
+            return round(count * unit), True
+    return None
 
 
 def number(value: Scalar) -> float | None:
@@ -66,6 +66,8 @@ def number(value: Scalar) -> float | None:
 
 def whole(value: Scalar, limit: int) -> int | None:
     """A count from 0 to the limit, None when it is none."""
+    if value is None:
+        return None
     count = number(value)
     return round(count) if count is not None and 0 <= count <= limit else None
 

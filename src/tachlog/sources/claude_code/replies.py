@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from tachlog import signals
@@ -157,16 +156,18 @@ def usage_of(told: shapes.Usage | None) -> tuple[Usage | None, str | None]:
     if all(count is None for count in counts):
         return None, None
     details, tools = told.output_tokens_details, told.server_tool_use
-    usage = msgspec.structs.replace(
-        buckets(told),
-        reasoning=details.thinking_tokens if details else None,
-        web_searches=(tools and tools.web_search_requests) or 0,
+    usage = buckets(
+        told,
+        details.thinking_tokens if details else None,
+        (tools and tools.web_search_requests) or 0,
     )
     tier = "fast" if told.speed == "fast" else told.service_tier
     return usage, None if tier == "standard" else tier
 
 
-def buckets(told: shapes.Usage | shapes.Iteration) -> Usage:
+def buckets(
+    told: shapes.Usage | shapes.Iteration, reasoning: int | None = None, web_searches: int = 0
+) -> Usage:
     """The disjoint buckets; without a total of cache writes, their two lifetimes add up to it."""
     lifetimes = told.cache_creation or shapes.CacheCreation()
     hour = lifetimes.ephemeral_1h_input_tokens or 0
@@ -179,4 +180,6 @@ def buckets(told: shapes.Usage | shapes.Iteration) -> Usage:
         written,
         told.output_tokens or 0,
         min(hour, written),
+        reasoning,
+        web_searches,
     )
