@@ -1,9 +1,9 @@
 """How fast `tachlog analyze` reads logs, how much memory it takes, how soon commands answer.
 
-Prints one JSON object. `python bench/analyze.py [LOGS …] [--runs N]`; without LOGS it reads the real logs
-beside the checkout (`../shared/corpus/claude-code`) where they exist, else 100 MB of example logs that
-it writes first. Each figure is the median of the runs with least and greatest; memory is the greatest
-sum of the resident sizes of all processes of a run, sampled every 5 ms.
+Prints one JSON object. `python bench/analyze.py [LOGS …] [--runs N]`; without LOGS it reads the
+real logs beside the checkout (`../shared/corpus/claude-code`) where they exist, else 100 MB of
+example logs that it writes first. Each figure is the median of the runs with least and greatest;
+memory is the greatest sum of the resident sizes of all processes of a run, sampled every 5 ms.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def rate(size: int, figures: dict[str, float]) -> dict[str, float]:
 
 
 def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
-    """Wall seconds and greatest memory of a command over several runs, after one that is not counted."""
+    """Wall seconds and greatest memory of a command over several runs, after one uncounted."""
     seconds: list[float] = []
     memory = 0
     for run in range(runs + 1):

@@ -1,4 +1,4 @@
-"""What tests of the archive share: writing small transcripts, reading them in, comparing archives."""
+"""What tests of the archive share: small transcripts, reading them in, comparing archives."""
 
 from __future__ import annotations
 

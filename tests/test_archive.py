@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from archives import (
     MEASURER,
     archive_of,
@@ -22,7 +23,6 @@ from archives import (
     tool_use,
     user,
 )
-
 from tachlog.analysis.selection import Selection
 from tachlog.demo import write_demo
 from tachlog.stores import Store, StoreError, open_store
@@ -133,9 +133,7 @@ def test_copied_history_belongs_to_the_session_that_was_continued(
     """A session resumed under a new id owns only what came after, whichever file is read first."""
     history = turn("old", 1, minute=0)
     original = jsonl(tmp_path / "old.jsonl", history)
-    resumed = jsonl(
-        tmp_path / "new.jsonl", as_session(history, "new") + turn("new", 2, minute=30)
-    )
+    resumed = jsonl(tmp_path / "new.jsonl", as_session(history, "new") + turn("new", 2, minute=30))
     store = open_store("private:")
     read_in(store, [resumed, original] if fork_first else [original, resumed])
     assert figures(store) == {
@@ -268,5 +266,5 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     """A corrupt archive is an error that names it and says how to go on."""
     path = tmp_path / "archive.db"
     path.write_bytes(b"this is no database, but long enough to look at" * 100)
-    with pytest.raises(StoreError, match=r"archive\.db: not a readable archive.*move the file away"):
+    with pytest.raises(StoreError, match=r"archive\.db: not a readable.*move the file away"):
         open_store(str(path))

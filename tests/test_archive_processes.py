@@ -9,13 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from archives import MEASURER, archive_of, contents, figures, jsonl, portion_of, read_in
-from test_archive import turn
 
+from archives import MEASURER, archive_of, contents, figures, jsonl, portion_of, read_in
 from tachlog.config import Config
 from tachlog.demo import write_demo
 from tachlog.pipeline import bring_up_to_date
 from tachlog.stores import StoreError, open_store, sqlite
+from test_archive import turn
 
 READER = """
 import sys
@@ -80,7 +80,7 @@ def test_a_locked_archive_is_told_and_nothing_is_lost(
 
 
 def test_a_full_disk_in_the_middle_of_a_batch_keeps_nothing_of_it(tmp_path: Path) -> None:
-    """When the archive cannot grow the batch is undone whole, and the next run completes the work."""
+    """When the archive cannot grow the batch is undone, and the next run completes the work."""
     store = open_store(str(tmp_path / "archive.db"))
     database = store.database  # type: ignore[attr-defined]
     ((pages,),) = database.rows("PRAGMA page_count")

@@ -1,23 +1,24 @@
 """Which telling of a call counts, and for whom.
 
-Threads that tell the same operations (forks, resumed copies, copies of a history for a sub-agent) form a
-family. Each shared operation has one owner among the threads that tell it, decided from the whole family
-alone, so that the order in which files are read never shows.
+Threads that tell the same operations (forks, resumed copies, copies of a history for a sub-agent)
+form a family. Each shared operation has one owner among the threads that tell it, decided from the
+whole family alone, so that the order in which files are read never shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
 from msgspec import Struct
 
 
 class Teller(Struct, frozen=True):
     """A thread of a family as far as ownership depends on it.
 
-    `own` counts the operations of the thread's whole session (all threads of its root) that no other
-    session tells; `own_us` is the time of the first, None without any: a sub-agent told inside of copied
-    history goes with the session that it was told in. `origin_of` lists the session ids
-    that name this thread's session as the origin of their copied history.
+    `own` counts the operations of the thread's whole session (all threads of its root) that no
+    other session tells; `own_us` is the time of the first, None without any: a sub-agent told
+    inside of copied history goes with the session that it was told in. `origin_of` lists the
+    session ids that name this thread's session as the origin of their copied history.
     """
 
     thread: int
@@ -32,9 +33,9 @@ class Teller(Struct, frozen=True):
 def owner(tellers: Sequence[Teller]) -> int:
     """The thread that owns an operation, of those that tell it.
 
-    In this order: the telling outside of a sub-agent; the session that the log of another teller names
-    as its origin; one without operations of its own beyond the shared ones (it was continued elsewhere);
-    the one whose own operations begin first; the smaller id.
+    In this order: the telling outside of a sub-agent; the session that the log of another teller
+    names as its origin; one without operations of its own beyond the shared ones (it was continued
+    elsewhere); the one whose own operations begin first; the smaller id.
     """
     told_by = {teller.root for teller in tellers}
     return min(
@@ -50,7 +51,7 @@ def owner(tellers: Sequence[Teller]) -> int:
 
 
 def unified(calls: Iterable[tuple[int, int | None]]) -> dict[int, int]:
-    """Which of these (key, alias) name one call, because they share an alias: key → the key that stays.
+    """Which of these (key, alias) name one call, as they share an alias: key → the key that stays.
 
     Keys that stay as they are do not appear. A key made from a message id stays rather than one made
     from a request id (which is an alias itself and has none), then the smaller one.

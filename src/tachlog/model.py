@@ -1,9 +1,9 @@
 """The nouns that every stage of the pipeline shares.
 
-All of them are frozen. Times are UTC in integer microseconds since the epoch (`_us`), durations that a
-log reports are integer milliseconds (`_ms`), money is integer nano-dollars. `None` always means that the
-log did not say; it never stands in for zero. Keys are 63-bit digests (`key_of`), so that they fit an
-SQL integer on every engine.
+All of them are frozen. Times are UTC in integer microseconds since the epoch (`_us`), durations
+that a log reports are integer milliseconds (`_ms`), money is integer nano-dollars. `None` always
+means that the log did not say; it never stands in for zero. Keys are 63-bit digests (`key_of`), so
+that they fit an SQL integer on every engine.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ Outcome = Literal[
     "user_interrupted",
     "unfinished",
 ]
-"""How a tool call ended. `expected_negative` and `check_failed` are successes that said no; the user_*
-outcomes and `unfinished` are neither successes nor errors."""
+"""How a tool call ended. `expected_negative` and `check_failed` are successes that said no; the
+user_* outcomes and `unfinished` are neither successes nor errors.
+"""
 
 ErrorClass = Literal[
     "rate_limit",
@@ -71,8 +72,8 @@ def digest_of(raw: bytes | memoryview) -> int:
 class Thread(Struct, frozen=True, array_like=True):
     """One conversation with a model: the main one of a session, or one sub-agent's.
 
-    `session_id` is the thread's own id, for a sub-agent without one `<parent>/<agentId>`. `root` is the
-    session id of the main conversation (its own for a main thread).
+    `session_id` is the thread's own id, for a sub-agent without one `<parent>/<agentId>`. `root` is
+    the session id of the main conversation (its own for a main thread).
     """
 
     agent: str
@@ -115,9 +116,9 @@ class Usage(Struct, frozen=True, array_like=True):
 class Features(Struct, frozen=True, array_like=True):
     """What the token estimator needs to know of the visible part of a reply; all of it adds up.
 
-    Characters are counted after JSON unescaping. `wide` counts the bytes beyond one per character in
-    UTF-8 (0 for ASCII), `hidden` the thinking blocks whose text the log withholds, `media` images and
-    documents.
+    Characters are counted after JSON unescaping. `wide` counts the bytes beyond one per character
+    in UTF-8 (0 for ASCII), `hidden` the thinking blocks whose text the log withholds, `media`
+    images and documents.
     """
 
     text: int = 0
@@ -133,8 +134,8 @@ class Features(Struct, frozen=True, array_like=True):
 class Target(Struct, frozen=True, array_like=True):
     """What a tool call was about: a short redacted name and a digest of the whole.
 
-    `no_kind` and `no_codes` say which exit codes of a command mean "no" and not "failed": a bit mask
-    (bit n for code n) and the outcome that such a code stands for.
+    `no_kind` and `no_codes` say which exit codes of a command mean "no" and not "failed": a bit
+    mask (bit n for code n) and the outcome that such a code stands for.
     """
 
     kind: TargetKind
@@ -160,8 +161,8 @@ class Reply(Struct, frozen=True, array_like=True, tag=True):
 
     `at_us` is when this record was written; `sent_us` when the request left, where the log says.
     `part` is the key of the record, so that the same record told twice adds its features once.
-    `alias` is the key of another id of the same call (a request id). `stop_reason` is None while the
-    reply was still streaming.
+    `alias` is the key of another id of the same call (a request id). `stop_reason` is None while
+    the reply was still streaming.
     """
 
     key: int
@@ -198,7 +199,10 @@ class ToolCall(Struct, frozen=True, array_like=True, tag=True):
 
 
 class ToolResult(Struct, frozen=True, array_like=True, tag=True):
-    """What came back from a tool; `key` is the call's. `approval_ms` is the wait for a person's consent."""
+    """What came back from a tool; `key` is the call's.
+
+    `approval_ms` is the wait for a person's consent.
+    """
 
     key: int
     thread: Thread
@@ -216,8 +220,8 @@ class ToolResult(Struct, frozen=True, array_like=True, tag=True):
 class Failure(Struct, frozen=True, array_like=True, tag=True):
     """One attempt of a model call failed, or the agent itself did.
 
-    `synthetic` marks a line by which the agent repeats the error of its last attempt to the person; it
-    is the same failure when an attempt of the same thread stands directly before it.
+    `synthetic` marks a line by which the agent repeats the error of its last attempt to the person;
+    it is the same failure when an attempt of the same thread stands directly before it.
     """
 
     key: int
@@ -293,9 +297,10 @@ class Problem(Struct, frozen=True, array_like=True):
 
 
 class Chunk(Struct, frozen=True, array_like=True):
-    """Whole records of one file, in file order: `data` begins at byte `offset` of the uncompressed file.
+    """Whole records of one file, in file order.
 
-    `last` is True for the end of the file as it is now.
+    `data` begins at byte `offset` of the uncompressed file. `last` is True for the end of the file as
+    it is now.
     """
 
     path: str
@@ -307,10 +312,10 @@ class Chunk(Struct, frozen=True, array_like=True):
 class Reading(Struct):
     """What a source made of one chunk.
 
-    `record_keys` has one key for each record that was parsed (a digest of its identity, so that a copy
-    has the key of its original). `skipped` counts records of kinds that the source knows to carry no
-    telemetry, `unknown` (a part of parsed) kinds that it does not know. The records of the chunk are
-    len(record_keys) + sum(skipped.values()) + len(problems).
+    `record_keys` has one key for each record that was parsed (a digest of its identity, so that a
+    copy has the key of its original). `skipped` counts records of kinds that the source knows to
+    carry no telemetry, `unknown` (a part of parsed) kinds that it does not know. The records of the
+    chunk are len(record_keys) + sum(skipped.values()) + len(problems).
     """
 
     events: list[Event]

@@ -1,7 +1,7 @@
 """What events come to: a model call told on several lines, a tool call with its result.
 
-Merging is commutative, associative and idempotent: the tellings of an operation in any order, told once
-or ten times, give the same operation.
+Merging is commutative, associative and idempotent: the tellings of an operation in any order, told
+once or ten times, give the same operation.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _Value = TypeVar("_Value", int, str)
 class Call(Struct, array_like=True):
     """One model call, merged from all its tellings.
 
-    `first_us` and `at_us` are when its first and last record were written. `parts` has the features of
-    each record, by record key. `output_min`, `output_max` and `output_last` are the output counts that
-    the records told: they decide whether the usage is final.
+    `first_us` and `at_us` are when its first and last record were written. `parts` has the features
+    of each record, by record key. `output_min`, `output_max` and `output_last` are the output
+    counts that the records told: they decide whether the usage is final.
     """
 
     key: int
@@ -60,10 +60,10 @@ class Call(Struct, array_like=True):
 
     @property
     def final(self) -> bool:
-        """Whether the reported output is the final one and not a placeholder of a reply in progress.
+        """Whether the reported output is final, and not a placeholder of a reply in progress.
 
         It is when some record has a stop reason, or when the counts differ and the last is the largest
-        (FORMATS: measured on 43,965 replies; else 88 % are placeholders of 1 to 10 tokens).
+        (measured on 43,965 real replies: else 88 % are placeholders of 1 to 10 tokens).
         """
         return self.usage is not None and (
             self.stop_reason is not None or self.output_min < self.output_max == self.output_last
@@ -90,8 +90,8 @@ class Call(Struct, array_like=True):
 class ToolUse(Struct, array_like=True):
     """One tool call with its result; either half may be missing.
 
-    `tool` is None while only the result is known, `end_us` None while only the call is. `reported` is
-    the outcome that the log gave; `outcome` the decided one.
+    `tool` is None while only the result is known, `end_us` None while only the call is. `reported`
+    is the outcome that the log gave; `outcome` the decided one.
     """
 
     key: int
@@ -127,7 +127,7 @@ class ToolUse(Struct, array_like=True):
 
     @property
     def execution_us(self) -> int | None:
-        """How long it ran: as reported, else from call to result (an upper bound: it includes waits)."""
+        """How long it ran: as reported, else from call to result, which includes waits."""
         if self.duration_ms is not None:
             return self.duration_ms * 1000
         if self.end_us is None or self.tool is None:
@@ -174,9 +174,9 @@ def call_of(reply: Reply) -> Call:
 def merge_calls(a: Call, b: Call) -> Call:
     """Two tellings of one call as one.
 
-    The whole usage of the record with the most output tokens wins, ties go to the greater total, then
-    to the later record: never a maximum per field (FORMATS R1.3), since a fall-back to another model in
-    mid-stream changes several fields at once.
+    The whole usage of the record with the most output tokens wins, ties go to the greater total,
+    then to the later record: never a maximum per field (FORMATS R1.3), since a fall-back to another
+    model in mid-stream changes several fields at once.
     """
     if _usage_rank(b) > _usage_rank(a):
         a, b = b, a

@@ -26,9 +26,11 @@ Shown = Callable[[int, int], None]
 
 
 class ReadNow(Struct, frozen=True):
-    """What one run read: files with something new, their bytes and records. `paths` are all files
-    that were asked for, `notes` those of them (or of what was looked for) that could not be read and
-    why."""
+    """What one run read: files with something new, their bytes and records.
+
+    `paths` are all files that were asked for, `notes` those of them (or of what was looked for)
+    that could not be read and why.
+    """
 
     files: int
     bytes: int
@@ -49,8 +51,8 @@ def bring_up_to_date(
 ) -> ReadNow:
     """Read everything below `paths` that the archive does not have yet.
 
-    Raises `MissingPath` for a path that is not there and `StoreError` when the archive fails; whatever
-    stands in the logs ends up in the archive or in its problems.
+    Raises `MissingPath` for a path that is not there and `StoreError` when the archive fails;
+    whatever stands in the logs ends up in the archive or in its problems.
     """
     begun = perf_counter()
     wanted, notes = _wanted(paths)
@@ -80,9 +82,9 @@ def _read(
     progress: Shown | None,
     tally: _Tally,
 ) -> bool:
-    """Read the tasks into the store; whether another process had read some of the files meanwhile."""
-    from tachlog.engines import local  # noqa: PLC0415 - a run with nothing new needs no reader
-    from tachlog.engines.work import prepare  # noqa: PLC0415
+    """Read the tasks into the store; whether another process was first with some of them."""
+    from tachlog.engines import local
+    from tachlog.engines.work import prepare
 
     setup = setup_of(config)
     measure = prepare(setup)

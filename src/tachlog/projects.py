@@ -1,8 +1,8 @@
 """Which project a working directory belongs to, told from git's own files; git is never run.
 
-The user's map decides first, then the remote `origin` (`host/owner/name`, without credentials), then
-the directory of the main worktree, then the last part of the path. Worktrees, sub-directories and
-clones are one project.
+The user's map decides first, then the remote `origin` (`host/owner/name`, without credentials),
+then the directory of the main worktree, then the last part of the path. Worktrees, sub-directories
+and clones are one project.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _from_git(cwd: Path) -> str | None:
 
 
 def _from_worktree(link: Path) -> str | None:
-    """The project of a linked worktree: `.git` is a file that names its directory in the main one."""
+    """The project of a linked worktree, whose `.git` is a file that names the main one."""
     text = link.read_text("utf-8", "replace").strip()
     if not text.startswith("gitdir:"):
         return None

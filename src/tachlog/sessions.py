@@ -1,7 +1,7 @@
 """Events become sessions: the operations that one thread tells, each merged from all its tellings.
 
-The same records in any order, in any portions, told once or ten times, give the same session. That is
-what lets a file be read in pieces, again, or in two copies.
+The same records in any order, in any portions, told once or ten times, give the same session. That
+is what lets a file be read in pieces, again, or in two copies.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ class Selection(Struct, frozen=True):
     """Filters that all must hold; None filters nothing.
 
     `since_us` (inclusive) and `until_us` (exclusive) select sessions by their start, operations by
-    their own time. `paths` selects the sessions told by those files. A sub-agent belongs to a selection
-    when its root does, except for `agent`, `model` and `provider`, which each thread answers itself.
+    their own time. `paths` selects the sessions told by those files. A sub-agent belongs to a
+    selection when its root does, except for `agent`, `model` and `provider`, which each thread
+    answers itself.
     """
 
     since_us: int | None = None
@@ -26,9 +27,9 @@ class Selection(Struct, frozen=True):
 class Quarter(Struct, frozen=True, array_like=True):
     """What happened in one quarter hour (UTC; `quarter` × 900 s since the epoch) with one model.
 
-    Tool calls count for the quarter in which they started and have `model` None, as have failures of
-    model calls. Sums only, so that quarters add up to hours and days of every time zone. `tokens` are
-    settled (placeholders replaced by estimates), `estimated` the part no API reported;
+    Tool calls count for the quarter in which they started and have `model` None, as have failures
+    of model calls. Sums only, so that quarters add up to hours and days of every time zone.
+    `tokens` are settled (placeholders replaced by estimates), `estimated` the part no API reported;
     `cost_nanousd` sums the priced calls, `unpriced_calls` counts the others.
     """
 
@@ -56,7 +57,7 @@ class Quarter(Struct, frozen=True, array_like=True):
 
 
 class Step(Struct, frozen=True, array_like=True):
-    """One tool call in the order of its thread, for sequences: `root` is the session it belongs to."""
+    """One tool call in the order of its thread; `root` is the session it belongs to."""
 
     root: str
     session_id: str
@@ -78,8 +79,11 @@ class Input(Struct, frozen=True):
 
 
 class FileReport(Struct, frozen=True):
-    """One file as the archive knows it. `unknown` and `skipped` count records by kind; `note` says why
-    a file was not read; `tail_bytes` wait for the rest of a torn last record."""
+    """One file as the archive knows it.
+
+    `unknown` and `skipped` count records by kind; `note` says why a file was not read; `tail_bytes`
+    wait for the rest of a torn last record.
+    """
 
     path: str
     source: str | None

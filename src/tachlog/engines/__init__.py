@@ -1,7 +1,7 @@
 """Where the reading runs: in this process, or in worker processes.
 
-An engine takes bins of tasks and gives what `work.read` made of each, in any order. It holds a bounded
-number of results; nothing is written here.
+An engine takes bins of tasks and gives what `work.read` made of each, in any order. It holds a
+bounded number of results; nothing is written here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from tachlog.stores import Portion, Progress
 
 
 class Setup(Struct, frozen=True):
-    """What reading needs of the configuration: the user's own patterns for errors and behaviours, the
-    user's price file, names of projects by directory, thresholds of complexity."""
+    """What reading needs of the configuration.
+
+    The user's own patterns for errors and behaviours, the user's price file, names of projects by
+    directory, thresholds of complexity.
+    """
 
     errors: dict[str, list[str]] = {}
     behaviors: dict[str, list[str]] = {}
@@ -35,8 +38,10 @@ class Task(Struct, frozen=True, array_like=True):
 
 
 class Reading(Struct, array_like=True):
-    """What one task gave: a portion, or None when there is nothing new; `more` when the file goes on
-    behind it and should be read again from there."""
+    """What one task gave: a portion, or None when there is nothing new.
+
+    `more` says that the file goes on behind the portion and should be read again from there.
+    """
 
     portion: Portion | None
     more: bool = False

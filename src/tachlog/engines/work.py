@@ -14,7 +14,7 @@ import msgspec
 
 from tachlog import signals
 from tachlog.analysis.measurer import Measurer
-from tachlog.engines import Reading, Setup, Task
+from tachlog.engines import Reading, Setup, Task, progress_after
 from tachlog.frames import (
     FileId,
     FrameError,
@@ -34,7 +34,7 @@ from tachlog.pricing import PriceBook, load_overrides, price
 from tachlog.projects import project_of
 from tachlog.sessions import Sessions, fold
 from tachlog.sources import AmbiguousFormat, Frame, Source, all_sources, detect
-from tachlog.stores import Portion
+from tachlog.stores import Portion, Progress
 
 PORTION_BYTES: Final = 32 << 20
 """Log bytes that one portion may cover: bounds memory and the length of a transaction."""
@@ -51,7 +51,8 @@ _measurer = Measurer(price, project_of)
 def prepare(setup: Setup) -> Measurer:
     """Put a configuration in force in this process; gives its prices and thresholds.
 
-    Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken pattern.
+    Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken
+    pattern.
     """
     global _measurer  # noqa: PLW0603 - set once, before a process reads its first record
     signals.configure(setup.errors, setup.behaviors)
@@ -72,7 +73,7 @@ def read(task: Task) -> Reading:
     was = task.progress
     offset, state, replaced = 0, b"", False
     try:
-        if was is not None:
+        if was is not None and was.identity:
             change = same_file(msgspec.msgpack.decode(was.identity, type=FileId), task.path)
             if change == "unchanged" and was.done and was.mtime_ns != LIVE:
                 return Reading(None)
@@ -85,41 +86,39 @@ def read(task: Task) -> Reading:
         source = all_sources()[was.source] if state and was and was.source else None
         source = source or detect(task.path, beginning)
     except (FrameError, AmbiguousFormat) as error:
-        return Reading(_unread(task, b"", 0, 0, str(error)))
+        return Reading(_unread(task, str(error)))
     if source is None:
-        note = _why_unknown(beginning)
-        return Reading(
-            _unread(task, _encoder.encode(identity), identity.size, identity.mtime_ns, note)
-        )
+        portion = _blank(task, None)
+        portion.identity = _encoder.encode(identity)
+        portion.size, portion.mtime_ns = identity.size, identity.mtime_ns
+        portion.note = _why_unknown(beginning)
+        return Reading(portion)
     frame = source.frame(task.path, beginning)
     if was is not None and was.source is not None:
         if frame == "document":
             offset, state, replaced = 0, b"", True
         elif frame == "sqlite" and _is_same_database(was.identity, identity):
             offset, state, replaced = was.offset, was.state, False
-    portion = Portion(
-        path=task.path,
-        source=source.name,
-        revision=source.revision,
-        identity=_encoder.encode(identity),
-        size=identity.size,
-        mtime_ns=identity.mtime_ns,
-        expected=None if was is None else (was.identity, was.offset),
-        offset=offset,
-        tail_bytes=0,
-        state=state,
-        replaced=replaced,
-        sessions=[],
-        record_keys=[],
-        skipped={},
-        unknown={},
-        problems=[],
-        read_us=time.time_ns() // 1000,
-        done=True,
-    )
+    portion = _blank(task, source)
+    portion.identity = _encoder.encode(identity)
+    portion.size, portion.mtime_ns = identity.size, identity.mtime_ns
+    portion.offset, portion.state, portion.replaced = offset, state, replaced
     if frame == "sqlite":
         return _read_database(portion, source, was is not None)
     return Reading(portion, _fill(portion, source, chunks_of(source, frame, task.path, offset)))
+
+
+def portions_of(name: str, source: Source, chunks: Iterator[Chunk]) -> Iterator[Portion]:
+    """Portions of records that come from no file, such as a program's own; `name` tells of them."""
+    progress: Progress | None = None
+    more = True
+    while more:
+        portion = _blank(Task(name, progress, 0), source)
+        if progress is not None:
+            portion.offset, portion.state = progress.offset, progress.state
+        more = _fill(portion, source, chunks)
+        yield portion
+        progress = progress_after(portion)
 
 
 def chunks_of(source: Source, frame: Frame, path: str, offset: int = 0) -> Iterator[Chunk]:
@@ -209,7 +208,7 @@ def _state(source: Source, encoded: bytes) -> Any:
 
 
 def _is_whole(tail: bytes) -> bool:
-    """Whether a last line without its newline is a record already: 219 of 1,040 real files end so."""
+    """Whether a last line without its newline is a record, as in 219 of 1,040 real files."""
     try:
         msgspec.json.decode(tail)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -221,10 +220,9 @@ def _read_table(task: Task) -> Reading:
     """The next pages of an SQL table; the cursor stands where a file's identity does."""
     was = task.progress
     source = all_sources()["agent_log"]
-    portion = _unread(task, was.identity if was else b"", 0, 0, None)
-    portion.source, portion.revision = source.name, source.revision
-    portion.offset = was.offset if was else 0
-    portion.state = was.state if was else b""
+    portion = _blank(task, source)
+    if was is not None:
+        portion.identity, portion.offset, portion.state = was.identity, was.offset, was.state
     state = _state(source, portion.state)
     sessions: Sessions = {}
     try:
@@ -244,16 +242,16 @@ def _read_table(task: Task) -> Reading:
     return Reading(portion, not portion.done)
 
 
-def _unread(task: Task, identity: bytes, size: int, mtime_ns: int, note: str | None) -> Portion:
-    """A portion without content: what is known of a file that was not read, and why."""
+def _blank(task: Task, source: Source | None) -> Portion:
+    """A portion of a file before anything of it was read."""
     was = task.progress
     return Portion(
         path=task.path,
-        source=None,
-        revision=0,
-        identity=identity,
-        size=size,
-        mtime_ns=mtime_ns,
+        source=source.name if source else None,
+        revision=source.revision if source else 0,
+        identity=b"",
+        size=0,
+        mtime_ns=0,
         expected=None if was is None else (was.identity, was.offset),
         offset=0,
         tail_bytes=0,
@@ -266,8 +264,19 @@ def _unread(task: Task, identity: bytes, size: int, mtime_ns: int, note: str | N
         problems=[],
         read_us=time.time_ns() // 1000,
         done=True,
-        note=note,
     )
+
+
+def _unread(task: Task, note: str) -> Portion:
+    """A portion that only says why a file could not be read now; its progress stays."""
+    portion = _blank(task, None)
+    portion.note = note
+    was = task.progress
+    if was is not None:
+        portion.source, portion.revision = was.source, was.revision
+        portion.identity, portion.offset, portion.state = was.identity, was.offset, was.state
+        portion.tail_bytes = was.tail_bytes
+    return portion
 
 
 def _why_unknown(beginning: bytes) -> str:

@@ -1,7 +1,8 @@
 """What one session did, in numbers: the measures of a `Session`, integers inside.
 
-`measure()` is in `tachlog.metrics.measure`; each theme (tokens, tools, timing, errors, context) has its
-module. Everything here is a function of one session's own operations, so that no row depends on others.
+`measure()` is in `tachlog.metrics.measure`; each theme (tokens, tools, timing, errors, context) has
+its module. Everything here is a function of one session's own operations, so that no row depends on
+others.
 """
 
 from __future__ import annotations
@@ -9,12 +10,17 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 Sketch = dict[int, int]
-"""A DDSketch with 1 % relative error as {bin: count}; adding the counts of two sketches merges them."""
+"""A DDSketch with 1 % relative error as {bin: count}; adding the counts of two sketches merges
+them.
+"""
 
 
 class Settled(Struct, frozen=True, array_like=True):
-    """What one call counts for: its output with a placeholder replaced, how much of its total is
-    estimated, its price in nano-dollars (None: not known), its response time (None: not told)."""
+    """What one call counts for.
+
+    Its output with a placeholder replaced, how much of its total is estimated, its price in
+    nano-dollars (None: not known), its response time (None: not told).
+    """
 
     output: int
     estimated: int
@@ -23,9 +29,11 @@ class Settled(Struct, frozen=True, array_like=True):
 
 
 class ModelUse(Struct):
-    """Model calls of one session with one model. Tokens in disjoint buckets; `estimated` is how many of
-    the total no API reported; `cost_nanousd` is None when no call of it has a price, `unpriced_calls`
-    and `unpriced_tokens` count those that have none. `reported_cost_calls` had their cost in the log.
+    """Model calls of one session with one model.
+
+    Tokens in disjoint buckets; `estimated` is how many of the total no API reported; `cost_nanousd`
+    is None when no call of it has a price, `unpriced_calls` and `unpriced_tokens` count those that
+    have none. `reported_cost_calls` had their cost in the log.
     """
 
     provider: str
@@ -49,9 +57,11 @@ class ModelUse(Struct):
 
 
 class ToolStats(Struct):
-    """Calls of one tool in one session. `success_count` includes `expected_negative` and
-    `check_failed`; `timed` calls have a known duration, `total_us` is their sum, `sketch` their
-    distribution in µs. `p95_us` is exact. `classes` counts errors by class.
+    """Calls of one tool in one session.
+
+    `success_count` includes `expected_negative` and `check_failed`; `timed` calls have a known
+    duration, `total_us` is their sum, `sketch` their distribution in µs. `p95_us` is exact.
+    `classes` counts errors by class.
     """
 
     category: str
@@ -73,8 +83,10 @@ class ToolStats(Struct):
 
 
 class TimeSplit(Struct):
-    """Where the time of a main thread went, in µs, adding up to its duration. `approval` is None where
-    no log tells it (it is then a part of `tool`)."""
+    """Where the time of a main thread went, in µs, adding up to its duration.
+
+    `approval` is None where no log tells it (it is then a part of `tool`).
+    """
 
     model: int = 0
     tool: int = 0
@@ -97,9 +109,11 @@ class ErrorCluster(Struct):
 
 
 class Anomaly(Struct):
-    """Something unusual within one session: `type` is response_time_spike, response_time_outlier (the
-    median/MAD variant), error_cluster or loop. `value` and `threshold` are in the unit of the type (µs,
-    errors, calls); the events it rests on are `log_id` (hex key of a call) or start, end, count.
+    """Something unusual within one session.
+
+    `type` is response_time_spike, response_time_outlier (the median/MAD variant), error_cluster or
+    loop. `value` and `threshold` are in the unit of the type (µs, errors, calls); the events it rests
+    on are `log_id` (hex key of a call) or start, end, count.
     """
 
     type: str
@@ -129,12 +143,14 @@ class Measured(Struct, array_like=True):
 
 
 class SessionMetrics(Struct):
-    """The figures of one thread. Times in µs since the epoch, durations in µs, money in nano-dollars.
+    """The figures of one thread.
 
-    `operations` = `op_successes` + `op_errors`: tool calls with a decided outcome and attempts of model
-    calls. `response_n` of the calls have a response time; `response_us` is their sum, `response_p95_us`
-    exact, `response_sketch` mergeable. `start_us` is None for a thread without operations (a fork that
-    did nothing yet).
+    Times in µs since the epoch, durations in µs, money in nano-dollars.
+
+    `operations` = `op_successes` + `op_errors`: tool calls with a decided outcome and attempts of
+    model calls. `response_n` of the calls have a response time; `response_us` is their sum,
+    `response_p95_us` exact, `response_sketch` mergeable. `start_us` is None for a thread without
+    operations (a fork that did nothing yet).
     """
 
     agent: str

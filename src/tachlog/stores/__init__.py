@@ -1,8 +1,9 @@
 """Stores keep rows and give them back; they do not think.
 
-A store is opened by URL. Writing happens in batches: each is one transaction that first checks that the
-files' progress is still what the batch was read from; a batch that comes late drops itself. Returning
-means safe; else a store raises `StoreError`. Several processes may write and read at once.
+A store is opened by URL. Writing happens in batches: each is one transaction that first checks that
+the files' progress is still what the batch was read from; a batch that comes late drops itself.
+Returning means safe; else a store raises `StoreError`. Several processes may write and read at
+once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from tachlog.model import Problem
 from tachlog.operations import Call
 from tachlog.sessions import Session
 
+PRIVATE = "private:"
+"""The URL of an archive that vanishes when it is closed."""
+
 
 class StoreError(Exception):
     """The archive cannot do what was asked; the message says what, where and what to do."""
@@ -27,12 +31,12 @@ class StoreError(Exception):
 class Portion(Struct, array_like=True):
     """What one reading of a part of one file gave, and the progress that goes with it.
 
-    `expected` is the progress that the reading began from, None for a file that was not known: if it
-    moved meanwhile, the portion is dropped. The file was read up to `offset`; `identity` is the encoded
-    `frames.FileId` of the file then. `replaced` marks a file that was rewritten and is read again from
-    its beginning. `done` is False while there is more to read at once. `source` is None when no format
-    claims the file; `note` says why it, or a part of it, could not be read. `measured` has the figures
-    of the sessions, each as if this portion were all that is told of it.
+    `expected` is the progress that the reading began from, None for a file that was not known: if
+    it moved meanwhile, the portion is dropped. The file was read up to `offset`; `identity` is the
+    encoded `frames.FileId` of the file then. `replaced` marks a file that was rewritten and is read
+    again from its beginning. `done` is False while there is more to read at once. `source` is None
+    when no format claims the file; `note` says why it, or a part of it, could not be read.
+    `measured` has the figures of the sessions, each as if this portion were all that is told of it.
     """
 
     path: str
@@ -98,7 +102,7 @@ class Store(Protocol):
         ...
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
-        """Keep portions in one transaction; gives back those whose file somebody else read meanwhile."""
+        """Keep portions in one transaction; gives back those that another process read meanwhile."""
         ...
 
     def sessions(self, selection: Selection) -> list[SessionMetrics]:
@@ -143,16 +147,16 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """Open the archive at a URL: a path or `sqlite:///path`; `private:` is one that vanishes with it.
+    """Open the archive at a URL: a path or `sqlite:///path`; `private:` vanishes when it is closed.
 
     Raises `StoreError` when it cannot be opened, is corrupt, locked, or from a newer version.
     """
-    scheme = url.partition(":")[0] if "://" in url or url == "private:" else "sqlite"
-    module = {"sqlite": "sqlite", "private": "sqlite"}.get(scheme)
+    scheme = url.partition(":")[0] if "://" in url else "sqlite"
+    module = {"sqlite": "sqlite"}.get(scheme)
     if module is None:
         raise StoreError(f"{scheme}: no such kind of archive; use a path or sqlite:///path")
     store: Store = import_module(f"{__name__}.{module}").open_archive(url)
     return store
 
 
-__all__ = ["Measure", "Portion", "Progress", "Store", "StoreError", "open_store"]
+__all__ = ["PRIVATE", "Measure", "Portion", "Progress", "Store", "StoreError", "open_store"]

@@ -63,8 +63,9 @@ class Archive:
         return [
             session_id
             for (session_id,) in self.database.rows(
-                "SELECT session_id FROM agent_telemetry_summaries WHERE session_id LIKE ?1 ESCAPE '\\'"
-                " OR session_id LIKE '%/' || ?1 ESCAPE '\\' ORDER BY length(session_id), session_id",
+                "SELECT session_id FROM agent_telemetry_summaries"
+                " WHERE session_id LIKE ?1 ESCAPE '\\' OR session_id LIKE '%/' || ?1 ESCAPE '\\'"
+                " ORDER BY length(session_id), session_id",
                 (pattern,),
             )
         ]

@@ -14,9 +14,10 @@ Shared = defaultdict[int, set[int]]
 
 
 def settle_families(database: Database, shared: Shared, touched: Collection[int]) -> set[int]:
-    """Note new sharing and settle ownership in every family that it, or a touched thread, belongs to.
+    """Note new sharing and settle who owns what, in every family that is concerned.
 
-    Gives the threads that gained or lost an operation.
+    Concerned are families of `shared` operations and of `touched` threads. Gives the threads that
+    gained or lost an operation.
     """
     _note(database, shared)
     members = set(touched).union(*shared.values())
@@ -101,7 +102,8 @@ def _tellers(database: Database, family: int) -> dict[int, Teller]:
     own = {
         root: (count, first_us)
         for root, count, first_us in database.rows(
-            f"SELECT t.root, count(*), min(o.at_us) FROM ({each}) o JOIN threads t ON t.id = o.thread"
+            f"SELECT t.root, count(*), min(o.at_us) FROM ({each}) o"
+            " JOIN threads t ON t.id = o.thread"
             " WHERE o.key NOT IN (SELECT key FROM tellings) GROUP BY t.root",
             (roots,) * len(OPERATIONS),
         )

@@ -22,8 +22,8 @@ _counts_decoder: Final = msgspec.json.Decoder(dict[str, int])
 def advance(database: Database, portion: Portion) -> int | None:
     """Move a file's progress by a portion; None when it is no longer where the portion began.
 
-    Gives the number of the file. What an earlier reading of a file that was rewritten since told stays
-    in the archive; its counts begin anew.
+    Gives the number of the file. What an earlier reading of a file that was rewritten since told
+    stays in the archive; its counts begin anew.
     """
     found = database.rows(
         'SELECT id, identity, "offset", records, parsed, skipped, unknown, problems'
@@ -87,8 +87,8 @@ def _added(counts: dict[str, int], more: dict[str, int]) -> str:
 def enter(database: Database, file: int, portion: Portion) -> None:
     """Note a portion's records in the ledger, copies among them, and its problems.
 
-    `copies` says how often each file tells a record that is told more than once, so that for any set
-    of files duplicates = all tellings − distinct records, in whatever order they were read.
+    `copies` says how often each file tells a record that is told more than once, so that for any
+    set of files duplicates = all tellings − distinct records, in whatever order they were read.
     """
     told = Counter(portion.record_keys)
     known: dict[int, int] = dict(

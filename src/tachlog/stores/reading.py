@@ -24,8 +24,10 @@ Filter = tuple[str, list[Any]]
 
 
 def threads_filter(selection: Selection, *, by_start: bool) -> Filter:
-    """A condition on rows of the summary table `s`; times select by start unless operations are
-    asked for by their own time."""
+    """A condition on rows of the summary table `s`.
+
+    Times select by start, unless operations are asked for by their own time.
+    """
     tests: list[str] = []
     values: list[Any] = []
     for column in ("agent", "provider", "model", "project", "complexity"):
@@ -84,8 +86,9 @@ def quarters(database: Database, names: Mapping[int, str], selection: Selection)
     found = [
         Quarter(row[0], names.get(row[1]), *row[2:])
         for row in database.rows(
-            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), total(o.input), total(o.cache_read),"
-            " total(o.cache_write), sum(o.settled_output), sum(o.estimated),"
+            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), ifnull(sum(o.input), 0),"
+            " ifnull(sum(o.cache_read), 0), ifnull(sum(o.cache_write), 0),"
+            " sum(o.settled_output), sum(o.estimated),"
             " ifnull(sum(o.cost_nanousd), 0), sum(o.cost_nanousd IS NULL), count(o.response_us),"
             f" ifnull(sum(o.response_us), 0) FROM calls o WHERE {test} GROUP BY 1, 2",
             values,
@@ -210,8 +213,21 @@ def files(database: Database) -> list[FileReport]:
             threads=threads.get(number, 0),
             read_us=read_us,
         )
-        for number, path, source, size, offset, tail, records, parsed, skipped, unknown, note, read_us in database.rows(
-            'SELECT id, path, source, size, "offset", tail_bytes, records, parsed, skipped, unknown,'
-            " note, read_us FROM files ORDER BY path"
+        for (
+            number,
+            path,
+            source,
+            size,
+            offset,
+            tail,
+            records,
+            parsed,
+            skipped,
+            unknown,
+            note,
+            read_us,
+        ) in database.rows(
+            'SELECT id, path, source, size, "offset", tail_bytes, records, parsed, skipped,'
+            " unknown, note, read_us FROM files ORDER BY path"
         )
     ]

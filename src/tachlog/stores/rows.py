@@ -1,8 +1,8 @@
 """Operations as rows of the archive and back again.
 
-Names that recur (tools, models, branches …) are small integers of the table `names`; texts that seldom
-do (targets, excerpts) are keyed by their digest in `texts`. Unions are stored by their place in the
-tuples of `model`, which therefore only ever grow at the end.
+Names that recur (tools, models, branches …) are small integers of the table `names`; texts that
+seldom do (targets, excerpts) are keyed by their digest in `texts`. Unions are stored by their place
+in the tuples of `model`, which therefore only ever grow at the end.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ Row = tuple[Any, ...]
 
 CALL_COLUMNS: Final = (
     "key, thread, at_us, first_us, model, provider, input, cache_read, cache_write, output, "
-    "cache_write_1h, reasoning, web_searches, usage_us, output_min, output_max, output_last, parts, "
-    "stop_reason, alias, sent_us, response_ms, ttft_ms, behaviors, attempt, branch, tier, "
+    "cache_write_1h, reasoning, web_searches, usage_us, output_min, output_max, output_last, "
+    "parts, stop_reason, alias, sent_us, response_ms, ttft_ms, behaviors, attempt, branch, tier, "
     "reported_nanousd"
 )
 SETTLED_COLUMNS: Final = "settled_output, estimated, cost_nanousd, response_us"
 TOOL_COLUMNS: Final = (
-    "key, thread, at_us, tool, call, input_bytes, input_digest, target_kind, target, target_digest, "
-    "no_kind, no_codes, end_us, reported, output_bytes, duration_ms, approval_ms, exit_code, "
-    "error_class, fingerprint, excerpt"
+    "key, thread, at_us, tool, call, input_bytes, input_digest, target_kind, target, "
+    "target_digest, no_kind, no_codes, end_us, reported, output_bytes, duration_ms, "
+    "approval_ms, exit_code, error_class, fingerprint, excerpt"
 )
 PROMPT_COLUMNS: Final = "key, thread, at_us, characters, queued_ms, by_person"
 FAILURE_COLUMNS: Final = (
-    "key, thread, at_us, error_class, status, attempt, retry_after_ms, fingerprint, excerpt, model, "
-    "synthetic"
+    "key, thread, at_us, error_class, status, attempt, retry_after_ms, fingerprint, excerpt, "
+    "model, synthetic"
 )
 COMPACTION_COLUMNS: Final = 'key, thread, at_us, tokens_before, tokens_after, "trigger"'
 

@@ -1,8 +1,8 @@
 """The archive's tables: one schema for every store, changed only by numbered migrations.
 
 The user's tables `agent_telemetry_summaries` and `telemetry_alerts` keep their names, columns and
-indexes; the columns after `created_at` are ours. Times are µs since the epoch in our tables, RFC 3339
-text in the user's. Keys are 63-bit digests, `thread`, `file` and names are small integers.
+indexes; the columns after `created_at` are ours. Times are µs since the epoch in our tables, RFC
+3339 text in the user's. Keys are 63-bit digests, `thread`, `file` and names are small integers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         identity BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         "offset" INTEGER NOT NULL, tail_bytes INTEGER NOT NULL, state BLOB NOT NULL,
         records INTEGER NOT NULL, parsed INTEGER NOT NULL, skipped TEXT NOT NULL,
-        unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT, read_us INTEGER NOT NULL, done INTEGER NOT NULL);
+        unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT, read_us INTEGER NOT NULL, done
+        INTEGER NOT NULL);
 
     CREATE TABLE threads (
         id INTEGER PRIMARY KEY, agent TEXT NOT NULL, session_id TEXT NOT NULL,

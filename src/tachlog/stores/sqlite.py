@@ -1,4 +1,4 @@
-"""The embedded archive: one SQLite file in WAL mode, read and written by any number of processes."""
+"""The embedded archive: one SQLite file in WAL mode, for any number of processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tachlog import __version__
-from tachlog.stores import StoreError, schema
+from tachlog.stores import PRIVATE, StoreError, schema
 from tachlog.stores.archive import Archive
 from tachlog.stores.rows import Row
 
 BUSY_SECONDS: Final = 30.0
-_PRIVATE: Final = "private:"
 
 
 def open_archive(url: str) -> Archive:
@@ -26,7 +25,7 @@ class SqliteDatabase:
     """A connection to one SQLite archive: SQL in, rows out, faults as `StoreError`."""
 
     def __init__(self, url: str) -> None:
-        self.private = url == _PRIVATE
+        self.private = url == PRIVATE
         self.path = "" if self.private else url.removeprefix("sqlite:///")
         with self.faults():
             if not self.private:
@@ -131,8 +130,8 @@ def _told(error: sqlite3.Error) -> str:
     text = str(error)
     if "locked" in text:
         return (
-            f"locked by another process for more than {BUSY_SECONDS:.0f} s; wait for it, or end it, "
-            "and run again: nothing was lost"
+            f"locked by another process for more than {BUSY_SECONDS:.0f} s; wait for it, "
+            "or end it, and run again: nothing was lost"
         )
     if "not a database" in text or "malformed" in text:
         return (

@@ -1,8 +1,8 @@
 """The way into the archive: portions of files become rows, in one transaction.
 
-Every operation that a portion tells is merged with what is kept of it, ownership of shared operations
-is decided again for the families concerned, and each thread that gained or lost something gets new
-figures.
+Every operation that a portion tells is merged with what is kept of it, ownership of shared
+operations is decided again for the families concerned, and each thread that gained or lost
+something gets new figures.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ class _Batch:
             self.database.run("DELETE FROM tellings WHERE key = ?", (old,))
 
     def _merged(self, table: Table) -> dict[int, tuple[int, Any]]:
-        """Every operation that is told, merged with what is kept: key → (thread for now, operation)."""
+        """Every operation told, merged with what is kept: key → (thread for now, operation)."""
         tellings: dict[int, list[tuple[int, Any]]] = defaultdict(list)
         for thread, session in self.told.items():
             number = self.numbers[thread]
@@ -244,7 +244,8 @@ class _Batch:
         self.database.run_many(
             "INSERT INTO marks (thread, name, value, first_us, last_us) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (thread, name, value) DO UPDATE SET"
-            " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)",
+            " first_us = min(first_us, excluded.first_us),"
+            " last_us = max(last_us, excluded.last_us)",
             [
                 (self.numbers[thread], name, value, span.first_us, span.last_us)
                 for thread, session in self.told.items()
