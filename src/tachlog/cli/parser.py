@@ -149,6 +149,7 @@ def help_of(verb: Verb) -> str:
 
 
 def told(option: Option) -> str:
+    """What an option is for, what it takes, what it is when it is not given."""
     choices = f": {', '.join(option.choices)}" if option.choices else ""
     default = "" if option.default is None else f" (default {option.default})"
     return f"{option.meaning}{choices}{default}"
