@@ -53,8 +53,8 @@ def owner(tellers: Sequence[Teller]) -> int:
 def unified(calls: Iterable[tuple[int, int | None]]) -> dict[int, int]:
     """Which of these (key, alias) name one call, as they share an alias: key → the key that stays.
 
-    Keys that stay as they are do not appear. A key made from a message id stays rather than one made
-    from a request id (which is an alias itself and has none), then the smaller one.
+    Keys that stay as they are do not appear. A key made from a message id stays rather than one
+    made from a request id (which is an alias itself and has none), then the smaller one.
     """
     first: dict[int, tuple[bool, int]] = {}
     joined: dict[tuple[bool, int], tuple[bool, int]] = {}

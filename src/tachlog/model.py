@@ -299,8 +299,8 @@ class Problem(Struct, frozen=True, array_like=True):
 class Chunk(Struct, frozen=True, array_like=True):
     """Whole records of one file, in file order.
 
-    `data` begins at byte `offset` of the uncompressed file. `last` is True for the end of the file as
-    it is now.
+    `data` begins at byte `offset` of the uncompressed file. `last` is True for the end of the file
+    as it is now.
     """
 
     path: str

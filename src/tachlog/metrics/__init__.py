@@ -112,8 +112,8 @@ class Anomaly(Struct):
     """Something unusual within one session.
 
     `type` is response_time_spike, response_time_outlier (the median/MAD variant), error_cluster or
-    loop. `value` and `threshold` are in the unit of the type (µs, errors, calls); the events it rests
-    on are `log_id` (hex key of a call) or start, end, count.
+    loop. `value` and `threshold` are in the unit of the type (µs, errors, calls); the events it
+    rests on are `log_id` (hex key of a call) or start, end, count.
     """
 
     type: str
