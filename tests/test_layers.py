@@ -18,8 +18,8 @@ LAYERS = (
     {"analysis"},
     {"metrics", "pricing", "projects"},
     {"sessions", "operations", "identity"},
-    {"sources"},
-    {"signals", "redact", "records", "providers", "verdicts", "estimate"},
+    {"sources", "chat"},
+    {"signals", "redact", "records", "secrecy", "providers", "verdicts", "estimate"},
     {"frames", "discovery"},
     {"model", "data"},
 )
