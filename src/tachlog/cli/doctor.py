@@ -214,7 +214,7 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
 def _place(place: Place) -> str:
     state = fmt.plural(place.files, "file") if place.exists else "not there"
     why = "" if place.why == "default" else f" ({place.why})"
-    return f"  {agent_name(place.agent)}  {place.directory}{why}: {state}"
+    return f"  {agent_name(place.agent)}  {state:>10}  {place.directory}{why}"
 
 
 def _archive_line(archive: ArchiveReport) -> str:

@@ -114,7 +114,7 @@ def near(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?` when a known word is near, else nothing."""
     from difflib import get_close_matches
 
-    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    found = get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"; did you mean {found[0]}?" if found else ""
 
 

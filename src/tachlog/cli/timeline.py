@@ -223,7 +223,7 @@ def _context(steps: Sequence[Step], spells: Sequence[Spell], width: int) -> Iter
     told = f"at most {fmt.short_count(most)} tokens"
     if compacted:
         told += f", compacted {fmt.plural(compacted, 'time')}"
-    yield " " * LABEL + told
+    yield fmt.clip(" " * LABEL + told, LABEL + width)
 
 
 def turn_lines(turns: Sequence[Turn], zone: tzinfo, width: int, room: int | None) -> Iterator[str]:

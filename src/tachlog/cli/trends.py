@@ -85,7 +85,8 @@ def _trend_lines(trend: TrendView, ask: Ask) -> Iterator[str]:
     first, last = (_day(trend.points[at].start, ask) for at in (0, -1))
     sparks = fmt.sparkline(_thinned(values, MOST_SPARKS))
     least, most = show(min(values)), show(max(values))
-    yield f"  {first:7}{sparks} {last}   {least} to {most} per {trend.step}"
+    shown = f"  {first:7}{sparks} {last}   {least} to {most} per {trend.step}"
+    yield fmt.clip(shown, ask.width)
 
 
 def _day(start: str, ask: Ask) -> str:
