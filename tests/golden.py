@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tachlog.frames import read_csv_rows, read_lines
+from tachlog.engines.work import chunks_of
+from tachlog.frames import head
 from tachlog.model import Chunk, Event, Reading, Thread
 from tachlog.sessions import Sessions, fold
 from tachlog.sources import Source, all_sources
@@ -41,8 +42,8 @@ class Log(NamedTuple):
     @property
     def chunks(self) -> list[Chunk]:
         """The file as the pipeline hands it to its source."""
-        read = read_csv_rows if self.path.suffix == ".csv" else read_lines
-        return list(read(str(self.path)))
+        path = str(self.path)
+        return list(chunks_of(self.source, self.source.frame(path, head(path)), path))
 
 
 def cases() -> list[Path]:
