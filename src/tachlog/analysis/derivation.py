@@ -75,8 +75,9 @@ def _records(files: Sequence[FileReport], origin: str | None) -> Figure:
     if skipped:
         steps.append(Step("-", total - parsed - duplicates - problems, f"skipped: {kinds}"))
     if duplicates:
-        whose = f", of {origin}" if origin else ""
-        steps.append(Step("-", duplicates, f"copies of records that another file tells{whose}"))
+        fork = f"; forked from {origin}" if origin else ""
+        what = f"copies of records that stand in another file, or twice in one{fork}"
+        steps.append(Step("-", duplicates, what))
     if problems:
         steps.append(Step("-", problems, "that could not be read: tachlog doctor"))
     return Figure(

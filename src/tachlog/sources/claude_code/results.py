@@ -19,6 +19,15 @@ _REJECTED: Final = (
     "Permission for this tool use was denied. The tool use was rejected",
 )
 _HARNESS: Final = ("<tool_use_error>", "</tool_use_error>")
+_FOUND_NOTHING: Final = frozenset(
+    (
+        b'"No files found"',
+        b'"No matches found"',
+        b'"No matches found\\n\\nFound 0 total occurrences across 0 files."',
+    )
+)
+"""What Grep and Glob write when they find nothing, byte for byte (1.0.17 to 2.1.49, measured
+2026-11-22)."""
 _USELESS_IDS: Final = frozenset(("", "REDACTED"))
 
 
@@ -48,6 +57,8 @@ def tool_result(
                 outcome = "user_interrupted"
             elif extra.returnCodeInterpretation:
                 outcome = "expected_negative"
+        if bytes(block.content) in _FOUND_NOTHING and (extra is None or extra.numFiles is not None):
+            outcome = "expected_negative"
         return ToolResult(key, thread, at_us, outcome, size, duration_ms)
     text = result_text(block.content)
     outcome, error_class = verdict(text, record)

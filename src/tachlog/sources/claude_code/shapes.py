@@ -143,6 +143,7 @@ class ToolUseResult(Struct):
     durationSeconds: float | None = None
     interrupted: bool | None = None
     returnCodeInterpretation: str | None = None
+    numFiles: int | None = None
     agentId: str | None = None
     totalTokens: int | None = None
     totalToolUseCount: int | None = None
