@@ -19,7 +19,7 @@ LAYERS = (
     {"metrics", "pricing", "projects"},
     {"sessions", "operations", "identity"},
     {"sources", "chat"},
-    {"signals", "redact", "records", "secrecy", "providers", "verdicts", "estimate"},
+    {"signals", "redact", "records", "secrecy", "providers", "verdicts", "estimate", "tellings"},
     {"frames", "discovery"},
     {"model", "data"},
 )

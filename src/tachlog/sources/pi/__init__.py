@@ -1,0 +1,70 @@
+"""Sessions of the pi coding agent: `<time>_<session>.jsonl`, a header and then a tree of entries.
+
+Entries carry no session, so it is the header's; one without a header before it is a problem. A fork
+copies entries, whose ids older versions do not have: a message is told by its time, model and
+counts. What `pi --mode json` prints is read as well.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tachlog.model import Chunk, Reading
+from tachlog.records import decode
+from tachlog.sources import Source
+from tachlog.sources.pi.reader import AGENT, Reader, State
+from tachlog.sources.pi.shapes import SKIPS, Head, Record
+
+_record_decoder = msgspec.json.Decoder(Record)
+_head_decoder = msgspec.json.Decoder(Head)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether the first record is a session's header."""
+    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+        return False
+    try:
+        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return first.type == "session" and None not in (first.id, first.timestamp, first.cwd)
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the records of a chunk tell."""
+    known = bool(state.session_id)
+
+    def refuse(record: Record) -> str | None:
+        nonlocal known
+        known = known or (record.type == "session" and bool(record.id))
+        return None if known else "headless_record"
+
+    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
+    reader = Reader(state, Reading([], [], {}, {}, problems))
+    for record in records:
+        reader.take(record)
+    reader.titles.tell(reader.reading)
+    return reader.reading
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="pi",
+    revision=1,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=SKIPS,
+    lives="`$PI_CODING_AGENT_SESSION_DIR`, else `~/.pi/agent/sessions`: `**/*.jsonl`",
+    tokens="four disjoint counts as reported; `output` includes reasoning; costs are reported",
+    proof="public real logs of November and December 2025; newer versions from their documents",
+    evidence=(
+        "https://github.com/badlogic/pi-mono: public real logs, 2025-11-20 to 2025-12-24, measured"
+        " 2026-11-22; they name no version",
+        "docs/session-format.md, docs/message-types.md and docs/json.md of 1.5.2, read 2026-11-22",
+    ),
+    gaps=(
+        "no durations of tools are told: they are the time from call to result",
+        "a compaction does not name its model: it is taken to be the one in use",
+    ),
+)
