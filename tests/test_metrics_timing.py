@@ -254,6 +254,17 @@ def test_a_person_has_five_minutes() -> None:
     assert split(told) == TimeSplit(model=20, person=300, idle=3300)
 
 
+def test_a_tool_that_asks_a_person_takes_the_persons_time() -> None:
+    """An open question is a wait for the person: five minutes of it, and then idle."""
+    told = Told()
+    told.prompt(0)
+    told.reply(1)
+    told.tool(1, 61, "AskUserQuestion")
+    told.reply(62)
+    told.tool(62, 62 + 3600, "AskUserQuestion")
+    assert split(told) == TimeSplit(model=2, person=360, idle=3300)
+
+
 def test_a_pause_before_a_programs_prompt_is_idle() -> None:
     """A prompt that no person gave ends no person's turn."""
     told = Told()

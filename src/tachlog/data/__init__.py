@@ -136,6 +136,7 @@ class ToolTable(Table, frozen=True, kw_only=True):
     """Tools by category, in lower case."""
 
     categories: dict[Category, tuple[str, ...]]
+    asking: frozenset[str]
 
 
 class WindowTable(Table, frozen=True, kw_only=True):
@@ -215,6 +216,12 @@ def tool_category(tool: str) -> Category:
     if name.startswith(MCP_PREFIX):
         return "mcp"
     return _categories().get(name, "other")
+
+
+@lru_cache(maxsize=4096)
+def asks_person(tool: str) -> bool:
+    """Return whether a tool only waits for a person's answer: its time is the person's."""
+    return tool.strip().lower() in tools().asking
 
 
 @lru_cache(maxsize=4096)

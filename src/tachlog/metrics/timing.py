@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from msgspec import Struct, field
 
+from tachlog.data import asks_person
 from tachlog.metrics import TimeSplit
 from tachlog.model import Failure, Prompt
 from tachlog.operations import Call, ToolUse
@@ -29,7 +30,7 @@ began."""
 _Interval = tuple[int, int]
 
 
-class Response(Struct, frozen=True):
+class Response(Struct, frozen=True, gc=False):
     """One reply: from `start_us` to `end_us`.
 
     `timed` says whether that is the wait for it; else nothing tells when the model was asked, and
@@ -52,8 +53,8 @@ class Timeline(Struct):
     `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`.
     `start_us` and `end_us` are None for a thread without operations.
 
-    `attempts` are the intervals of failed model calls, `turns` those between the end of a turn and
-    the next prompt of a person, at most five minutes of each.
+    `attempts` are the intervals of failed model calls, `turns` those in which a person was waited
+    for, after the end of a turn or by a tool that asks, at most five minutes of each.
     """
 
     moments: list[Moment]
@@ -116,6 +117,8 @@ def _walk(timeline: Timeline) -> None:
                 turn_end = time if turn_end is None or time > turn_end else turn_end
             if kind == ASKED or what.tool is None:
                 uses.append(what)
+                if what.end_us is not None and _asks(what):
+                    timeline.turns.append((time, min(what.end_us, time + SHORT_GAP_US)))
         elif isinstance(what, Call):
             if time != begun:
                 begun, waited = time, since if since is not None and replied_us <= since else None
@@ -190,6 +193,8 @@ def _tool_intervals(
     """
     running, waiting = [], []
     for use in uses:
+        if _asks(use):
+            continue
         end = use.end_us
         duration_us = (use.duration_ms or 0) * 1000
         if end is None:
@@ -201,6 +206,11 @@ def _tool_intervals(
             start = approved
         running.append((start, end))
     return running, waiting
+
+
+def _asks(use: ToolUse) -> bool:
+    """Whether the call only waits for a person, whose time it then is."""
+    return use.tool is not None and asks_person(use.tool)
 
 
 def _union_us(intervals: list[_Interval], start: int) -> int:
