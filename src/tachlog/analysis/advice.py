@@ -24,7 +24,7 @@ COMPACTIONS_LEAST = 2
 COMPACTED_LEAST_SESSIONS = 3
 MOST_ADVICE = 5
 MOST_SESSIONS = 5
-MOST_CHARACTERS = 70
+MOST_CHARACTERS = 50
 
 REMEDIES = {
     "rate_limit": "spread the work, or ask the provider for a higher limit",

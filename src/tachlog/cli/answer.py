@@ -13,6 +13,7 @@ from tachlog.cli.blocks import Line
 from tachlog.cli.naming import short_ids
 
 WIDTH = 100
+WIDEST = 120
 
 
 def render_answer(
@@ -27,19 +28,20 @@ def render_answer(
     `unknown` counts the records of kinds that their source does not know. No line is wider than
     `width` columns; an ordinary answer has about 42 lines.
     """
+    width = min(width, WIDEST)
     result, windows = found.result, found.windows
     zone = zone_of(result.time_zone)
     ids = short_ids(session.root_session_id for session in result.sessions)
     parts = [
         blocks.header(result, windows, zone, width),
         blocks.how_much(result, windows),
-        blocks.how_long(result.totals),
+        blocks.how_long(result.totals, width),
         findings.tools(result),
         findings.errors(result.totals, width),
-        findings.dearest(result, zone, ids),
+        findings.dearest(result, zone, ids, width),
         findings.unusual(result, zone, ids, width),
         findings.do_next(result.recommendations, width),
-        blocks.how_sure(result, unknown or {}),
+        blocks.how_sure(result, unknown or {}, width),
         blocks.where_next(result, ids),
     ]
     return _text([line for part in parts if part for line in ([], *part)][1:], width, color)

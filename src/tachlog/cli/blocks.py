@@ -21,7 +21,8 @@ Line = list[Span]
 
 LABEL = 15
 COLUMN = 10
-SPLIT_CELLS = 14
+SPLIT_WORDS = 86
+INDENT = 9
 SHORT_LABEL = 9
 MOST_KINDS = 3
 
@@ -76,7 +77,7 @@ def how_much(result: TelemetryResult, windows: Windows) -> list[Line]:
     return lines
 
 
-def how_long(totals: Totals) -> list[Line]:
+def how_long(totals: Totals, width: int) -> list[Line]:
     """Where the hours of the sessions went, without those in which nothing happened."""
     split = totals.time_split
     if split is None:
@@ -91,17 +92,18 @@ def how_long(totals: Totals) -> list[Line]:
     busy = sum(seconds for _, seconds in parts)
     if busy <= 0:
         return []
+    cells = max(0, width - SPLIT_WORDS)
     line: Line = [(fmt.duration(busy), "bold"), " "]
     for name, seconds in parts:
         if seconds > 0:
             share = seconds / busy
-            line += [f"  {name} {fmt.percent(share, 0)} ", (fmt.bar(share, SPLIT_CELLS), "cyan")]
+            line += [f"  {name} {fmt.percent(share, 0)} ", (fmt.bar(share, cells), "cyan")]
     if split.idle >= 60:
         line.append((f"  + {fmt.duration(split.idle)} idle", "dim"))
     return [line]
 
 
-def how_sure(result: TelemetryResult, unknown: Mapping[str, int]) -> list[Line]:
+def how_sure(result: TelemetryResult, unknown: Mapping[str, int], width: int) -> list[Line]:
     """What the figures rest on, and what is missing in them."""
     totals = result.totals
     doubts = []
@@ -114,12 +116,12 @@ def how_sure(result: TelemetryResult, unknown: Mapping[str, int]) -> list[Line]:
         doubts.append(f"no price: {_some(names)}, {fmt.short_count(tokens)} tokens")
     if totals.time_split is not None and totals.time_split.approval is None and totals.tool_usage:
         doubts.append("tool times include waits for approval")
-    lines: list[Line] = [[("HOW SURE ", "bold"), _equation(result.input)]]
-    lines += [[" " * 9, " · ".join(doubts)]] if doubts else []
+    told = [_equation(result.input), " · ".join(doubts)]
     if unknown:
         kinds = [f"{fmt.plain(kind)} ({fmt.count(n)})" for kind, n in _most_first(unknown)]
-        lines.append([" " * 9, f"new record kinds: {_some(kinds)}"])
-    return lines
+        told.append(f"new record kinds: {_some(kinds)}")
+    texts = [text for part in told for text in fmt.wrap(part, width - INDENT)]
+    return [[(fmt.left("" if n else "HOW SURE", INDENT), "bold"), t] for n, t in enumerate(texts)]
 
 
 def where_next(result: TelemetryResult, ids: Mapping[str, str]) -> list[Line]:
@@ -161,7 +163,7 @@ def _period(windows: Windows) -> str:
     first, last = windows.first, windows.last
     if first is None or last is None:
         return ""
-    if windows.current:
+    if windows.current and (first != last or first == windows.until):
         told = day_name(first, year=first.year != windows.until.year)
         return f"since {told} ({fmt.plural(windows.days, 'day')})"
     if first == last:
@@ -186,7 +188,8 @@ def _window_name(days: int, windows: Windows) -> str:
 
 
 def _all_name(selection: SelectionView, windows: Windows) -> str:
-    if selection.since or selection.until or not windows.current:
+    one_day = windows.first == windows.last != windows.until
+    if selection.since or selection.until or one_day or not windows.current:
         return "in all"
     return _window_name(windows.days, windows)
 

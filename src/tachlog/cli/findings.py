@@ -11,11 +11,13 @@ from tachlog.analysis.shapes import AnomalyView, Recommendation, SessionView, To
 from tachlog.analysis.summary import TelemetryResult
 from tachlog.cli import format as fmt
 from tachlog.cli.blocks import SHORT_LABEL, Line
-from tachlog.cli.naming import name_of, when
+from tachlog.cli.naming import model_name, name_of, when
 
 TOOL = 14
-TITLE = 34
+LEAST_TITLE = 12
+FIGURES = 42
 PROJECT = 15
+PROJECT_FROM = 90
 MOST_TOOLS = 6
 MOST_WHY = 2
 MOST_SESSIONS = 3
@@ -67,31 +69,37 @@ def errors(totals: Totals, width: int) -> list[Line]:
     return lines
 
 
-def dearest(result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str]) -> list[Line]:
+def dearest(
+    result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str], width: int
+) -> list[Line]:
     """The sessions that cost most, sub-agents included; by tokens where nothing has a price."""
     totals = result.totals
     priced = bool(totals.cost_usd)
     whole = totals.cost_usd if priced else totals.total_tokens
     weighed = [(w, s) for s in result.sessions if (w := _weight(s, priced))]
-    if len(weighed) < 2 or not whole:
+    if not weighed or not whole:
         return []
     weighed.sort(key=lambda item: (-item[0], item[1].session_id))
     shown = weighed[:MOST_SESSIONS]
-    width = max(len(ids[s.session_id]) for _, s in shown) + 2
+    id_width = max(fmt.cells(ids[s.session_id]) for _, s in shown) + 2
+    project_width = PROJECT if width >= PROJECT_FROM else 0
+    title_width = max(LEAST_TITLE, width - id_width - project_width - FIGURES)
     titles = f"{'when':>8}{'active':>9}{'calls':>7}{'cost' if priced else 'tokens':>10}{'share':>8}"
-    head = "DEAREST" if priced else "LARGEST"
-    lines: list[Line] = [[(fmt.left(head, width + TITLE + PROJECT), "bold"), (titles, "dim")]]
+    head = "SESSION" if len(weighed) == 1 else "DEAREST" if priced else "LARGEST"
+    lines: list[Line] = [
+        [(fmt.left(head, id_width + title_width + project_width), "bold"), (titles, "dim")]
+    ]
     for weight, session in shown:
         told = fmt.money(weight) if priced else fmt.short_count(weight)
         calls = session.tree.tool_calls if session.tree else 0
         lines.append(
             [
-                (fmt.left(ids[session.session_id], width), "cyan"),
-                _column(fmt.plain(name_of(session, zone)), TITLE),
-                (_column(fmt.plain(session.project or ""), PROJECT), "dim"),
+                (fmt.left(ids[session.session_id], id_width), "cyan"),
+                _column(fmt.plain(name_of(session, zone)), title_width),
+                (_column(fmt.plain(session.project or ""), project_width), "dim"),
                 fmt.right(fmt.day(session.start_time, zone) if session.start_time else "", 8),
                 fmt.right(fmt.duration(session.active_duration), 9),
-                fmt.right(fmt.count(calls), 7),
+                fmt.fitted_count(calls, 7),
                 (fmt.right(told, 10), "bold"),
                 fmt.right(fmt.percent(weight / whole), 8),
             ]
@@ -185,14 +193,14 @@ def _notable(usage: Mapping[str, ToolUsage]) -> list[str]:
 def _tool_line(name: str, tool: ToolUsage, why: str, answers: bool) -> Line:
     decided = tool.success_count + tool.error_count
     share = fmt.percent(tool.error_count / decided) if tool.error_count else ""
-    said_no = fmt.count(_answers(tool)) if _answers(tool) else fmt.NONE
+    said_no = _answers(tool)
     often = "red" if tool.error_count > 0.1 * decided else ""
     return [
         _column(name, TOOL),
-        fmt.right(fmt.count(tool.count), 6),
-        fmt.right(fmt.count(tool.error_count) if tool.error_count else fmt.NONE, 7),
+        fmt.fitted_count(tool.count, 6),
+        fmt.fitted_count(tool.error_count, 7) if tool.error_count else fmt.right(fmt.NONE, 7),
         (fmt.right(share, 8), often),
-        fmt.right(said_no if answers else "", 6),
+        fmt.fitted_count(said_no, 6) if said_no else fmt.right(fmt.NONE if answers else "", 6),
         fmt.right(_ms(tool.p50_time), 8),
         fmt.right(_ms(tool.p95_time), 8),
         fmt.right(_ms(tool.total_time if tool.avg_time is not None else None), 8),
@@ -246,16 +254,16 @@ def _weight(session: SessionView, priced: bool) -> float:
 
 
 def _most_striking(anomalies: Iterable[AnomalyView]) -> list[AnomalyView]:
-    """The most extreme of each kind, then the next most extreme of each; the latest first."""
-    kinds: dict[str, list[AnomalyView]] = {}
-    for anomaly in anomalies:
+    """The most extreme of each kind, then the next of each, one per session; the latest first."""
+    kinds: dict[str, dict[str, AnomalyView]] = {}
+    for anomaly in sorted(anomalies, key=lambda a: (-_excess(a), a.start or "")):
         # The outliers are the spikes again, told by another rule.
         if anomaly.type != "response_time_outlier":
-            kinds.setdefault(anomaly.type, []).append(anomaly)
+            kinds.setdefault(anomaly.type, {}).setdefault(anomaly.session_id, anomaly)
     ranked = [
         (place, kind, anomaly)
         for kind, found in kinds.items()
-        for place, anomaly in enumerate(sorted(found, key=lambda a: (-_excess(a), a.start or "")))
+        for place, anomaly in enumerate(found.values())
     ]
     ranked.sort(key=lambda item: item[:2])
     chosen = [anomaly for _, _, anomaly in ranked[:MOST_UNUSUAL]]
@@ -277,8 +285,8 @@ def _told(anomaly: AnomalyView, session: SessionView) -> str:
             text = _excerpt(anomaly, session)
             return f"{number} errors{_within(anomaly)}, mostly {about}{text}"
         case _:
-            waited = fmt.duration(anomaly.value / 1_000)
-            return f"a model call of {waited}, {_ms(anomaly.baseline)} on average ({about})"
+            usual = f"{_ms(anomaly.baseline)} on average ({model_name(about)})"
+            return f"a model call of {_ms(anomaly.value)}, {usual}"
 
 
 def _within(anomaly: AnomalyView) -> str:

@@ -6,12 +6,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
+from itertools import accumulate
 
 NONE = "–"
 BLOCKS = " ▏▎▍▌▋▊▉█"
 SPARKS = "▁▂▃▄▅▆▇█"
 ELLIPSIS = "…"
 DOLLARS_WHOLE_FROM = 1_000
+DOLLARS_SHORT_FROM = 999_999.5
 
 _STYLES = {
     "bold": "1",
@@ -26,6 +28,14 @@ Span = str | tuple[str, str]
 """A piece of a line: plain, or with the name of a style."""
 
 
+def _scaled(number: float, units: Sequence[str]) -> tuple[float, str]:
+    """A number in the first of these units (each a thousand of the former) that gives 3 digits."""
+    place = 1
+    while place < len(units) and abs(number) / 1_000**place >= 999.5:
+        place += 1
+    return number / 1_000**place, units[place - 1]
+
+
 def count(number: int) -> str:
     """A count in full: `412,806`."""
     return f"{number:,}"
@@ -35,21 +45,26 @@ def short_count(number: float) -> str:
     """A count to three digits: `9,410`, `48.1 k`, `402 M`, `1.71 G`."""
     if abs(number) < 10_000:
         return f"{number:,.0f}"
-    for unit in "kMGT":
-        number /= 1_000
-        if abs(number) < 999.5 or unit == "T":
-            break
+    number, unit = _scaled(number, "kMGT")
     digits = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
     return f"{number:,.{digits}f} {unit}"
 
 
+def fitted_count(number: int, width: int) -> str:
+    """A count at the right of a column with at least one blank before it, short if it must be."""
+    told = count(number)
+    return right(told if len(told) < width else short_count(number), width)
+
+
 def money(dollars: float | None) -> str:
-    """Dollars: `$31.20`, `$1,318`, `<$0.01`, `–` when not known."""
+    """Dollars: `$31.20`, `$1,318`, `$1.32 M`, `<$0.01`, `–` when not known."""
     if dollars is None:
         return NONE
     if 0 < dollars < 0.005:
         return "<$0.01"
-    return f"${dollars:,.2f}" if dollars < DOLLARS_WHOLE_FROM - 0.005 else f"${dollars:,.0f}"
+    if dollars < DOLLARS_WHOLE_FROM - 0.005:
+        return f"${dollars:,.2f}"
+    return f"${dollars:,.0f}" if dollars < DOLLARS_SHORT_FROM else f"${short_count(dollars)}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -90,10 +105,7 @@ def size(number_of_bytes: int) -> str:
     number = float(number_of_bytes)
     if number < 1_000:
         return f"{number:.0f} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        number /= 1_000
-        if number < 999.5 or unit == "TB":
-            break
+    number, unit = _scaled(number, ("kB", "MB", "GB", "TB"))
     return f"{number:,.{1 if number < 99.95 else 0}f} {unit}"
 
 
@@ -158,13 +170,10 @@ def clip(text: str, width: int) -> str:
     """A text that takes at most so many columns, the end replaced by an ellipsis if it must be."""
     if cells(text) <= width:
         return text
-    kept, taken = [], 1
-    for character in text:
-        taken += _cells_of(character)
-        if taken > width:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + ELLIPSIS if width > 0 else ""
+    if width <= 0:
+        return ""
+    kept = sum(taken < width for taken in accumulate(map(_cells_of, text)))
+    return text[:kept].rstrip() + ELLIPSIS
 
 
 def left(text: str, width: int) -> str:
@@ -186,7 +195,9 @@ def line(spans: Iterable[Span], width: int, color: bool) -> str:
         text, style = (span, "") if isinstance(span, str) else span
         shown = clip(text, room)
         room -= cells(shown)
-        parts.append(f"\x1b[{_STYLES[style]}m{shown}\x1b[0m" if color and style else shown)
+        parts.append(
+            f"\x1b[{_STYLES[style]}m{shown}\x1b[0m" if color and style and shown else shown
+        )
         if shown != text:
             break
     return "".join(parts) if color else "".join(parts).rstrip()
