@@ -1,0 +1,239 @@
+"""Write the reference pages: `python docs/generate.py`, or `make docs`.
+
+Each page is made from what the program itself says, so that it cannot be wrong for long: a test
+fails when a page is stale. `pages()` gives them without writing.
+"""
+
+import tomllib
+import types
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+
+from tachlog.analysis.summary import TelemetryResult
+from tachlog.cli.keep import Format, known_formats
+from tachlog.cli.parser import Verb, told
+from tachlog.cli.running import overview
+from tachlog.cli.verbs import VERBS
+from tachlog.config import OTHER_VARIABLES, Key, keys
+from tachlog.sources import all_sources
+
+DOCS = Path(__file__).resolve().parent
+WARNING = "<!-- Made by docs/generate.py: `make docs` writes it anew. -->"
+
+Row = list[str]
+Rows = dict[str, dict[str, Row]]
+"""Unit, basis, meaning and perhaps "None when" of each field of each struct of the contract."""
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by its name."""
+    rows = metric_rows()
+    return {
+        "cli.md": cli_page(),
+        "config.md": config_page(),
+        "formats.md": formats_page(shipped_formats()),
+        "metrics.md": metrics_page(rows),
+    }
+
+
+def cli_page() -> str:
+    """Every verb with its options."""
+    blocks = [
+        "# The command line",
+        WARNING,
+        "```\n" + overview() + "\n```",
+        "Exit code 0: answered, gaps counted. 1: part of what was asked could not be done. 2: the"
+        " command, a path or a setting cannot be used. 3: `--fail-on` found what it names. 130:"
+        " stopped by Ctrl-C. 141: nobody reads the answer any more. Faults are told on stderr in a"
+        " line or two; `TACHLOG_DEBUG=1` shows where they come from.",
+        *(verb_block(verb) for verb in VERBS),
+    ]
+    return joined(blocks)
+
+
+def verb_block(verb: Verb) -> str:
+    """One verb."""
+    rows = [[f"`{option.usage}`", cell(told(option))] for option in verb.options]
+    meaning = verb.meaning[0].upper() + verb.meaning[1:] + "."
+    return joined(
+        [
+            f"## `{verb.command}`",
+            f"{meaning} {verb.more}".strip(),
+            f"`{verb.usage}`",
+            table(["option", "meaning"], rows),
+            f"`--json` prints {verb.json}.",
+        ]
+    ).rstrip()
+
+
+def config_page() -> str:
+    """Every key of the configuration."""
+    return joined(
+        [
+            "# Configuration",
+            WARNING,
+            "One TOML file, `$XDG_CONFIG_HOME/tachlog/config.toml` (else"
+            " `~/.config/tachlog/config.toml`), and `TACHLOG_*` variables. A flag of the command"
+            " wins over a variable, a variable over the file, the file over the default; `tachlog"
+            " config` prints each value with where it came from. An unknown key or a value that"
+            " cannot be used is an error that says where it stands (exit code 2).",
+            "A variable is called like its key in capitals with `__` for the dot:"
+            " `alerts.error_rate_threshold` is `TACHLOG_ALERTS__ERROR_RATE_THRESHOLD`. Texts stand"
+            " in it as they are; numbers, lists and tables as in TOML. Paths in the file are"
+            " relative to the file, and `~` is the home directory.",
+            table(["key", "default", "meaning"], [key_row(key) for key in keys()]),
+            "Variables that are no keys:",
+            table(["variable", "meaning"], [[f"`{n}`", m] for n, m in OTHER_VARIABLES.items()]),
+            "An example:",
+            "```toml\n"
+            '[display]\ntime_zone = "Europe/Vienna"\n\n'
+            "[analysis.complexity_factors]\nmessage_count = [20, 40, 100]\n\n"
+            '[projects]\n"~/work/shop-legacy" = "shop"\n\n'
+            '[signals.errors]\ntimeout = ["took longer than \\\\d+ s"]\n```',
+        ]
+    )
+
+
+def key_row(key: Key) -> Row:
+    """One key."""
+    unit = f" ({key.unit})" if key.unit else ""
+    return [f"`{key.name}`", f"`{cell(key.default)}`", cell(key.meaning) + unit]
+
+
+def shipped_formats() -> list[Format]:
+    """The formats of this package, whatever else is installed beside it."""
+    shipped = {
+        source.name
+        for source in all_sources().values()
+        if source.read.__module__.startswith("tachlog.")
+    }
+    return [each for each in known_formats() if each.name in shipped]
+
+
+def formats_page(formats: Iterable[Format]) -> str:
+    """Every log format."""
+    blocks = [
+        "# Log formats",
+        WARNING,
+        "What tachlog reads, what it knows of each format, and where the knowledge comes from. A"
+        " format is one module; CONTRIBUTING says how to add one.",
+    ]
+    for each in formats:
+        blocks += [
+            f"## {each.title}",
+            table(
+                ["", ""],
+                [
+                    ["name", f"`{each.name}`, revision {each.revision}"],
+                    ["logs", cell(each.lives)],
+                    ["tokens", cell(each.tokens)],
+                    ["proof", cell(each.proof)],
+                    ["evidence", "<br>".join(map(cell, each.evidence))],
+                    ["gaps", "<br>".join(map(cell, each.gaps)) or "none known"],
+                ],
+            ),
+        ]
+        if each.skips:
+            blocks += [
+                "Kinds that carry no telemetry, and are counted as skipped:",
+                table(["kind", "why"], [[f"`{k}`", cell(why)] for k, why in each.skips.items()]),
+            ]
+    return joined(blocks)
+
+
+def metrics_page(rows: Rows) -> str:
+    """Every field of the JSON contract."""
+    blocks = [
+        "# Metrics",
+        WARNING,
+        "Every field of `tachlog analyze --json` and of the Python API's `TelemetryResult`, which"
+        " has the same names. Times are RFC 3339 in UTC; `null` (None) always means that the log"
+        " did not say, never zero. The basis says where a value comes from: *reported* by the log,"
+        " *derived* from what it says, or *estimated* because nothing says it.",
+    ]
+    for struct in contract():
+        doc = " ".join((struct.__doc__ or "").split())
+        lines = []
+        for field, kind in fields_of(struct):
+            unit, basis, meaning, none = row_of(rows, struct, field)
+            lines.append([f"`{field}`", kind, unit, basis, cell(meaning), cell(none)])
+        heads = ["field", "type", "unit", "basis", "meaning", "None when"]
+        blocks += [f"## {struct.__name__}", doc, table(heads, lines)]
+    return joined(blocks)
+
+
+def row_of(rows: Rows, struct: type[msgspec.Struct], field: str) -> Row:
+    """What is said of a field: unit, basis, meaning, None when; KeyError where nothing is."""
+    own = rows.get(struct.__name__, {})
+    found = own.get(field)
+    if found is None and struct.__name__ == "Totals":
+        found = rows["SessionView"].get(field)
+    if found is None:
+        raise KeyError(f"docs/metrics.toml: [{struct.__name__}] has no row for {field}")
+    return found if len(found) == 4 else [*found, ""]
+
+
+def metric_rows() -> Rows:
+    """What docs/metrics.toml says."""
+    return tomllib.loads((DOCS / "metrics.toml").read_text(encoding="utf-8"))
+
+
+def contract() -> list[type[msgspec.Struct]]:
+    """The structs of the JSON contract in the order in which they are met."""
+    found: list[type[msgspec.Struct]] = []
+    waiting: list[Any] = [TelemetryResult]
+    while waiting:
+        kind = waiting.pop(0)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            if kind not in found:
+                found.append(kind)
+                waiting += [field.type for field in msgspec.structs.fields(kind)]
+        else:
+            waiting += get_args(kind)
+    return found
+
+
+def fields_of(struct: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    """The fields of a struct with their types in words."""
+    for field in msgspec.structs.fields(struct):
+        yield field.encode_name, type_name(field.type)
+
+
+def type_name(kind: Any) -> str:
+    """A type as readers of JSON call it."""
+    arguments = get_args(kind)
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(type_name(each) for each in arguments if each is not type(None))
+    if get_origin(kind) is list:
+        return f"list of {type_name(arguments[0])}"
+    if get_origin(kind) is dict:
+        return f"object of {type_name(arguments[1])}"
+    plain = {str: "text", int: "integer", float: "number", bool: "true or false"}
+    return plain.get(kind) or f"[{kind.__name__}](#{kind.__name__.lower()})"
+
+
+def table(heads: Row, rows: Iterable[Row]) -> str:
+    """A table; columns without anything in them are left out."""
+    rows = list(rows)
+    shown = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+    lines = [[heads[place] for place in shown], ["---"] * len(shown)]
+    lines += [[row[place] for place in shown] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(text: str) -> str:
+    """A text that may stand in a table."""
+    return text.replace("|", "\\|")
+
+
+def joined(blocks: Iterable[str]) -> str:
+    """Blocks with a blank line between them."""
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        (DOCS / page).write_text(text, encoding="utf-8")
