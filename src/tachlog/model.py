@@ -3,7 +3,8 @@
 All of them are frozen. Times are UTC in integer microseconds since the epoch (`_us`), durations
 that a log reports are integer milliseconds (`_ms`), money is integer nano-dollars. `None` always
 means that the log did not say; it never stands in for zero. Keys are 63-bit digests (`key_of`), so
-that they fit an SQL integer on every engine.
+that they fit an SQL integer on every engine. Nothing here can refer back to itself, so the garbage
+collector need not look at it (`gc=False`: a third of the time of reading, measured 2026-11-22).
 """
 
 from __future__ import annotations
@@ -14,6 +15,13 @@ from msgspec import Struct
 from xxhash import xxh3_64_intdigest
 
 MASK_63 = (1 << 63) - 1
+
+UNTIMED_US = 1 << 32
+"""Times before this are none: places in a file that tells no times, so that its order is kept."""
+
+RUN_TOTALS = "run_totals"
+"""The stop reason of a reply that carries the usage and cost of its whole run, since the log tells
+no more: right in sums, no single call's."""
 
 Outcome = Literal[
     "success",
@@ -69,7 +77,7 @@ def digest_of(raw: bytes | memoryview) -> int:
     return xxh3_64_intdigest(raw) & MASK_63
 
 
-class Thread(Struct, frozen=True, array_like=True):
+class Thread(Struct, frozen=True, array_like=True, gc=False, cache_hash=True):
     """One conversation with a model: the main one of a session, or one sub-agent's.
 
     `session_id` is the thread's own id, for a sub-agent without one `<parent>/<agentId>`. `root` is
@@ -87,7 +95,7 @@ class Thread(Struct, frozen=True, array_like=True):
         return self.parent is not None
 
 
-class Usage(Struct, frozen=True, array_like=True):
+class Usage(Struct, frozen=True, array_like=True, gc=False):
     """Tokens of one model call in disjoint buckets; the total is the sum of the first four.
 
     `cache_write_1h` is the part of `cache_write` kept for an hour, `reasoning` the part of `output`
@@ -113,7 +121,7 @@ class Usage(Struct, frozen=True, array_like=True):
         return self.input + self.cache_read + self.cache_write
 
 
-class Features(Struct, frozen=True, array_like=True):
+class Features(Struct, frozen=True, array_like=True, gc=False):
     """What the token estimator needs to know of the visible part of a reply; all of it adds up.
 
     Characters are counted after JSON unescaping. `wide` counts the bytes beyond one per character
@@ -131,7 +139,7 @@ class Features(Struct, frozen=True, array_like=True):
     media: int = 0
 
 
-class Target(Struct, frozen=True, array_like=True):
+class Target(Struct, frozen=True, array_like=True, gc=False):
     """What a tool call was about: a short redacted name and a digest of the whole.
 
     `no_kind` and `no_codes` say which exit codes of a command mean "no" and not "failed": a bit
@@ -145,7 +153,7 @@ class Target(Struct, frozen=True, array_like=True):
     no_codes: int = 0
 
 
-class Prompt(Struct, frozen=True, array_like=True, tag=True):
+class Prompt(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A person, or a parent agent, spoke."""
 
     key: int
@@ -156,7 +164,7 @@ class Prompt(Struct, frozen=True, array_like=True, tag=True):
     by_person: bool = True
 
 
-class Reply(Struct, frozen=True, array_like=True, tag=True):
+class Reply(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """One telling of one model call; a call that is written on several lines has several.
 
     `at_us` is when this record was written; `sent_us` when the request left, where the log says.
@@ -185,7 +193,7 @@ class Reply(Struct, frozen=True, array_like=True, tag=True):
     cost_nanousd: int | None = None
 
 
-class ToolCall(Struct, frozen=True, array_like=True, tag=True):
+class ToolCall(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """An agent asked for a tool. `call` is the key of the model call that asked."""
 
     key: int
@@ -198,7 +206,7 @@ class ToolCall(Struct, frozen=True, array_like=True, tag=True):
     target: Target | None = None
 
 
-class ToolResult(Struct, frozen=True, array_like=True, tag=True):
+class ToolResult(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """What came back from a tool; `key` is the call's.
 
     `approval_ms` is the wait for a person's consent.
@@ -217,7 +225,7 @@ class ToolResult(Struct, frozen=True, array_like=True, tag=True):
     excerpt: str | None = None
 
 
-class Failure(Struct, frozen=True, array_like=True, tag=True):
+class Failure(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """One attempt of a model call failed, or the agent itself did.
 
     `synthetic` marks a line by which the agent repeats the error of its last attempt to the person;
@@ -237,7 +245,7 @@ class Failure(Struct, frozen=True, array_like=True, tag=True):
     synthetic: bool = False
 
 
-class Compaction(Struct, frozen=True, array_like=True, tag=True):
+class Compaction(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """The agent replaced its context by a summary of it."""
 
     key: int
@@ -248,7 +256,7 @@ class Compaction(Struct, frozen=True, array_like=True, tag=True):
     trigger: str | None = None
 
 
-class Mark(Struct, frozen=True, array_like=True, tag=True):
+class Mark(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A fact about the thread: `name` is one of `MARKS`, `value` its text (hints are redacted)."""
 
     thread: Thread
@@ -282,7 +290,7 @@ MARKS: dict[str, str] = {
 Event = Prompt | Reply | ToolCall | ToolResult | Failure | Compaction | Mark
 
 
-class Problem(Struct, frozen=True, array_like=True):
+class Problem(Struct, frozen=True, array_like=True, gc=False):
     """A piece of input that could not be read: counted, stored, shown; it never stops a run.
 
     `offset` is the byte (in the uncompressed file) where the record begins, or its row number in a
@@ -296,7 +304,7 @@ class Problem(Struct, frozen=True, array_like=True):
     detail: str
 
 
-class Chunk(Struct, frozen=True, array_like=True):
+class Chunk(Struct, frozen=True, array_like=True, gc=False):
     """Whole records of one file, in file order.
 
     `data` begins at byte `offset` of the uncompressed file. `last` is True for the end of the file

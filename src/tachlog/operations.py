@@ -28,7 +28,7 @@ from tachlog.verdicts import outcome as decided_outcome
 _Value = TypeVar("_Value", int, str)
 
 
-class Call(Struct, array_like=True):
+class Call(Struct, array_like=True, gc=False):
     """One model call, merged from all its tellings.
 
     `first_us` and `at_us` are when its first and last record were written. `parts` has the features
@@ -87,7 +87,7 @@ class Call(Struct, array_like=True):
         )
 
 
-class ToolUse(Struct, array_like=True):
+class ToolUse(Struct, array_like=True, gc=False):
     """One tool call with its result; either half may be missing.
 
     `tool` is None while only the result is known, `end_us` None while only the call is. `reported`
@@ -135,7 +135,7 @@ class ToolUse(Struct, array_like=True):
         return max(0, self.end_us - self.at_us)
 
 
-class Span(Struct, frozen=True, array_like=True):
+class Span(Struct, frozen=True, array_like=True, gc=False):
     """When a mark was first and last told."""
 
     first_us: int

@@ -24,7 +24,7 @@ _MAD_MULTIPLE_NUM, _MAD_MULTIPLE_DEN = 35_000, 6_745
 outliers", 1993), the usual counterpart of mean and standard deviation; checked 2026-11-22."""
 
 
-class TimedCall(Struct, frozen=True):
+class TimedCall(Struct, frozen=True, gc=False):
     """One model call with the time that its reply took."""
 
     key: int

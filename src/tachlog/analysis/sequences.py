@@ -26,7 +26,7 @@ Gram = tuple[str, ...]
 """Names of consecutive tools; `key_of_gram` writes it as `Read->Edit->Bash`."""
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """One tool call of a thread; an `input_digest` of 0 means that it is not known."""
 
     at_us: int

@@ -15,7 +15,7 @@ them.
 """
 
 
-class Settled(Struct, frozen=True, array_like=True):
+class Settled(Struct, frozen=True, array_like=True, gc=False):
     """What one call counts for.
 
     Its output with a placeholder replaced, how much of its total is estimated, its price in

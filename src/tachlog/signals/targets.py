@@ -26,7 +26,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _HOST = re.compile(r"(?:[A-Za-z][\w+.-]*://)?(?:[^/?#@\s]*@)?([^/?#@\s]+)")
 
 
-class _Input(Struct):
+class _Input(Struct, gc=False):
     """The fields that name a target, of any tool; anything may stand in them."""
 
     command: Any = None

@@ -19,7 +19,7 @@ _BESIDE_NOTHING: Final = shapes.NestedMessage()
 _TOOL_NAME_CHARACTERS: Final = 120
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """Where a message stands and what its line tells beside it; `key` is the record's."""
 
     thread: Thread

@@ -2,7 +2,8 @@
 
 Fields that other kinds of record use for something else, and those that hold much text that is only
 measured, stay `Raw` and are decoded where they are needed: a surprise in one of them costs its
-facts and not the whole record.
+facts and not the whole record. What is decoded from JSON is a tree: the garbage collector need not
+look at it (`gc=False`).
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ MAX_TOKENS = 1 << 48
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
 
 
-class CacheCreation(Struct):
+class CacheCreation(Struct, gc=False):
     """Cache writes by lifetime."""
 
     ephemeral_5m_input_tokens: Count = None
     ephemeral_1h_input_tokens: Count = None
 
 
-class ServerTools(Struct):
+class ServerTools(Struct, gc=False):
     """Tools that the provider ran."""
 
     web_search_requests: Count = None
 
 
-class OutputDetails(Struct):
+class OutputDetails(Struct, gc=False):
     """Parts of the output."""
 
     thinking_tokens: Count = None
 
 
-class Iteration(Struct):
+class Iteration(Struct, gc=False):
     """One model call inside a reply, whose usage leaves out those of type `advisor_message`."""
 
     type: str | None = None
@@ -48,7 +49,7 @@ class Iteration(Struct):
     cache_creation: CacheCreation | None = None
 
 
-class Usage(Struct):
+class Usage(Struct, gc=False):
     """Tokens of a reply as the API reports them."""
 
     input_tokens: Count = None
@@ -63,7 +64,7 @@ class Usage(Struct):
     speed: str | None = None
 
 
-class Block(Struct):
+class Block(Struct, gc=False):
     """A content block of a message."""
 
     type: str = ""
@@ -78,7 +79,7 @@ class Block(Struct):
     content: Raw = Raw(b"null")
 
 
-class Message(Struct):
+class Message(Struct, gc=False):
     """A message of the model API."""
 
     id: str | None = None
@@ -88,7 +89,7 @@ class Message(Struct):
     content: str | list[Block] | None = None
 
 
-class Record(Struct):
+class Record(Struct, gc=False):
     """One line of a transcript."""
 
     type: str = ""
@@ -135,7 +136,7 @@ class Record(Struct):
     totalCostUSD: float | None = None
 
 
-class ToolUseResult(Struct):
+class ToolUseResult(Struct, gc=False):
     """What a tool returned, for the program."""
 
     durationMs: float | None = None
@@ -149,28 +150,28 @@ class ToolUseResult(Struct):
     totalToolUseCount: int | None = None
 
 
-class Decision(Struct):
+class Decision(Struct, gc=False):
     """Who allowed or denied a tool call."""
 
     decision: str | None = None
     source: str | None = None
 
 
-class Origin(Struct):
+class Origin(Struct, gc=False):
     """Where a prompt, or copied history, comes from."""
 
     kind: str | None = None
     sessionId: str | None = None
 
 
-class SubBlock(Struct):
+class SubBlock(Struct, gc=False):
     """A block of a tool result."""
 
     type: str = ""
     text: str | None = None
 
 
-class NestedMessage(Struct):
+class NestedMessage(Struct, gc=False):
     """A sub-agent's record inside a progress record."""
 
     type: str = ""
@@ -184,7 +185,7 @@ class NestedMessage(Struct):
     permissionDecision: Raw = Raw(b"null")
 
 
-class Progress(Struct):
+class Progress(Struct, gc=False):
     """What a progress record is about."""
 
     type: str = ""
@@ -192,7 +193,7 @@ class Progress(Struct):
     message: NestedMessage | None = None
 
 
-class ApiErrorBody(Struct):
+class ApiErrorBody(Struct, gc=False):
     """The body of an API error."""
 
     type: str | None = None
@@ -200,13 +201,13 @@ class ApiErrorBody(Struct):
     error: ApiErrorBody | None = None
 
 
-class Connection(Struct):
+class Connection(Struct, gc=False):
     """Why a connection failed."""
 
     code: str | None = None
 
 
-class ApiError(Struct):
+class ApiError(Struct, gc=False):
     """An attempt of a model call that failed."""
 
     status: int | None = None
@@ -216,7 +217,7 @@ class ApiError(Struct):
     connection: Connection | None = None
 
 
-class Attachment(Struct):
+class Attachment(Struct, gc=False):
     """Context, or the outcome of a hook."""
 
     type: str = ""
@@ -227,7 +228,7 @@ class Attachment(Struct):
     addedNames: list[str] | None = None
 
 
-class CompactMetadata(Struct):
+class CompactMetadata(Struct, gc=False):
     """A compaction in numbers."""
 
     trigger: str | None = None
@@ -235,13 +236,13 @@ class CompactMetadata(Struct):
     postTokens: Count = None
 
 
-class HookInfo(Struct):
+class HookInfo(Struct, gc=False):
     """One hook that ran."""
 
     durationMs: float | None = None
 
 
-class Head(Struct):
+class Head(Struct, gc=False):
     """What the detection looks at."""
 
     type: str = ""
