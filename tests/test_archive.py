@@ -25,6 +25,9 @@ from archives import (
 )
 from tachlog.analysis.selection import Selection
 from tachlog.demo import write_demo
+from tachlog.model import Thread
+from tachlog.operations import Span
+from tachlog.sessions import Session
 from tachlog.stores import Store, StoreError, open_store
 
 
@@ -268,3 +271,36 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database, but long enough to look at" * 100)
     with pytest.raises(StoreError, match=r"archive\.db: not a readable.*move the file away"):
         open_store(str(path))
+
+
+def test_a_telling_that_names_the_parent_makes_the_thread_a_sub_agent(tmp_path: Path) -> None:
+    """Which file is read first does not decide whose sub-agent a thread is."""
+    portions = []
+    for parent in ("boss", None):
+        thread = Thread("claude_code", "helper", parent or "helper", parent)
+        store = open_store("private:")
+        path = jsonl(tmp_path / f"{parent}.jsonl", turn("x", 1, minute=0))
+        portion = portion_of(path, store)
+        portion.sessions = [
+            Session(
+                thread,
+                portion.sessions[0].calls,
+                marks={"title.prompt": {"Do it": Span(1, 1)}},
+            )
+        ]
+        portion.measured = []
+        portions.append(portion)
+    for order in (portions, portions[::-1]):
+        store = open_store("private:")
+        for portion in order:
+            assert store.write([portion], MEASURER) == []
+        (helper,) = store.sessions(Selection())
+        assert (helper.session_id, helper.parent, helper.root, helper.calls) == (
+            "helper",
+            "boss",
+            "boss",
+            2,
+        )
+        together = open_store("private:")
+        assert together.write(order, MEASURER) == []
+        assert contents(together)["calls"] == contents(store)["calls"]

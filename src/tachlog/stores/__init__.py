@@ -102,8 +102,7 @@ class Store(Protocol):
         ...
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
-        """Keep portions in one transaction; gives back those that another process read meanwhile.
-        """
+        """Keep portions in one transaction; gives back those that another process read meanwhile."""
         ...
 
     def sessions(self, selection: Selection) -> list[SessionMetrics]:

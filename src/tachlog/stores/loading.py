@@ -41,7 +41,8 @@ COMPACTIONS: Final = Table(
 )
 TABLES: Final = (CALLS, TOOLS, PROMPTS, FAILURES, COMPACTIONS)
 
-_NOBODY: Final = Thread("", "", "")
+NOBODY: Final = Thread("", "", "")
+"""The thread of operations that are loaded without theirs."""
 
 
 def thread_of(row: Row) -> Thread:
@@ -55,7 +56,7 @@ def operations(
     table: Table,
     where: str,
     values: Sequence[Any],
-    thread: Thread = _NOBODY,
+    thread: Thread = NOBODY,
 ) -> list[tuple[int, Any]]:
     """(thread number, operation) of the rows that match, without any order."""
     found = database.rows(f"SELECT {table.columns} FROM {table.name} WHERE {where}", values)

@@ -16,12 +16,13 @@ from typing import Any, Final
 from tachlog.identity import unified
 from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
-from tachlog.sessions import FIRST_ONLY, Session, Sessions, merge_sessions
+from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
 from tachlog.stores import Measure, Portion, progress
 from tachlog.stores.database import LISTED, Database, listed, marks
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
     CALLS,
+    NOBODY,
     TABLES,
     TOOLS,
     Table,
@@ -42,52 +43,69 @@ def write(
     """Keep portions; gives back those that came too late because their file's progress moved."""
     with database.transaction():
         late: list[Portion] = []
-        told: Sessions = {}
-        files: list[tuple[int, Portion]] = []
-        measured: dict[Thread, Measured | None] = {}
+        kept: list[tuple[int, Portion]] = []
         for portion in portions:
             file = progress.advance(database, portion)
             if file is None:
                 late.append(portion)
-                continue
-            files.append((file, portion))
-            for session, figures in zip_longest(portion.sessions, portion.measured):
-                known = told.get(session.thread)
-                told[session.thread] = merge_sessions(known, session) if known else session
-                measured[session.thread] = None if known else figures
-        numbers, new = _threads(database, told)
-        for file, portion in files:
+            else:
+                kept.append((file, portion))
+        numbers, new = _threads(
+            database, [session.thread for _, portion in kept for session in portion.sessions]
+        )
+        told: dict[int, Session] = {}
+        measured: dict[int, Measured] = {}
+        for file, portion in kept:
             progress.enter(database, file, portion)
+            for session, figures in zip_longest(portion.sessions, portion.measured):
+                number = numbers[session.thread]
+                known = told.get(number)
+                told[number] = merge_sessions(known, session) if known else session
+                if known or figures is None:
+                    measured.pop(number, None)
+                else:
+                    measured[number] = figures
             database.run_many(
                 "INSERT INTO told (file, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(file, numbers[session.thread]) for session in portion.sessions],
             )
-        hand = {
-            numbers[thread]: figures for thread, figures in measured.items() if figures is not None
-        }
-        _Batch(database, words, measure, told, numbers, new, hand).keep()
+        _Batch(database, words, measure, told, new, measured).keep()
         return late
 
 
-def _threads(database: Database, told: Sessions) -> tuple[dict[Thread, int], set[int]]:
-    """The number of each thread, and which of them are new."""
+def _threads(database: Database, threads: Sequence[Thread]) -> tuple[dict[Thread, int], set[int]]:
+    """The number of each thread, and which of them are new.
+
+    Where tellings differ in whose sub-agent a thread is, one that names a parent wins.
+    """
     found = database.rows(
-        f"SELECT id, agent, session_id FROM threads WHERE session_id IN {LISTED}",
-        (listed({thread.session_id for thread in told}),),
+        f"SELECT id, agent, session_id, root, parent FROM threads WHERE session_id IN {LISTED}",
+        (listed({thread.session_id for thread in threads}),),
     )
-    known = {(agent, session_id): number for number, agent, session_id in found}
+    known = {(row[1], row[2]): (row[0], Thread(*row[1:])) for row in found}
     numbers: dict[Thread, int] = {}
     new: set[int] = set()
-    for thread in told:
-        number = known.get((thread.agent, thread.session_id))
+    for thread in sorted(set(threads), key=_kinship, reverse=True):
+        number, was = known.get((thread.agent, thread.session_id), (None, thread))
         if number is None:
             number = database.run(
                 "INSERT INTO threads (agent, session_id, root, parent) VALUES (?, ?, ?, ?)",
                 (thread.agent, thread.session_id, thread.root, thread.parent),
             )
             new.add(number)
+            known[(thread.agent, thread.session_id)] = (number, thread)
+        elif _kinship(thread) > _kinship(was):
+            database.run(
+                "UPDATE threads SET root = ?, parent = ? WHERE id = ?",
+                (thread.root, thread.parent, number),
+            )
+            known[(thread.agent, thread.session_id)] = (number, thread)
         numbers[thread] = number
     return numbers, new
+
+
+def _kinship(thread: Thread) -> tuple[bool, str, str]:
+    return (thread.parent is not None, thread.parent or "", thread.root)
 
 
 class _Batch:
@@ -98,8 +116,7 @@ class _Batch:
         database: Database,
         words: Words,
         measure: Measure,
-        told: Sessions,
-        numbers: Mapping[Thread, int],
+        told: dict[int, Session],
         new: set[int],
         measured: dict[int, Measured],
     ) -> None:
@@ -107,11 +124,10 @@ class _Batch:
         self.words = words
         self.measure = measure
         self.told = told
-        self.numbers = numbers
         self.whole = set(new)
         """Threads whose operations are all in hand: new ones that share nothing."""
         self.shared: Shared = defaultdict(set)
-        self.changed: set[int] = set(numbers.values())
+        self.changed: set[int] = set(told)
         self.settled: dict[int, Settled] = {}
         self.measured = measured
 
@@ -146,8 +162,7 @@ class _Batch:
         stays = unified([*told, *kept])
         if not stays:
             return
-        for thread, session in self.told.items():
-            number = self.numbers[thread]
+        for number, session in self.told.items():
             for old, new in stays.items():
                 call = session.calls.pop(old, None)
                 if call is not None:
@@ -168,12 +183,7 @@ class _Batch:
         for number, call in operations(
             self.database, self.words, CALLS, f"key IN {LISTED}", (keys,)
         ):
-            (row,) = self.database.rows(
-                "SELECT agent, session_id, root, parent FROM threads WHERE id = ?", (number,)
-            )
-            thread = Thread(*row)
-            session = self.told.setdefault(thread, Session(thread))
-            self.numbers = {**self.numbers, thread: number}
+            session = self.told.setdefault(number, Session(NOBODY))
             call.key = stays[call.key]
             other = session.calls.get(call.key)
             session.calls[call.key] = CALLS.merge(other, call) if other else call
@@ -192,8 +202,7 @@ class _Batch:
     def _merged(self, table: Table) -> dict[int, tuple[int, Any]]:
         """Every operation told, merged with what is kept: key → (thread for now, operation)."""
         tellings: dict[int, list[tuple[int, Any]]] = defaultdict(list)
-        for thread, session in self.told.items():
-            number = self.numbers[thread]
+        for number, session in self.told.items():
             for key, operation in table.of(session).items():
                 tellings[key].append((number, operation))
         if not tellings:
@@ -218,8 +227,7 @@ class _Batch:
     def _measure_whole(self) -> None:
         """Figures of the threads that are in hand from end to end, before they are written."""
         figures: dict[int, Measured] = {}
-        for thread, session in self.told.items():
-            number = self.numbers[thread]
+        for number, session in self.told.items():
             if number in self.whole:
                 known = self.measured.get(number)
                 figures[number] = known or self.measure.session(session)
@@ -247,8 +255,8 @@ class _Batch:
             " first_us = min(first_us, excluded.first_us),"
             " last_us = max(last_us, excluded.last_us)",
             [
-                (self.numbers[thread], name, value, span.first_us, span.last_us)
-                for thread, session in self.told.items()
+                (number, name, value, span.first_us, span.last_us)
+                for number, session in self.told.items()
                 for name, spans in session.marks.items()
                 for value, span in spans.items()
             ],
@@ -258,7 +266,7 @@ class _Batch:
             " AND (first_us, value) > (SELECT m.first_us, m.value FROM marks m"
             " WHERE m.thread = marks.thread AND m.name = marks.name"
             " ORDER BY m.first_us, m.value LIMIT 1)",
-            (listed(FIRST_ONLY), listed(self.numbers.values())),
+            (listed(FIRST_ONLY), listed(self.told)),
         )
 
     def _figures(self) -> None:
