@@ -7,12 +7,15 @@ wrote (https://docs.litellm.ai/docs/completion/prompt_caching, checked 2026-11-2
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
+import msgspec
 from msgspec import Raw, Struct
 
 from tachlog import signals
 from tachlog.model import (
+    UNTIMED_US,
     Features,
     Outcome,
     Thread,
@@ -30,9 +33,6 @@ NULL: Final = Raw(b"null")
 _NANO: Final = 1_000_000_000
 _MOST_NANO: Final = 1 << 53
 _TOOL_NAME_CHARACTERS: Final = 120
-
-UNTIMED_US: Final = 1 << 32
-"""Times before this are places in a file that tells no times; no agent logged in January 1970."""
 
 
 class _Function(Struct):
@@ -167,6 +167,17 @@ def usage(raw: Raw) -> Usage | None:
 def words(raw: Raw) -> str:
     """The text of a message's content: a text, or the texts of its blocks."""
     return "" if raw == NULL else text_of(raw)
+
+
+def content_digest(value: object) -> int:
+    """The digest of a part of a document, whatever white space it is written with; 48 bits.
+
+    For what has no id: a copy elsewhere, or one that was formatted, has the digest of its original.
+    """
+    written = msgspec.json.encode(value)
+    with suppress(msgspec.MsgspecError, RecursionError):
+        written = msgspec.json.encode(msgspec.json.decode(written), order="sorted")
+    return digest_of(written) & 0xFFFF_FFFF_FFFF
 
 
 def nanousd(dollars: Scalar) -> int | None:

@@ -19,6 +19,7 @@ from tachlog.chat import (
     Clock,
     Response,
     asked,
+    content_digest,
     nanousd,
     told,
     tool_call,
@@ -35,7 +36,6 @@ from tachlog.model import (
     Reading,
     Reply,
     Thread,
-    digest_of,
     key_of,
 )
 from tachlog.providers import provider_of
@@ -219,7 +219,7 @@ class Run:
             response = response_of(message, extra)
             if response is not None and response.id:
                 return response.id
-        return str(digest_of(msgspec.json.encode(document.messages)))
+        return str(content_digest(document.messages))
 
     def tell(self) -> None:
         """Tell the whole run."""
