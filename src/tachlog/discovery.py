@@ -12,7 +12,7 @@ from msgspec import Struct
 from tachlog.model import Problem
 
 LOG_NAME = re.compile(
-    r"[^.].*\.(?:jsonl|ndjson|json|csv|tsv)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?", re.IGNORECASE
+    r"[^.].*\.(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?", re.IGNORECASE
 )
 """Names that may be logs, rotated (`agent.jsonl.1`) and compressed ones too; no hidden files."""
 
