@@ -439,6 +439,8 @@ def outcome(line: Telling, tool_id: str) -> Outcome:
         return "user_interrupted"
     if text.startswith(REJECTED) or line.record.get("toolDenialKind") == "user-rejected":
         return "user_rejected"
+    if text.removeprefix("<tool_use_error>").startswith("Sibling tool call errored"):
+        return "unfinished"  # dropped because a parallel call failed: it never ran
     return "error"
 
 

@@ -13,6 +13,8 @@ from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.places import AGENT
 from tachlog.sources.claude_code.shapes import Block, whole
 
+_NEVER_RAN: Final = "Sibling tool call errored"
+"""A parallel call that was dropped because another one failed: it did not run."""
 INTERRUPTED: Final = "[Request interrupted by user"
 _REJECTED: Final = (
     "The user doesn't want to ",
@@ -87,7 +89,7 @@ def tool_result(
 def verdict(
     text: str, record: shapes.Record | shapes.NestedMessage
 ) -> tuple[Outcome, ErrorClass | None]:
-    """Who ended a call that is marked as failed: the person, a rule, or the failure itself."""
+    """What ended a call that is marked as failed: a person, a rule, a sibling, or its failure."""
     decision = lenient(record.permissionDecision, shapes.Decision)
     denied = decision is not None and decision.decision in ("deny", "reject")
     by_person = record.toolDenialKind == "user-rejected" or (
@@ -97,6 +99,8 @@ def verdict(
         return "user_rejected", None
     if text.startswith(INTERRUPTED):
         return "user_interrupted", None
+    if text.removeprefix(_HARNESS[0]).startswith(_NEVER_RAN):
+        return "unfinished", None
     if record.toolDenialKind is not None or denied:
         return "error", "permission_denied"
     return "error", None
