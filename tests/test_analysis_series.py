@@ -1,0 +1,146 @@
+"""The user's four trends: what an hour or a day comes to, and which of them take part."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tachlog.analysis.selection import Input, Quarter, Selection, Step
+from tachlog.analysis.series import (
+    daily_complexity,
+    daily_tools,
+    hourly_error_rates,
+    hourly_tokens,
+    trends_of,
+)
+from tachlog.metrics import SessionMetrics
+from tachlog.sessions import Session
+
+HOUR = 494_000
+"""Some hour since the epoch, in 2026; its first quarter hour is four times that."""
+
+HOUR_US = 3_600_000_000
+UTC = ZoneInfo("UTC")
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+def quarter(hour: int, model: str | None = "m", **sums: int) -> Quarter:
+    """Return the second quarter of an hour after `HOUR`."""
+    return Quarter(4 * (HOUR + hour) + 1, model, **sums)
+
+
+def session(hour: int, score: int, parent: str | None = None) -> SessionMetrics:
+    """Return a thread that began in an hour after `HOUR`."""
+    return SessionMetrics(
+        "a", f"s{hour}", "s", parent, start_us=(HOUR + hour) * HOUR_US, complexity_score=score
+    )
+
+
+def used(hour: int, tool: str) -> Step:
+    """Return a call of a tool in an hour after `HOUR`."""
+    return Step("s", "s", tool, 0, "success", (HOUR + hour) * HOUR_US)
+
+
+class Told:
+    """An archive that tells what it was given."""
+
+    def __init__(self, hours: int) -> None:
+        self.hours = range(hours)
+
+    def quarters(self, selection: Selection) -> list[Quarter]:
+        """Tell a call in every hour, each larger than the one before."""
+        return [quarter(hour, calls=1, output=10 * hour + 10) for hour in self.hours]
+
+    def sessions(self, selection: Selection) -> list[SessionMetrics]:
+        """Tell a session in every hour."""
+        return [session(hour, 3) for hour in self.hours]
+
+    def steps(self, selection: Selection) -> list[Step]:
+        """Tell a tool call in every hour."""
+        return [used(hour, "Read") for hour in self.hours]
+
+    def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
+        """Tell nothing."""
+        return None
+
+    def responses(self, selection: Selection) -> list[tuple[int, int]]:
+        """Tell nothing."""
+        return []
+
+    def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
+        """Tell nothing."""
+        return Input(), {}
+
+
+def test_tokens_are_summed_by_hour() -> None:
+    """All buckets of all models count; an hour without a model call does not."""
+    found = hourly_tokens(
+        [
+            quarter(0, calls=1, input=1, cache_read=20, cache_write=300, output=4000),
+            quarter(0, "n", calls=2, output=5),
+            quarter(1, None, tool_calls=3, tool_successes=3),
+            quarter(2, calls=1),
+        ]
+    )
+    assert found == {HOUR: 4326, HOUR + 2: 0}
+
+
+def test_error_rates_are_of_operations() -> None:
+    """Model calls, failed attempts and decided tool calls; no rate where there are none."""
+    found = hourly_error_rates(
+        [
+            quarter(0, calls=3),
+            quarter(0, None, tool_calls=9, tool_successes=4, tool_errors=2, failures=1),
+            quarter(1, None, tool_calls=2),
+        ]
+    )
+    assert found == {HOUR: pytest.approx(3 / 10)}
+
+
+def test_complexity_is_the_mean_of_sessions_begun_that_day() -> None:
+    """Sub-agents and sessions that did nothing do not count; the day is the zone's."""
+    idle = SessionMetrics("a", "idle", "idle", None, complexity_score=9)
+    threads = [session(0, 2), session(1, 5), session(2, 9, parent="s0"), session(24, 1), idle]
+    assert list(daily_complexity(threads, UTC).values()) == [3.5, 1]
+    late = [session(0, 2), session(9, 4)]
+    assert len(daily_complexity(late, UTC)) == 1
+    assert len(daily_complexity(late, TOKYO)) == 2
+
+
+def test_tool_diversity_counts_different_tools() -> None:
+    """A tool counts once a day however often it is called."""
+    steps = [used(0, "Read"), used(1, "Read"), used(1, "Bash"), used(24, "Read")]
+    assert list(daily_tools(steps, UTC).values()) == [2, 1]
+
+
+def test_what_is_not_over_takes_no_part() -> None:
+    """The current hour and the current day are left out, as they would look like a fall."""
+    now_us = (HOUR + 29) * HOUR_US + 1
+    found = {
+        trend.name: trend
+        for trend in trends_of(Told(30), Selection(), time_zone="UTC", now_us=now_us)
+    }
+    assert found["token_usage_trend"].n == 29
+    assert found["token_usage_trend"].direction == "up"
+    assert found["token_usage_trend"].slope == pytest.approx(10)
+    assert found["error_rate_trend"].direction == "flat"
+    assert found["complexity_trend"].n == 1
+    assert found["tool_diversity_trend"].n == 1
+    starts = [point.start for trend in found.values() for point in trend.points]
+    assert max(starts) == "2026-05-11T12:00:00.000Z"
+
+
+def test_nothing_has_flat_trends() -> None:
+    """An archive without anything has four trends without points."""
+    found = trends_of(Told(0), Selection(), time_zone="Asia/Tokyo", now_us=0)
+    assert [(trend.direction, trend.n, trend.points) for trend in found] == [("flat", 0, [])] * 4
+
+
+def test_the_trends_have_the_users_names() -> None:
+    """In the user's order."""
+    found = trends_of(Told(1), Selection(), time_zone="UTC", now_us=0)
+    assert [trend.name for trend in found] == [
+        "token_usage_trend",
+        "error_rate_trend",
+        "complexity_trend",
+        "tool_diversity_trend",
+    ]
