@@ -48,6 +48,15 @@ def test_records_without_a_session_belong_to_their_file(path: str) -> None:
     assert then.thread.session_id == "s2"
 
 
+def test_a_time_that_cannot_be_is_not_told() -> None:
+    """A zero time counts as the time of the record before it, and is noted like a missing zone."""
+    zero, naive = "0001-01-01T00:00:00Z", TIME.removesuffix("Z")
+    reading = read(reply(), reply(uuid="u2", timestamp=zero), reply(uuid="u3", timestamp=naive))
+    replies = [event.at_us for event in reading.events if isinstance(event, Reply)]
+    assert replies == [replies[0]] * 3
+    assert reading.unknown == {"timestamp/impossible": 1, "timestamp/no_zone": 1}
+
+
 def test_inner_records_of_other_kinds_tell_nothing() -> None:
     """Inside of a sub-agent's progress only its replies and the words said to it count."""
     inner = {"type": "system", "message": {"role": "user", "content": "words"}}

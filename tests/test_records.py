@@ -1,6 +1,7 @@
 """Records are decoded alike whether a chunk is clean or damaged."""
 
 import json
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachlog.model import Chunk, Problem
-from tachlog.records import decode, lenient
+from tachlog.records import decode, lenient, possible_micros, utc_micros
 
 
 class Thing(msgspec.Struct):
@@ -90,3 +91,20 @@ def test_lenient_gives_what_has_the_shape() -> None:
     assert lenient(msgspec.Raw(b'{"n":1}'), Thing) == Thing(1)
     assert lenient(msgspec.Raw(b"[]"), Thing) is None
     assert lenient(msgspec.Raw(b"null"), Thing) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "possible"),
+    [
+        ("1999-12-31T23:59:59", False),
+        ("2000-01-01T00:00:00", True),
+        ("2026-11-18T09:00:00Z", True),
+        ("2200-01-01T00:00:00Z", False),
+        ("0001-01-01T00:00:00+14:00", False),
+        ("9999-12-31T23:59:59-14:00", False),
+    ],
+)
+def test_impossible_times_are_none(text: str, possible: bool) -> None:
+    """A zero time and a wild clock tell no time; what has no zone is UTC."""
+    time = datetime.fromisoformat(text)
+    assert possible_micros(time) == (utc_micros(time) if possible else None)

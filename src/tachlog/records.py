@@ -86,9 +86,22 @@ def utc_micros(time: datetime) -> int:
     return (time - _EPOCH) // _MICROSECOND
 
 
+def possible_micros(time: datetime) -> int | None:
+    """The same, or None for a time at which no agent can have written (a zero, a wild clock)."""
+    at_us = utc_micros(time)
+    return at_us if is_possible(at_us) else None
+
+
+def is_possible(at_us: int) -> bool:
+    """Whether a time lies in the years 2000 to 2199."""
+    return _EARLIEST_US <= at_us < _LATEST_US
+
+
 _NULL: Final = Raw(b"null")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_EARLIEST_US: Final = utc_micros(datetime(2000, 1, 1, tzinfo=UTC))
+_LATEST_US: Final = utc_micros(datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
@@ -150,7 +163,7 @@ def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fau
 
 def _typed(value: object, text: str, decoder: msgspec.json.Decoder[T]) -> T | Fault:
     try:
-        raw = json.dumps(value).encode()
+        raw = json.dumps(value, allow_nan=False).encode()
         return decoder.decode(_without_lone_surrogates(raw, value))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return _fault("unexpected_shape", f"{error}: {text}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from tachlog.records import lenient, utc_micros
+from tachlog.records import is_possible, lenient, possible_micros
 
 Scalar = int | float | str | None
 """A number, or a text that may hold one: what comes from CSV is always a text."""
@@ -48,11 +48,13 @@ def moment(value: Scalar) -> tuple[int, bool] | None:
             time = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
-        return utc_micros(time), time.tzinfo is not None
+        at_us = possible_micros(time)
+        return None if at_us is None else (at_us, time.tzinfo is not None)
     count = number(value)
     for unit, least in ((1, 1e14), (1_000, 1e11), (1_000_000, 1e8)):
         if count is not None and least <= count < 1e17:
-            return round(count * unit), True
+            at_us = round(count * unit)
+            return (at_us, True) if is_possible(at_us) else None
     return None
 
 

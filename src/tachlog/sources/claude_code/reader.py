@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import Struct, field
 
 from tachlog import signals
 from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, key_of
-from tachlog.records import lenient, utc_micros
+from tachlog.records import lenient, possible_micros
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.failures import api_failure, synthetic_events
 from tachlog.sources.claude_code.places import session_of, thread_of
@@ -68,12 +69,9 @@ class Reader:
         kind = record.type
         if kind in SKIPS:
             return self.skip(kind)
-        time = record.timestamp
-        if time is None:
-            at_us = self.state.at_us
-        else:
-            at_us = utc_micros(time)
-            self.state.at_us = max(self.state.at_us, at_us)
+        told_us = self.moment(record.timestamp)
+        self.state.at_us = max(self.state.at_us, told_us or 0)
+        at_us = self.state.at_us if told_us is None else told_us
         if record.sessionId:
             self.state.session_id = record.sessionId
         thread = thread_of(self.session_id, record.agentId, record.isSidechain is True)
@@ -91,12 +89,23 @@ class Reader:
         """The session that was named last, else the one that the file is named by."""
         return self.state.session_id or session_of(self.path)
 
+    def moment(self, time: datetime | None) -> int | None:
+        """When a record says it was written; None where it does not, or cannot have been."""
+        if time is None:
+            return None
+        at_us = possible_micros(time)
+        if at_us is None:
+            self.unknown("timestamp/impossible")
+        elif time.tzinfo is None:
+            self.unknown("timestamp/no_zone")
+        return at_us
+
     def skip(self, kind: str) -> None:
         """Count a record of a kind that carries no telemetry."""
         self.reading.skipped[kind] = self.reading.skipped.get(kind, 0) + 1
 
     def unknown(self, kind: str) -> None:
-        """Count a record of a kind that nobody has described yet."""
+        """Count what nobody has described yet, or what was read by an assumption."""
         self.reading.unknown[kind] = self.reading.unknown.get(kind, 0) + 1
 
     def close(self) -> None:
@@ -219,8 +228,8 @@ class Reader:
         if inner is None or inner.message is None or not data.agentId:
             return None
         thread = thread_of(self.session_id, data.agentId, True)
-        if inner.timestamp is not None:
-            at_us = utc_micros(inner.timestamp)
+        told_us = self.moment(inner.timestamp)
+        at_us = at_us if told_us is None else told_us
         self.facts(record, thread, at_us)
         if inner.type == "assistant":
             self.reply(inner, record, thread, at_us, key)
