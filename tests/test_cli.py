@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import tachlog as package
-from archives import assistant, jsonl, user
+from archives import as_session, assistant, jsonl, user
 from conftest import Run
-from screens import FORK, MAIN, NAMES, NOW, SCREENS, Desk
+from screens import FORK, MAIN, NAMES, NOW, SCREENS, Desk, main_session
 from tachlog.analysis.derivation import Step, adds_up
 from tachlog.cli.calling import Caller
 from tachlog.cli.format import cells
@@ -221,6 +221,24 @@ def test_errors_are_told_with_where_they_stand(demo: tuple[Desk, Truth]) -> None
     assert f"{largest['count']} × {about}" in shown
     assert " more kinds: --limit " in shown
     assert sum(found["error_breakdown"].values()) == found["errors"]
+
+
+def test_a_long_trend_is_thinned(own_desk: Desk) -> None:
+    """Many points share forty blocks, and a trend without points says so."""
+    log = [user("long0001", "l", "2026-11-01T00:00:00Z", "Hi")]
+    for hour in range(96):
+        moment = f"2026-11-{1 + hour // 24:02}T{hour % 24:02}:10:00Z"
+        log.append(assistant("long0001", f"l{hour}", moment, f"l{hour}", output=hour + 1))
+    jsonl(own_desk.home / "long" / "long0001.jsonl", log)
+    archive = str(own_desk.home / "long.db")
+    own_desk.run("analyze", str(own_desk.home / "long"), "--db", archive)
+    lines = own_desk.run("trends", "--db", archive).out.splitlines()
+    assert "96 hours" in lines[0]
+    assert lines[0].split()[2:4] == ["▲", "up"]
+    blocks = [char for char in lines[1] if char in "▁▂▃▄▅▆▇█"]
+    assert len(blocks) == 40
+    assert blocks == sorted(blocks)
+    assert lines[-1] == "  nothing to measure"
 
 
 def test_trends_look_at_thirty_days_of_activity(demo: tuple[Desk, Truth]) -> None:
@@ -656,6 +674,63 @@ def test_doctor_tells_what_was_not_understood(own_desk: Desk) -> None:
     assert torn["tail_bytes"] == len('{"type":"user","uuid":"torn"')
     assert torn["problems"][0]["remedy"].startswith("the agent wrote half a record")
     assert found["archive"]["exists"]
+
+
+def test_doctor_counts_what_is_too_much_to_list(own_desk: Desk) -> None:
+    """Of many files, problems and kinds the first are told and the others counted."""
+    for number in range(14):
+        kinds = [json.dumps({"type": f"news-{number}-{n}", "sessionId": "s"}) for n in range(2)]
+        lines = [*["{broken"] * 5, *kinds, '{"type":"mode","sessionId":"s"}', ""]
+        (own_desk.logs / f"odd{number:02}.jsonl").write_text("\n".join(lines))
+    own_desk.run("analyze")
+    shown = own_desk.run("doctor").out
+    assert "FILES 14 of 17" in shown
+    assert "  2 more: --all\n" in shown
+    assert "    2 more problems\n" in shown
+    assert "22 more kinds 22" in shown
+    assert "SKIPPED, as these kinds carry no telemetry\n  mode 14\n" in shown
+
+
+def test_doctor_tells_each_format_apart(demo: tuple[Desk, Truth]) -> None:
+    """Where several formats were read, each has its own sum, and all have one."""
+    desk, _ = demo
+    found = json.loads(desk.run("doctor", "--json").out)
+    shown = desk.run("doctor").out
+    for name, read in [*found["by_source"].items(), ("all", found["input"])]:
+        assert read["records"] == sum(
+            read[part] for part in ("parsed", "duplicates", "skipped", "problems")
+        )
+        assert f"  {name:14} {read['records']:,} records in {read['files']:,} files = " in shown
+    for file in found["files"]:
+        parts = file["parsed"] + file["duplicates"] + len(file["problems"])
+        assert file["records"] == parts + sum(file["skipped"].values()), file["path"]
+
+
+def test_a_fork_that_did_nothing_yet_is_shown(own_desk: Desk) -> None:
+    """A session whose every record is a copy keeps a row, and says so."""
+    session = "dead0001"
+    jsonl(own_desk.logs / f"{session}.jsonl", as_session(main_session(), session))
+    own_desk.run("analyze")
+    listed = json.loads(own_desk.run("sessions", "--json").out)
+    idle = [each["session_id"] for each in listed if each["start_time"] is None]
+    assert len(idle) == 1
+    assert "did nothing yet" in own_desk.run("show", idle[0]).out
+    assert own_desk.run("explain", idle[0]).code == 0
+    assert len(own_desk.run("sessions").out.splitlines()) == len(listed) + 1
+
+
+def test_calls_without_a_price_are_told(own_desk: Desk) -> None:
+    """A model that nobody has a price for costs nothing that is known, and `explain` says so."""
+    log = [user("free0001", "w1", "2026-11-19T08:00:00Z", "Hi")]
+    for number, model in enumerate(["home-grown-1", "home-grown-1", "claude-opus-4-5-20251101"]):
+        reply = assistant("free0001", f"w2{number}", f"2026-11-19T08:00:0{number}Z", f"w{number}")
+        reply["message"]["model"] = model
+        log.append(reply)
+    jsonl(own_desk.logs / "free0001.jsonl", log)
+    own_desk.run("analyze")
+    shown = own_desk.run("explain", "free0001").out
+    assert "2  calls have no price and are not in it" in shown
+    assert "−               2  that began after another reply, with nothing between" in shown
 
 
 def test_doctor_without_an_archive_tells_the_places(empty_desk: Desk) -> None:
