@@ -12,7 +12,8 @@ from msgspec import Struct
 from tachlog.model import Problem
 
 LOG_NAME = re.compile(
-    r"[^.].*\.(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?", re.IGNORECASE
+    r"[^.].*\.(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?",
+    re.IGNORECASE,
 )
 """Names that may be logs, rotated (`agent.jsonl.1`) and compressed ones too; no hidden files."""
 
@@ -54,6 +55,8 @@ class MissingPath(Exception):
         self.path = path
 
     def __str__(self) -> str:
+        if os.path.islink(self.path):
+            return f"{self.path} is a link to nothing: mend or remove it"
         return f"{self.path} is not there: check the name"
 
 
@@ -73,6 +76,11 @@ PLACES = (
             f"local-agent-mode-sessions/{session}/.claude/projects",
         )
         for session in ("*/*/local_*", "*/*/agent/local_*")
+    ),
+    # Codex: its CODEX_HOME and rollouts of 0.34 to 0.169; checked 2026-11-22.
+    *(
+        Place("codex", ("{home}/.codex",), below, "CODEX_HOME")
+        for below in ("sessions", "archived_sessions")
     ),
 )
 
