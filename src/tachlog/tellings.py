@@ -27,7 +27,7 @@ _MOST: Final = 1 << 53
 _EXIT_LINE: Final = re.compile(
     r"^\s*(?:\(no output\)|\(empty\)"
     r"|(?:Command|Process) (?:exited|failed) with (?:exit )?code -?\d+"
-    r"|<?(?:command )?(?:exited|completed) with exit code:? -?\d+>?"
+    r"|<?(?:command |shellId: \S+ )?(?:exited|completed) with exit code:? -?\d+>?"
     r"|Exit [Cc]ode:? -?\d+)\s*$",
     re.MULTILINE,
 )
@@ -81,7 +81,13 @@ class Content:
 
 
 def tool_call(
-    key: int, thread: Thread, at_us: int, tool: str | None, call: int, raw: bytes, cwd: str | None
+    key: int,
+    thread: Thread,
+    at_us: int,
+    tool: str | None,
+    call: int | None,
+    raw: bytes,
+    cwd: str | None,
 ) -> ToolCall:
     """A tool that a reply asks for, given the JSON of its input."""
     name = (tool or "unknown")[:TOOL_NAME_CHARACTERS]

@@ -1,0 +1,79 @@
+"""Sessions of GitHub Copilot CLI: `session-state/<session>/events.jsonl`, one event a line.
+
+Only the first event names the session; one without it before is a problem. Messages tell their
+output; input and cache are told for whole legs when a session shuts down, money as a running total:
+both are shared among the calls they are of (see `legs`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tachlog.model import Chunk, Reading
+from tachlog.records import decode
+from tachlog.sources import Source
+from tachlog.sources.copilot_cli.places import AGENT, State
+from tachlog.sources.copilot_cli.reader import Reader
+from tachlog.sources.copilot_cli.shapes import SKIPS, Head, Record
+
+_record_decoder = msgspec.json.Decoder(Record)
+_head_decoder = msgspec.json.Decoder(Head)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether the first event starts a session of Copilot."""
+    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+        return False
+    try:
+        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    data = first.data
+    return (
+        first.type == "session.start"
+        and data is not None
+        and None not in (data.sessionId, data.copilotVersion)
+    )
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the events of a chunk tell."""
+    known = bool(state.session_id)
+
+    def refuse(record: Record) -> str | None:
+        nonlocal known
+        known = known or (record.type == "session.start" and bool(record.data.sessionId))
+        return None if known else "headless_record"
+
+    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
+    reader = Reader(state, Reading([], [], {}, {}, problems))
+    for record in records:
+        reader.take(record)
+    reader.titles.tell(reader.reading)
+    return reader.reading
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="GitHub Copilot CLI",
+    revision=1,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=SKIPS,
+    lives="`~/.copilot/session-state/*/events.jsonl`",
+    tokens=(
+        "output per message; input and cache per model at shutdown, shared equally among the calls "
+        "of the leg; what compactions used as billed; costs from the running total"
+    ),
+    proof="public real logs, 1.0.74; other kinds of event from public descriptions",
+    evidence=(
+        "public real logs of 1.0.74 (and measurements of 1.0.40), measured 2026-11-22",
+        "https://github.com/github/copilot-sdk: names of events and fields, read 2026-11-22",
+    ),
+    gaps=(
+        "a session that did not shut down, or was resumed since, tells no input of those calls",
+        "each call's input is the mean of its leg; the sums are exact",
+        "a sub-agent of a sub-agent is shown under the session",
+    ),
+)
