@@ -304,3 +304,14 @@ def test_a_telling_that_names_the_parent_makes_the_thread_a_sub_agent(tmp_path: 
         together = open_store("private:")
         assert together.write(order, MEASURER) == []
         assert contents(together)["calls"] == contents(store)["calls"]
+
+
+def test_a_session_whose_own_log_is_missing_has_a_row(tmp_path: Path) -> None:
+    """A session that only its sub-agent's file names is there, with nothing of its own."""
+    lines = [
+        user("s1", "p1", at(0), "Look around", isSidechain=True, agentId="a1"),
+        assistant("s1", "a1", at(1), "msg_1", isSidechain=True, agentId="a1"),
+    ]
+    store = open_store("private:")
+    read_in(store, [jsonl(tmp_path / "agent-a1.jsonl", lines)])
+    assert {name: f["calls"] for name, f in figures(store).items()} == {"s1": 0, "s1/a1": 1}

@@ -74,6 +74,14 @@ def fold(events: Iterable[Event], into: Sessions) -> None:
         add(session, event)
 
 
+def add_roots(sessions: Sessions) -> None:
+    """Give every sub-agent's session a row of its own, also where its own log is missing."""
+    for thread in list(sessions):
+        if thread.parent is not None:
+            root = Thread(thread.agent, thread.root, thread.root)
+            sessions.setdefault(root, Session(root))
+
+
 def add(session: Session, event: Event) -> None:
     """Add one event to its session."""
     match event:

@@ -32,7 +32,7 @@ from tachlog.frames import (
 from tachlog.model import Chunk
 from tachlog.pricing import PriceBook, load_overrides, price
 from tachlog.projects import project_of
-from tachlog.sessions import Sessions, fold
+from tachlog.sessions import Sessions, add_roots, fold
 from tachlog.sources import AmbiguousFormat, Frame, Source, all_sources, detect
 from tachlog.stores import Portion, Progress
 
@@ -86,7 +86,7 @@ def read(task: Task) -> Reading:
         source = all_sources()[was.source] if state and was and was.source else None
         source = source or detect(task.path, beginning)
     except (FrameError, AmbiguousFormat) as error:
-        return Reading(_unread(task, str(error)))
+        return Reading(_unread(task, error.detail))
     if source is None:
         portion = _blank(task, None)
         portion.identity = _encoder.encode(identity)
@@ -145,8 +145,9 @@ def _fill(portion: Portion, source: Source, chunks: Iterator[Chunk]) -> bool:
                 portion.done = False
                 break
     except FrameError as error:
-        portion.note = str(error)
+        portion.note = error.detail
     portion.state = _encoder.encode(state)
+    add_roots(sessions)
     portion.sessions = list(sessions.values())
     if portion.done and portion.expected is None:
         portion.measured = [_measurer.session(session) for session in portion.sessions]
@@ -178,8 +179,9 @@ def _read_database(portion: Portion, source: Source, known: bool) -> Reading:
                 portion.done = False
                 break
     except FrameError as error:
-        portion.note = str(error)
+        portion.note = error.detail
     portion.state = _encoder.encode((cursors, _encoder.encode(state)))
+    add_roots(sessions)
     portion.sessions = list(sessions.values())
     portion.offset = begin + size
     if known and not (portion.record_keys or portion.problems or portion.skipped or portion.note):
@@ -234,8 +236,9 @@ def _read_table(task: Task) -> Reading:
                 portion.done = False
                 break
     except FrameError as error:
-        portion.note = str(error)
+        portion.note = error.detail
     portion.state = _encoder.encode(state)
+    add_roots(sessions)
     portion.sessions = list(sessions.values())
     if was is not None and not portion.record_keys and not portion.problems and not portion.note:
         return Reading(None)
