@@ -1,0 +1,97 @@
+"""OpenTelemetry files: OTLP JSON, one export request on a line, or one document.
+
+Spans of the GenAI conventions of both generations and of OpenInference, and the log events that
+Claude Code, Codex and the Gemini CLI emit about themselves. A record is one export request; the
+operations in it are told by their own ids, so that an export that is repeated adds nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from tachlog.model import Chunk, Reading, digest_of
+from tachlog.records import decode
+from tachlog.sources import Frame, Source
+from tachlog.sources.otlp.nesting import State
+from tachlog.sources.otlp.requests import SKIPS, Request, tell
+from tachlog.sources.otlp.spans import FORMAT
+from tachlog.sources.otlp.telling import Told, count
+
+_START: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
+_LINES: Final = 40
+
+_request_decoder = msgspec.json.Decoder(Request)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether the file, or one of its first lines, begins as an export request does."""
+    if _START.match(head):
+        return True
+    return any(_START.match(line) for line in head.split(b"\n", _LINES)[1:_LINES])
+
+
+def frame(path: str, head: bytes) -> Frame:
+    """One document when its first line is no record and no other line begins one."""
+    first, end, rest = head.partition(b"\n")
+    if not end or any(line.startswith(b"{") for line in rest.split(b"\n", _LINES)[:_LINES]):
+        return "lines"
+    try:
+        msgspec.json.decode(first)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "document"
+    return "lines"
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the export requests of a chunk tell."""
+    requests, problems = decode(chunk, _request_decoder, FORMAT)
+    reading = Reading([], [], {}, {}, problems)
+    for request in requests:
+        told = list(tell(request, state))
+        if request == Request():
+            told = [Told(unknown="record")]
+        count(reading, digest_of(msgspec.json.encode(request)), told)
+    return reading
+
+
+SOURCE = Source(
+    name=FORMAT,
+    title="OpenTelemetry (OTLP JSON)",
+    revision=1,
+    frame=frame,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=SKIPS,
+    lives="where a collector's file exporter or an agent writes it: `*.json`, `*.jsonl`",
+    tokens=(
+        "`gen_ai.usage.*` and `llm.token_count.*`: input includes the cache, output includes "
+        "reasoning; Claude Code's events exclude the cache"
+    ),
+    proof="public real logs of Visual Studio Copilot without tokens; the rest by documentation",
+    evidence=(
+        "https://github.com/open-telemetry/opentelemetry-proto docs/specification.md, "
+        "checked 2026-11-22",
+        "OpenTelemetry semantic conventions for GenAI 1.41.1, and those up to 1.36.0, "
+        "checked 2026-11-22",
+        "https://github.com/Arize-ai/openinference semantic_conventions.md, checked 2026-11-22",
+        "https://code.claude.com/docs/en/monitoring-usage of version 2.1.202, checked 2026-11-22",
+        "https://github.com/openai/codex codex-rs/otel session_telemetry.rs, checked 2026-11-22",
+        "https://github.com/google-gemini/gemini-cli docs/cli/telemetry.md, checked 2026-11-22",
+        "Visual Studio Copilot 18.6, public real logs, measured 2026-11-22",
+    ),
+    gaps=(
+        "an agent's total counts where no call inside of it was read before it; exported before "
+        "its calls, it counts as one call with them",
+        "sub-agents are told as their session's main thread, except Claude Code's spans",
+        "events of Codex and the Gemini CLI have no id of the model call: a rollout or chat of the "
+        "same session tells its calls by other ids",
+        "prompts, failed calls and compactions in Claude Code's events have no id that its "
+        "transcripts have",
+        "spans of Codex and the Gemini CLI are left to their log events",
+        "metrics are not read",
+    ),
+)

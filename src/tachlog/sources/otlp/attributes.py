@@ -1,0 +1,193 @@
+"""Attributes of telemetry: named values, however the file writes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tachlog.records import lenient, utc_micros
+from tachlog.sources.agent_log.values import MAX_MS, whole
+
+MAX_TOKENS: Final = 1 << 48
+
+
+class AnyValue(Struct):
+    """A value of an OTLP attribute: one member is told. Whole numbers may be texts, NaN is one."""
+
+    stringValue: str | None = None
+    intValue: int | str | None = None
+    doubleValue: float | str | None = None
+    boolValue: bool | str | None = None
+    arrayValue: Raw = Raw(b"null")
+    kvlistValue: Raw = Raw(b"null")
+
+
+class KeyValue(Struct):
+    """An OTLP attribute; its value stays raw, so that a surprise in it costs this one only."""
+
+    key: str = ""
+    value: Raw = Raw(b"null")
+
+
+class ArrayValue(Struct):
+    """A list in an OTLP attribute."""
+
+    values: list[Raw] = []
+
+
+class ListOfPairs(Struct):
+    """A map in an OTLP attribute."""
+
+    values: list[Raw] = []
+
+
+class Attributes:
+    """Named values with getters that give None for what is absent or of another type.
+
+    `values` are plain, or raw JSON that is decoded when it is asked for; a name with dots is also
+    found in nested maps.
+    """
+
+    def __init__(self, values: dict[str, object]) -> None:
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return self.value(name) is not None
+
+    def having(self, name: str, value: object) -> Attributes:
+        """The same with one more."""
+        return Attributes({**self._values, name: value})
+
+    def value(self, name: str) -> object:
+        """What a name stands for."""
+        found = _decoded(self._values.get(name))
+        return self._nested(name) if found is None else found
+
+    def text(self, *names: str) -> str | None:
+        """The first of these that has a text (or a number, as text), without space around it."""
+        for name in names:
+            found = self.value(name)
+            if isinstance(found, int | float) and not isinstance(found, bool):
+                found = str(found)
+            if isinstance(found, str) and (found := found.strip()):
+                return found
+        return None
+
+    def count(self, *names: str) -> int | None:
+        """The first of these that is a whole number, also as text."""
+        return next((n for name in names if (n := self._whole(name, MAX_TOKENS)) is not None), None)
+
+    def milliseconds(self, *names: str) -> int | None:
+        """The first of these that is a duration in milliseconds."""
+        return next((n for name in names if (n := self._whole(name, MAX_MS)) is not None), None)
+
+    def flag(self, name: str) -> bool | None:
+        """Whether something holds; Claude Code and Codex write booleans as texts."""
+        found = self.value(name)
+        if isinstance(found, str):
+            return {"true": True, "false": False}.get(found.strip().lower())
+        return found if isinstance(found, bool) else None
+
+    def first(self, name: str) -> str | None:
+        """The first of a list of texts; a list may be written as the text of one."""
+        found = self.value(name)
+        if isinstance(found, str) and found.startswith("["):
+            found = lenient(Raw(found.encode("utf-8", "surrogatepass")), list[str])
+        if isinstance(found, list):
+            found = next((one for one in found if isinstance(one, str)), None)
+        return found if isinstance(found, str) and found else None
+
+    def json(self, *names: str) -> bytes:
+        """The JSON of the first of these that is told: a text that holds it, or a value as JSON."""
+        for name in names:
+            found = self.value(name)
+            if isinstance(found, str):
+                return found.encode("utf-8", "replace")
+            if found is not None:
+                return msgspec.json.encode(found)
+        return b""
+
+    def names(self, prefix: str) -> list[str]:
+        """The names that begin so, in order."""
+        return sorted(name for name in self._values if name.startswith(prefix))
+
+    def _whole(self, name: str, limit: int) -> int | None:
+        found = self.value(name)
+        if isinstance(found, bool) or not isinstance(found, int | float | str):
+            return None
+        return whole(found, limit)
+
+    def _nested(self, name: str) -> object:
+        dot = name.find(".")
+        while dot > 0:
+            inner = _decoded(self._values.get(name[:dot]))
+            if isinstance(inner, dict):
+                found = Attributes(inner).value(name[dot + 1 :])
+                if found is not None:
+                    return found
+            dot = name.find(".", dot + 1)
+        return None
+
+
+def _decoded(value: object) -> object:
+    return lenient(value, object) if isinstance(value, Raw) else value
+
+
+def of_pairs(pairs: Raw) -> Attributes:
+    """OTLP's list of attributes; one that cannot be read is left out."""
+    values: dict[str, object] = {}
+    for raw in lenient(pairs, list[Raw]) or ():
+        pair = lenient(raw, KeyValue)
+        if pair is not None:
+            values[pair.key] = plain(pair.value)
+    return Attributes(values)
+
+
+def plain(raw: Raw) -> object:
+    """An OTLP value as a text, number, boolean, list or map; None where there is none."""
+    told = lenient(raw, AnyValue)
+    if told is None:
+        return None
+    for scalar in (told.stringValue, told.boolValue, told.intValue, told.doubleValue):
+        if scalar is not None:
+            return scalar
+    array = lenient(told.arrayValue, ArrayValue)
+    if array is not None:
+        return [plain(one) for one in array.values]
+    pairs = lenient(told.kvlistValue, ListOfPairs)
+    if pairs is None:
+        return None
+    named = ((lenient(one, KeyValue)) for one in pairs.values)
+    return {pair.key: plain(pair.value) for pair in named if pair is not None}
+
+
+def micros(value: object) -> int | None:
+    """A time in microseconds since the epoch; None where none is told.
+
+    OTLP tells nanoseconds, as a text or a number; other exports ISO 8601 times (UTC without a
+    zone), or numbers whose size tells their unit. 0 is OTLP's "not told".
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.isdecimal():
+            return _iso(text)
+        value = int(text[:20])
+    for unit, least in ((1_000, 10**17), (1, 10**14)):
+        if value >= least:
+            return int(value) // unit if value < 10**20 else None
+    for factor, least in ((1_000, 10**11), (1_000_000, 10**8)):
+        if value >= least:
+            return round(value * factor)
+    return None
+
+
+def _iso(text: str) -> int | None:
+    try:
+        return utc_micros(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None

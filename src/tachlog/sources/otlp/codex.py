@@ -1,0 +1,147 @@
+"""Events that the Codex CLI emits about itself.
+
+They carry the id of the thread and of tool calls, as rollouts do, but none of the model call.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tachlog.model import Failure, Mark, Reply, ToolResult, key_of
+from tachlog.providers import provider_of
+from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
+from tachlog.sources.otlp.logs import Log, call_of, prompt
+from tachlog.sources.otlp.telling import Told
+from tachlog.sources.otlp.usage import buckets
+
+AGENT: Final = "codex"
+COMPLETED: Final = "response.completed"
+_UNIQUE: Final = 16
+"""Shorter ids of calls name one within their session only, as in rollouts."""
+
+SKIPS: Final = {
+    "codex.auth_recovery": "the state of the program, no operation",
+    "codex.sandbox_outcome": "told by the result of the call",
+    "codex.sse_event": "a part of a reply; its end tells the tokens",
+    "codex.startup_phase": "the state of the program, no operation",
+    "codex.tool_decision": "an approved call is told by its result",
+    "codex.turn_ttft": "the state of the program, no operation",
+    "codex.websocket_connect": "a connection, no model call",
+    "codex.websocket_event": "a part of a reply; its end tells the tokens",
+    "codex.websocket_request": "a request that was sent; its answer tells the tokens",
+    "codex.api_request": "a request that was sent; its answer tells the tokens",
+}
+"""Events that tell nothing more (session_telemetry.rs, read 2026-11-22)."""
+
+
+def event(log: Log) -> Told:
+    """What one event tells."""
+    attributes = log.attributes
+    name = f"{AGENT}.{log.name}"
+    match log.name:
+        case "conversation_starts":
+            version = attributes.text("app.version")
+            marks = [Mark(log.thread, log.at_us, "version", version[:40])] if version else []
+            return Told(tuple(marks))
+        case "user_prompt":
+            return Told(prompt(log, log.key()))
+        case "sse_event" if attributes.text("error.message"):
+            return Told((_failure(log),))
+        case "sse_event" if attributes.text("event.kind") == COMPLETED:
+            return _reply(log)
+        case "api_request" if _failed(log):
+            return Told((_failure(log),))
+        case "tool_result":
+            return _tool_result(log)
+        case "tool_decision" if attributes.text("decision") in ("denied", "abort"):
+            return _refused(log)
+        case _:
+            return Told(skipped=name) if name in SKIPS else Told(unknown=name[:80])
+
+
+def _failed(log: Log) -> bool:
+    status = log.attributes.count("http.response.status_code") or 0
+    return status >= 400 or log.attributes.text("error.message") is not None
+
+
+def _failure(log: Log) -> Failure:
+    attributes = log.attributes
+    return failed_call(
+        log.key("failure"),
+        log.thread,
+        log.at_us,
+        attributes.text("error.message") or "",
+        status=attributes.count("http.response.status_code"),
+        attempt=attributes.count("attempt"),
+        model=attributes.text("model"),
+    )
+
+
+def _reply(log: Log) -> Told:
+    """A reply that ended: input includes what the cache read, output includes reasoning."""
+    attributes = log.attributes
+    asked = attributes.count("input_token_count")
+    said = attributes.count("output_token_count")
+    if asked is None and said is None:
+        return Told(skipped="codex.sse_event")
+    usage = buckets(
+        asked or 0,
+        said or 0,
+        read=attributes.count("cached_token_count") or 0,
+        reasoning=attributes.count("reasoning_token_count"),
+    )
+    model = attributes.text("model", "slug") or "unknown"
+    key = log.key(str(usage.total))
+    return Told(
+        (
+            Reply(
+                key,
+                log.thread,
+                log.at_us,
+                key,
+                model,
+                provider_of(model),
+                usage,
+                stop_reason="reported",
+            ),
+        )
+    )
+
+
+def _tool_key(log: Log) -> int:
+    identity = log.attributes.text("call_id")
+    if identity is None:
+        return log.key()
+    if len(identity) < _UNIQUE:
+        return key_of(AGENT, log.thread.session_id, identity)
+    return key_of(AGENT, identity)
+
+
+def _tool_result(log: Log) -> Told:
+    attributes = log.attributes
+    duration_ms = attributes.milliseconds("duration_ms")
+    key = _tool_key(log)
+    output = attributes.text("output") or ""
+    call = call_of(
+        log,
+        key,
+        attributes.text("tool_name"),
+        attributes.json("arguments"),
+        began_us=log.at_us - 1000 * (duration_ms or 0),
+    )
+    size = len(output.encode("utf-8", "replace"))
+    if attributes.flag("success") is not False:
+        result = ToolResult(key, log.thread, log.at_us, "success", size, duration_ms)
+    else:
+        result = failed_tool(
+            key, log.thread, log.at_us, output, None, size=size, duration_ms=duration_ms
+        )
+    return Told((call, result))
+
+
+def _refused(log: Log) -> Told:
+    """A call that was not allowed to run: no result follows."""
+    key = _tool_key(log)
+    by_person = (log.attributes.text("source") or "user").lower() == "user"
+    call = call_of(log, key, log.attributes.text("tool_name"), b"", began_us=log.at_us)
+    return Told((call, refused_tool(key, log.thread, log.at_us, by_person=by_person)))

@@ -1,0 +1,129 @@
+"""Events that the Gemini CLI emits about itself.
+
+They carry the session's id, but none of the model call or tool call.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tachlog.model import Compaction, Failure, Reply, ToolResult, Usage
+from tachlog.sources.otlp.attributes import Attributes
+from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
+from tachlog.sources.otlp.logs import Log, call_of, prompt
+from tachlog.sources.otlp.telling import Told
+
+AGENT: Final = "gemini_cli"
+
+_STATE: Final = "the state of the program, no operation"
+_NAMES: Final = (
+    "agent.finish agent.start approval_mode_duration approval_mode_switch chat.content_retry "
+    "chat.content_retry_failure chat.invalid_chunk config conversation_finished edit_correction "
+    "edit_strategy extension_disable extension_enable extension_install extension_uninstall "
+    "extension_update file_operation flash_fallback ide_connection keychain.availability "
+    "malformed_json_response model_routing next_speaker_check plan_execution ripgrep_fallback "
+    "slash_command slash_command.model startup_stats token_storage.initialization "
+    "tool_output_truncated web_fetch_fallback_attempt"
+)
+SKIPS: Final = {
+    **{f"gemini_cli.{name}": _STATE for name in _NAMES.split()},
+    "gemini_cli.api_request": "a request that was sent; its answer tells the tokens",
+}
+"""Events that tell nothing more (docs/cli/telemetry.md, read 2026-11-22)."""
+
+
+def event(log: Log) -> Told:
+    """What one event tells."""
+    name = f"{AGENT}.{log.name}"
+    match log.name:
+        case "user_prompt":
+            return Told(prompt(log, log.key(log.attributes.text("prompt_id") or "")))
+        case "api_response":
+            return Told((_reply(log),))
+        case "api_error":
+            return Told((_failure(log),))
+        case "tool_call":
+            return _tool_call(log)
+        case "chat_compression":
+            before, after = (
+                log.attributes.count("tokens_before"),
+                log.attributes.count("tokens_after"),
+            )
+            return Told((Compaction(log.key(), log.thread, log.at_us, before, after),))
+        case _:
+            return Told(skipped=name) if name in SKIPS else Told(unknown=name[:80])
+
+
+def _reply(log: Log) -> Reply:
+    attributes = log.attributes
+    duration_ms = attributes.milliseconds("duration_ms")
+    usage = usage_of(attributes)
+    key = log.key(attributes.text("prompt_id") or "", str(usage.total if usage else ""))
+    return Reply(
+        key,
+        log.thread,
+        log.at_us,
+        key,
+        attributes.text("model") or "unknown",
+        "google",
+        usage,
+        stop_reason=attributes.first("finish_reasons") or "reported",
+        sent_us=None if duration_ms is None else log.at_us - 1000 * duration_ms,
+        response_ms=duration_ms,
+    )
+
+
+def usage_of(attributes: Attributes) -> Usage | None:
+    """Tokens of an answer: thoughts are billed as output, the total says what the input includes.
+
+    The input includes what was cached, unless the total counts it on top; tokens of tools are a
+    part of the input, unless the total proves otherwise (as in chats of the Gemini CLI, measured).
+    """
+    asked, said = attributes.count("input_token_count"), attributes.count("output_token_count")
+    if asked is None and said is None:
+        return None
+    asked, said = asked or 0, said or 0
+    cached = attributes.count("cached_content_token_count") or 0
+    thoughts = attributes.count("thoughts_token_count")
+    tools = attributes.count("tool_token_count") or 0
+    total = attributes.count("total_token_count")
+    output = said + (thoughts or 0)
+    if tools and total in (asked + tools + output, asked + tools + output + cached):
+        asked += tools
+    on_top = cached > asked or (cached > 0 and total == asked + output + cached)
+    return Usage(asked if on_top else asked - cached, cached, 0, output, reasoning=thoughts)
+
+
+def _failure(log: Log) -> Failure:
+    attributes = log.attributes
+    return failed_call(
+        log.key(attributes.text("prompt_id") or ""),
+        log.thread,
+        log.at_us,
+        attributes.text("error", "error.message") or "",
+        attributes.text("error_type"),
+        status=attributes.count("status_code"),
+        model=attributes.text("model"),
+    )
+
+
+def _tool_call(log: Log) -> Told:
+    """A tool that ran, or that the person refused."""
+    attributes = log.attributes
+    duration_ms = attributes.milliseconds("duration_ms")
+    raw = attributes.json("function_args")
+    tool = attributes.text("function_name")
+    key = log.key(attributes.text("prompt_id") or "", tool or "", raw.decode("utf-8", "replace"))
+    call = call_of(log, key, tool, raw, began_us=log.at_us - 1000 * (duration_ms or 0))
+    size = attributes.count("content_length") or 0
+    if attributes.text("decision") == "reject":
+        result = refused_tool(key, log.thread, log.at_us, by_person=True)
+    elif attributes.flag("success") is not False:
+        result = ToolResult(key, log.thread, log.at_us, "success", size, duration_ms)
+    else:
+        text = attributes.text("error", "error.message") or ""
+        kind = attributes.text("error_type", "error.type")
+        result = failed_tool(
+            key, log.thread, log.at_us, text, kind, size=size, duration_ms=duration_ms
+        )
+    return Told((call, result))

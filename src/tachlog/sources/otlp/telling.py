@@ -1,0 +1,47 @@
+"""What the records of a file tell: events, and counts of what is known, skipped and unknown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from tachlog.model import Event, Reading
+
+
+class Told(Struct, frozen=True):
+    """What one span, log event or metric tells: events, or the kind that it is skipped as.
+
+    A kind that nobody has described is `unknown`; then nothing else is told.
+    """
+
+    events: tuple[Event, ...] = ()
+    skipped: str | None = None
+    unknown: str | None = None
+
+
+def count(reading: Reading, key: int, told: Iterable[Told]) -> None:
+    """Add a record with all that its parts tell.
+
+    A record all of whose parts are skipped is skipped, as the kind most of them have; one that
+    has no parts is an `empty request`. An unknown kind counts once a record.
+    """
+    skipped: Counter[str] = Counter()
+    unknown: dict[str, None] = {}
+    telling = False
+    for part in told:
+        if part.skipped is not None:
+            skipped[part.skipped] += 1
+            continue
+        telling = True
+        reading.events += part.events
+        if part.unknown is not None:
+            unknown[part.unknown] = None
+    if telling:
+        reading.record_keys.append(key)
+        for kind in unknown:
+            reading.unknown[kind] = reading.unknown.get(kind, 0) + 1
+    else:
+        kind = min(skipped, key=lambda name: (-skipped[name], name), default="empty request")
+        reading.skipped[kind] = reading.skipped.get(kind, 0) + 1
