@@ -13,10 +13,10 @@ from tachlog.analysis.turns import Step, Turn, turns_of
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.format import cells
 from tachlog.cli.moments import moment_us
-from tachlog.cli.naming import model_name, resolve, short_ids, when, words
+from tachlog.cli.naming import agent_name, model_name, resolve, short_ids, when, words
 from tachlog.cli.parser import near, size
 from tachlog.cli.table import Column, table
-from tachlog.cli.timeline import MOST_SPELLS, chart, spells_of, turn_lines
+from tachlog.cli.timeline import MOST_SPELLS, Agent, chart, spells_of, turn_lines
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
@@ -117,6 +117,8 @@ def test_names_are_short() -> None:
     assert model_name("gpt-5-mini") == "gpt-5-mini"
     assert model_name(None) == ""
     assert words("very_high") == "very high"
+    assert agent_name("claude_code") == "Claude Code"
+    assert agent_name("house_agent") == "house agent"
     assert when("2026-11-02T23:30:00Z", VIENNA) == " 3 Nov 00:30"
     later = round(datetime(2028, 1, 1, tzinfo=UTC).timestamp() * 1e6)
     assert when("2026-11-02T23:30:00Z", VIENNA, later) == " 3 Nov  2026"
@@ -192,7 +194,7 @@ def test_every_prompt_of_a_sub_agent_begins_a_turn() -> None:
 def test_a_session_that_did_nothing_has_no_turns() -> None:
     """There is nothing to draw, and nothing is drawn."""
     assert turns_of(Told().session()) == []
-    assert list(chart([], UTC, 100)) == []
+    assert list(chart([], [], UTC, 100)) == []
 
 
 def step(minute: float, minutes: float = 1, kind: str = "tool", **facts: object) -> Step:
@@ -228,8 +230,22 @@ def test_a_chart_fits_whatever_happened(
 ) -> None:
     """Every row of every chart keeps to the width."""
     steps = [step(at, length, kind, context=100) for at, length, kind in sorted(moments)]
-    for line in chart([Turn(1, tuple(steps))], UTC, width):
+    for line in chart([Turn(1, tuple(steps))], [], UTC, width):
         assert cells(line) <= width
+
+
+def test_sub_agents_have_a_row() -> None:
+    """Each has a bracket with its name where there is room; one that overlaps is left out."""
+    turn = Turn(1, (step(0, 90),))
+    agents = [
+        Agent(0, 40 * MINUTE, "explore $2.10"),
+        Agent(20 * MINUTE, 30 * MINUTE, "hidden"),
+        Agent(50 * MINUTE, 55 * MINUTE, "a long name"),
+        Agent(89 * MINUTE, 89 * MINUTE, "short"),
+    ]
+    *_, row = chart([turn], agents, UTC, 99)
+    assert row[:9].strip() == "agents"
+    assert row[9:] == f"├explore $2.10{'─' * 26}┤{' ' * 9}├────┤{' ' * 33}│"
 
 
 def many_turns(count: int, *, failed: Sequence[int] = ()) -> list[Turn]:

@@ -11,7 +11,18 @@ from tachlog.cli.calling import Unanswered
 
 SHORTEST_ID = 4
 LONG_AGO_S = 300 * 86_400
-AGENTS = {"claude_code": "Claude Code", "agent_log": "AgentLog"}
+AGENTS = {
+    "agent_log": "AgentLog",
+    "claude_code": "Claude Code",
+    "codex": "Codex",
+    "copilot_cli": "Copilot CLI",
+    "gemini_cli": "Gemini CLI",
+    "mini_swe_agent": "mini-SWE-agent",
+    "opencode": "OpenCode",
+    "openhands": "OpenHands",
+    "swe_agent": "SWE-agent",
+}
+"""Agents as their makers write them; others are told as their logs do."""
 
 
 def short_ids(session_ids: Iterable[str]) -> dict[str, str]:
@@ -71,7 +82,7 @@ def when(text: str, zone: tzinfo, now_us: int | None = None) -> str:
 
 def agent_name(agent: str) -> str:
     """An agent as its makers write it."""
-    return AGENTS.get(agent, agent)
+    return AGENTS.get(agent) or words(agent)
 
 
 def model_name(model: str | None) -> str:

@@ -11,16 +11,18 @@ from tachlog.analysis.complexity import Points, explain
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import SessionView
 from tachlog.analysis.turns import Turn, TurnView, turn_view, turns_of
-from tachlog.analysis.view import session_view, tree_totals
+from tachlog.analysis.view import cost_usd, session_view, tree_totals
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name, model_name, name_of, resolve, words
-from tachlog.cli.timeline import chart, turn_lines
+from tachlog.cli.timeline import Agent, chart, turn_lines
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.tools import unique_tools
 
 SPLIT_CELLS = 12
 MOST_LINES = 60
+LONGEST_ID = 25
+"""Longer ids, such as UUIDs, are told by their first eight characters in the heading."""
 
 
 class Shown(Struct, frozen=True):
@@ -53,7 +55,16 @@ def show(ask: Ask) -> Answer:
         [session_view(m, None) for m in threads],
         [turn_view(turn) for turn in turns],
     )
-    return Answer(shown, lambda: _lines(shown, metrics, turns, ask))
+    agents = [_agent(m) for m in threads if m.start_us is not None]
+    return Answer(shown, lambda: _lines(shown, turns, agents, ask))
+
+
+def _agent(m: SessionMetrics) -> Agent:
+    """A sub-agent's time, its type and what it cost."""
+    name = m.agent_type or m.session_id.rpartition("/")[2]
+    cost = cost_usd(m.models.values())
+    label = fmt.plain(name) if cost is None else f"{fmt.plain(name)} {fmt.money(cost)}"
+    return Agent(m.start_us or 0, m.end_us or 0, label)
 
 
 def _points(metrics: SessionMetrics, ask: Ask) -> list[Points]:
@@ -66,9 +77,9 @@ def _points(metrics: SessionMetrics, ask: Ask) -> list[Points]:
     )
 
 
-def _lines(shown: Shown, metrics: SessionMetrics, turns: Sequence[Turn], ask: Ask) -> Iterator[str]:
+def _lines(shown: Shown, turns: Sequence[Turn], agents: Sequence[Agent], ask: Ask) -> Iterator[str]:
     head = list(_head(shown, ask))
-    drawn = list(chart(turns, ask.zone, ask.width)) if turns else []
+    drawn = list(chart(turns, agents, ask.zone, ask.width)) if turns else []
     log = [f"ID   {shown.session.session_id}", *(f"LOG  {path}" for path in shown.files[:3])]
     room = None if ask.options.all else MOST_LINES - len(head) - len(drawn) - len(log) - 3
     yield from head
@@ -81,8 +92,9 @@ def _lines(shown: Shown, metrics: SessionMetrics, turns: Sequence[Turn], ask: As
 def _head(shown: Shown, ask: Ask) -> Iterator[str]:
     view = shown.session
     title = fmt.plain(name_of(view, ask.zone))
-    place = [view.session_id.rpartition("/")[2][:8], view.project, view.branch]
-    first = fmt.apart(fmt.clip(title, ask.width // 2), " · ".join(filter(None, place)), ask.width)
+    place = " · ".join(filter(None, [_short_id(view.session_id), view.project, view.branch]))
+    room = max(ask.width // 2, ask.width - fmt.cells(place) - 2)
+    first = fmt.apart(fmt.clip(title, room), place, ask.width)
     yield fmt.line([(first, "bold")], ask.width, ask.has_color)
     version = f" {view.version}" if view.version else ""
     reasons = ", ".join(map(words, view.outcome_reasons))
@@ -93,6 +105,11 @@ def _head(shown: Shown, ask: Ask) -> Iterator[str]:
     if view.time_split is not None and view.duration:
         yield fmt.line([_time(view)], ask.width, False)
     yield fmt.line([_complexity(shown)], ask.width, False)
+
+
+def _short_id(session_id: str) -> str:
+    own = session_id.rpartition("/")[2]
+    return own if len(own) <= LONGEST_ID else own[:8]
 
 
 def _when(view: SessionView, ask: Ask) -> str:
@@ -127,7 +144,7 @@ def _time(view: SessionView) -> str:
     parts = [("model", split.model), ("tools", split.tool), ("approvals", split.approval)]
     parts.append(("you", split.person))
     bars = [
-        f"{name} {fmt.percent(part / busy, 0)} {fmt.bar(part / busy, SPLIT_CELLS)}"
+        f"{name} {fmt.percent(part / busy, 0)} {fmt.bar(part / busy, SPLIT_CELLS)}".rstrip()
         for name, part in parts
         if part and busy
     ]

@@ -70,19 +70,30 @@ def _joined(busy: Iterable[tuple[int, int]], silence_us: int) -> list[tuple[int,
     return joined
 
 
-def chart(turns: Sequence[Turn], zone: tzinfo, width: int) -> Iterator[str]:
-    """The chart: hours, turns, model, tools, errors, context."""
+class Agent(NamedTuple):
+    """When a sub-agent worked, and what it is called."""
+
+    start_us: int
+    end_us: int
+    label: str
+
+
+def chart(
+    turns: Sequence[Turn], agents: Sequence[Agent], zone: tzinfo, width: int
+) -> Iterator[str]:
+    """The chart: hours, turns, model, tools, waits, errors, context, sub-agents."""
     steps = [step for turn in turns for step in turn.steps]
     room = width - LABEL
     spells = spells_of(steps, room)
     if not spells:
         return
     yield _row("", _hours(spells, room, zone))
-    yield _row("turns", _turns(turns, spells, room))
+    spans = [(turn.start_us, turn.end_us, str(turn.number)) for turn in turns]
+    yield _row("turns", _brackets(spans, spells, room))
     for label, kind in (("model", "reply"), ("tools", "tool")):
-        spans = [(step.at_us, step.end_us) for step in steps if step.kind == kind]
-        if spans:
-            yield _row(label, _load(spans, spells, room))
+        busy = [(step.at_us, step.end_us) for step in steps if step.kind == kind]
+        if busy:
+            yield _row(label, _load(busy, spells, room))
     waits = [step for step in steps if step.approval_us or step.kind == "wait"]
     if waits:
         yield _row("you", _marks(((_wait_mark(step), step.at_us) for step in waits), spells, room))
@@ -90,6 +101,8 @@ def chart(turns: Sequence[Turn], zone: tzinfo, width: int) -> Iterator[str]:
     if failed:
         yield _row("errors", _marks((("✗", step.at_us) for step in failed), spells, room))
     yield from _context(steps, spells, room)
+    if agents:
+        yield _row("agents", _brackets(sorted(agents), spells, room))
 
 
 def _row(label: str, cells: Sequence[str]) -> str:
@@ -136,11 +149,13 @@ def _local(at_us: int, zone: tzinfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=at_us)).astimezone(zone)
 
 
-def _turns(turns: Sequence[Turn], spells: Sequence[Spell], width: int) -> list[str]:
-    """A bracket for each turn, with its number where there is room."""
+def _brackets(
+    spans: Iterable[tuple[int, int, str]], spells: Sequence[Spell], width: int
+) -> list[str]:
+    """A bracket for each span that finds its place free, with its label where there is room."""
     cells = _blank(spells, width)
-    for turn in turns:
-        first, last = _place(turn.start_us, spells), _place(turn.end_us, spells)
+    for start_us, end_us, label in spans:
+        first, last = _place(start_us, spells), _place(end_us, spells)
         if cells[first] not in (" ", GAP):
             continue
         for column in range(first, last + 1):
@@ -149,9 +164,8 @@ def _turns(turns: Sequence[Turn], spells: Sequence[Spell], width: int) -> list[s
         cells[first] = "├" if last > first else "│"
         if last > first:
             cells[last] = "┤"
-        number = str(turn.number)
-        if last - first > len(number):
-            cells[first + 1 : first + 1 + len(number)] = number
+        if last - first > fmt.cells(label) == len(label):
+            cells[first + 1 : first + 1 + len(label)] = label
     return cells
 
 
