@@ -13,7 +13,7 @@ from tachlog.engines import Task, progress_after, work
 from tachlog.pricing import price
 from tachlog.projects import project_of
 from tachlog.stores import Portion, Store, open_store
-from tachlog.stores.archive import Archive
+from tachlog.stores.archive import SqlArchive
 
 MEASURER = Measurer(price, project_of)
 ROWS = {
@@ -74,7 +74,7 @@ def archive_of(paths: Sequence[Path], **options: Any) -> dict[str, Any]:
 
 def contents(store: Store) -> dict[str, Any]:
     """Every row with its names spelled out, without what depends on when it was written."""
-    assert isinstance(store, Archive)
+    assert isinstance(store, SqlArchive)
     database = store.database
     names = dict(database.rows("SELECT id, text FROM names"))
     found: dict[str, Any] = {}

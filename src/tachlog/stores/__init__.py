@@ -14,8 +14,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
-from tachlog.metrics import Measured, SessionMetrics, Settled
+from tachlog.analysis.archive import Archive
+from tachlog.analysis.selection import FileReport
+from tachlog.metrics import Measured, Settled
 from tachlog.model import Problem
 from tachlog.operations import Call
 from tachlog.sessions import Session
@@ -92,8 +93,8 @@ class Measure(Protocol):
         ...
 
 
-class Store(Protocol):
-    """What every store can do."""
+class Store(Archive, Protocol):
+    """What every store can do: what analysis asks of it, and how it is filled."""
 
     url: str
 
@@ -102,15 +103,7 @@ class Store(Protocol):
         ...
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
-        """Keep portions in one transaction; gives back those that another process read meanwhile."""
-        ...
-
-    def sessions(self, selection: Selection) -> list[SessionMetrics]:
-        """The figures of the selected threads, in order of start, then session id."""
-        ...
-
-    def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
-        """One thread with its operations."""
+        """Keep portions in one transaction; gives back those that another process was first with."""
         ...
 
     def find(self, prefix: str) -> list[str]:
@@ -119,22 +112,6 @@ class Store(Protocol):
 
     def files_of(self, session_id: str) -> list[str]:
         """The files that tell a thread."""
-        ...
-
-    def quarters(self, selection: Selection) -> list[Quarter]:
-        """What happened when, by quarter hour and model."""
-        ...
-
-    def responses(self, selection: Selection) -> list[tuple[int, int]]:
-        """(at_us, response_us) of the selected model calls that have a response time."""
-        ...
-
-    def steps(self, selection: Selection) -> list[Step]:
-        """Tool calls in the order of their threads."""
-        ...
-
-    def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
-        """What was read, in all and by source (of the selected files, where paths are selected)."""
         ...
 
     def files(self) -> list[FileReport]:

@@ -16,7 +16,7 @@ from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
 
-class Archive:
+class SqlArchive:
     """A `Store` that keeps its rows in a database."""
 
     def __init__(self, url: str, database: Database) -> None:

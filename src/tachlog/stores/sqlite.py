@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from tachlog import __version__
 from tachlog.stores import PRIVATE, StoreError, schema
-from tachlog.stores.archive import Archive
+from tachlog.stores.archive import SqlArchive
 from tachlog.stores.rows import Row
 
 BUSY_SECONDS: Final = 30.0
 
 
-def open_archive(url: str) -> Archive:
+def open_archive(url: str) -> SqlArchive:
     """Open, make or migrate the archive at a path or `sqlite:///path`; raises `StoreError`."""
-    return Archive(url, SqliteDatabase(url))
+    return SqlArchive(url, SqliteDatabase(url))
 
 
 class SqliteDatabase:
