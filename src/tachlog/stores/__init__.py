@@ -103,7 +103,7 @@ class Store(Archive, Protocol):
         ...
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
-        """Keep portions in one transaction; gives back those that another process was first with."""
+        """Keep portions in one transaction; gives back those whose file another process read."""
         ...
 
     def find(self, prefix: str) -> list[str]:
