@@ -29,7 +29,7 @@ class ReadNow(Struct, frozen=True):
     """What one run read: files with something new, their bytes and records.
 
     `paths` are all files that were asked for, `notes` those of them (or of what was looked for)
-    that could not be read and why.
+    that could not be read and why; files that are no logs are not among them.
     """
 
     files: int
@@ -154,7 +154,7 @@ class _Tally:
         for portion in portions:
             if any(portion is late for late in dropped):
                 continue
-            if portion.note:
+            if portion.note and (portion.source or not portion.identity):
                 self.notes[portion.path] = portion.note
             before = 0 if portion.expected is None or portion.replaced else portion.expected[1]
             self.files.add(portion.path)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tachlog.stores import Store
 
 FOUND_PROBLEMS = 3
+MOST_UNREAD = 8
+"""Lines on what could not be read."""
 
 
 class Logs(NamedTuple):
@@ -51,13 +53,13 @@ def analyze(ask: Ask) -> Answer:
         files = store.files()
     finally:
         store.close()
-    unread = _unread(logs, read, files) if logs.chosen else []
+    unread = _unread(logs, read, files)
     problems = bool(ask.options.fail_on and found.result.input.problems)
     return Answer(
         found.result,
         lambda: _screen(ask, found, _unknown(files, selection.paths)),
         [*unread, *logs.notes],
-        FOUND_PROBLEMS if problems else int(bool(unread)),
+        FOUND_PROBLEMS if problems else int(bool(logs.chosen and unread)),
     )
 
 
@@ -188,14 +190,17 @@ def _unknown(files: Sequence[FileReport], paths: Sequence[str] | None) -> Counte
 
 
 def _unread(logs: Logs, read: ReadNow, reports: Sequence[FileReport]) -> list[str]:
-    """What the person named that gave nothing, and why."""
+    """What was named and gave nothing, what could not be read, and why."""
     named = {os.path.abspath(path) for path in logs.paths if "://" not in path} | set(logs.paths)
-    notes = {report.path: report.note for report in reports if report.note} | read.notes
-    told = [f"{path}: {note}" for path, note in notes.items() if path in named]
+    notes = {r.path: r.note for r in reports if r.note and r.path in named} | read.notes
+    told = [f"{path}: {note}" for path, note in sorted(notes.items())]
+    if len(told) > MOST_UNREAD:
+        more = len(told) - MOST_UNREAD + 1
+        told[MOST_UNREAD - 1 :] = [f"{more} more could not be read: tachlog doctor --all"]
     empty = [
         f"{path}: no logs in this directory"
         for path in logs.paths
-        if os.path.isdir(path) and not _within(os.path.abspath(path), read.paths)
+        if logs.chosen and os.path.isdir(path) and not _within(os.path.abspath(path), read.paths)
     ]
     return told + empty
 

@@ -53,7 +53,12 @@ class FrameError(Exception):
         self.todo = todo
 
     def __str__(self) -> str:
-        return f"{self.path} {self.what}: {self.todo}"
+        return f"{self.path} {self.detail}"
+
+    @property
+    def detail(self) -> str:
+        """The message without the path, for where that is told already."""
+        return f"{self.what}: {self.todo}"
 
 
 class Window:

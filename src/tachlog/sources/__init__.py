@@ -72,7 +72,8 @@ class AmbiguousFormat(Exception):
     """Two formats claim one file: a fault of the formats, never guessed away."""
 
     def __init__(self, path: str, names: list[str]) -> None:
-        super().__init__(f"{path}: claimed by {' and '.join(names)}; one format must claim a file")
+        self.detail = f"claimed by {' and '.join(names)}; one format must claim a file"
+        super().__init__(f"{path}: {self.detail}")
 
 
 @cache
