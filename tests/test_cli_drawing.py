@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessions_by_hand import Told, at
+from tachlog.analysis.derivation import Step as Sum
+from tachlog.analysis.derivation import adds_up
 from tachlog.analysis.turns import Step, Turn, turns_of
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.format import cells
@@ -122,6 +124,13 @@ def test_names_are_short() -> None:
     assert when("2026-11-02T23:30:00Z", VIENNA) == " 3 Nov 00:30"
     later = round(datetime(2028, 1, 1, tzinfo=UTC).timestamp() * 1e6)
     assert when("2026-11-02T23:30:00Z", VIENNA, later) == " 3 Nov  2026"
+
+
+def test_a_sum_that_does_not_add_up_is_found() -> None:
+    """Parts of a sum do not count; a wrong sum is told from a right one."""
+    right = [Sum("+", 5, "a"), Sum("-", 2, "b"), Sum("=", 3, "c"), Sum("of", 9, "d")]
+    assert adds_up(right)
+    assert not adds_up([*right, Sum("=", 4, "e")])
 
 
 def test_a_table_aligns_and_gives_way() -> None:

@@ -71,8 +71,7 @@ def _records(files: Sequence[FileReport], origin: str | None) -> Figure:
     problems = sum(len(file.problems) for file in files)
     total = sum(file.records for file in files)
     kinds = ", ".join(f"{name} {count:,}" for name, count in skipped.most_common(4))
-    threads = max((file.threads for file in files), default=0)
-    others = f", which tells {_n(threads, 'thread')}" if threads > 1 and len(files) == 1 else ""
+    others = ", which tell of other threads too" if any(f.threads > 1 for f in files) else ""
     steps = [Step("+", total, f"records in {_n(len(files), 'file')}{others}")]
     if skipped:
         steps.append(Step("-", total - parsed - duplicates - problems, f"skipped: {kinds}"))

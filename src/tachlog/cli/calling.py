@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import NamedTuple, TextIO
 
 WIDTH = 100
@@ -50,5 +51,8 @@ class Caller(NamedTuple):
 
 
 def this_caller() -> Caller:
-    """The caller of this process."""
+    """The caller of this process; what its streams cannot write is told as `?`, never a fault."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     return Caller(os.environ, time.time_ns() // 1000, sys.stdout, sys.stderr)
