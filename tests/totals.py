@@ -35,30 +35,29 @@ def read_all(paths: Iterable[Path], source: str) -> tuple[list[Reading], Session
 
 
 def totals(sessions: Sessions) -> Counter[str]:
-    """The figures of all sessions together."""
+    """The figures of all sessions together; what several tell, such as copies, counts once."""
     total: Counter[str] = Counter()
-    for thread, session in sessions.items():
-        total["sessions"] += not thread.sidechain
-        total["threads"] += 1
-        total["prompts"] += len(session.prompts)
-        total["failures"] += len(session.failures)
-        total["compactions"] += len(session.compactions)
-        total["calls"] += len(session.calls)
-        for call in session.calls.values():
-            total["cost_nanousd"] += call.cost_nanousd or 0
-            if call.usage is not None:
-                total["with_usage"] += 1
-                total["input"] += call.usage.input
-                total["cache_read"] += call.usage.cache_read
-                total["cache_write"] += call.usage.cache_write
-                total["output"] += call.usage.output
-                total["reasoning"] += call.usage.reasoning or 0
-        for use in session.tools.values():
-            total["tools"] += use.tool is not None
-            total[use.reported] += 1
-            total["timed"] += use.duration_ms is not None
-            if use.exit_code is not None:
-                total["exit 0" if use.exit_code == 0 else "exit not 0"] += 1
+    total["sessions"] = sum(not thread.sidechain for thread in sessions)
+    total["threads"] = len(sessions)
+    for kind in ("prompts", "failures", "compactions", "calls"):
+        total[kind] = len({key for session in sessions.values() for key in getattr(session, kind)})
+    calls = {key: call for session in sessions.values() for key, call in session.calls.items()}
+    uses = {key: use for session in sessions.values() for key, use in session.tools.items()}
+    for call in calls.values():
+        total["cost_nanousd"] += call.cost_nanousd or 0
+        if call.usage is not None:
+            total["with_usage"] += 1
+            total["input"] += call.usage.input
+            total["cache_read"] += call.usage.cache_read
+            total["cache_write"] += call.usage.cache_write
+            total["output"] += call.usage.output
+            total["reasoning"] += call.usage.reasoning or 0
+    for use in uses.values():
+        total["tools"] += use.tool is not None
+        total[use.reported] += 1
+        total["timed"] += use.duration_ms is not None
+        if use.exit_code is not None:
+            total["exit 0" if use.exit_code == 0 else "exit not 0"] += 1
     return total
 
 

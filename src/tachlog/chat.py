@@ -78,10 +78,15 @@ class Response(Struct):
 
 
 def asked(raw: Raw) -> list[Asked]:
-    """The tools that a message's `tool_calls` ask for, nested in `function` or flat (tau2)."""
+    """The tools that a message's `tool_calls` ask for, nested in `function` or flat (tau2).
+
+    Some logs have empty objects there (OpenHands before 1.0): they tell nothing.
+    """
     found = []
     for use in lenient(raw, list[_ToolUse]) or ():
         inner = use.function or _Function(use.name, use.arguments)
+        if not (inner.name or use.id):
+            continue
         arguments = unwrapped(inner.arguments)
         given = b"" if arguments == NULL else bytes(arguments)
         name = (inner.name or use.name or "unknown")[:_TOOL_NAME_CHARACTERS]
@@ -107,7 +112,7 @@ def told(text: str, tools: list[Asked], thinking: str = "") -> tuple[Features, i
 
 
 def tool_call(
-    tool: Asked, key: int, thread: Thread, at_us: int, call: int, cwd: str | None = None
+    tool: Asked, key: int, thread: Thread, at_us: int, call: int | None, cwd: str | None = None
 ) -> ToolCall:
     """The event of a tool that a model call asked for."""
     return ToolCall(

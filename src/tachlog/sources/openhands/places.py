@@ -1,0 +1,58 @@
+"""Where OpenHands keeps a conversation, and which conversation a file of it belongs to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Final
+
+from tachlog.model import Thread
+
+AGENT: Final = "openhands"
+
+EVENT_NAME: Final = re.compile(r"event-\d+-[0-9a-f-]+\.json")
+STATE_NAME: Final = "base_state.json"
+COMPLETION_NAME: Final = re.compile(r".+-\d{9,}\.\d+(?:-[0-9a-f]+)?\.json")
+_UUID: Final = re.compile(
+    r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"
+)
+
+
+def file_name(path: str) -> str:
+    """The name of a file as it is without compression."""
+    return PurePath(path).name.removesuffix(".zst").removesuffix(".gz")
+
+
+def conversation(path: str, state_id: str | None) -> Thread:
+    """The conversation that a file belongs to: as its state says, else the directory it lies in."""
+    session = state_id or _directory(path)
+    found = _UUID.fullmatch(session)
+    if found:
+        session = "-".join(found.groups())
+    return thread_of(session)
+
+
+def thread_of(session: str) -> Thread:
+    """The thread of a conversation."""
+    return Thread(AGENT, session, session)
+
+
+def beside(path: str) -> tuple[str, ...]:
+    """What is read along with a file: the state beside an event, the events beside a state.
+
+    An event does not say to which conversation it belongs, unless the directory is named by it; a
+    state does not say when its calls were made, in the clock of the events.
+    """
+    place = PurePath(path).parent
+    if file_name(path) == STATE_NAME:
+        return (str(place / "events" / "event-*.json"), str(place / "event-*.json"))
+    if EVENT_NAME.fullmatch(file_name(path)) and not _UUID.fullmatch(_directory(path)):
+        home = place.parent if place.name == "events" else place
+        return (str(home / STATE_NAME),)
+    return ()
+
+
+def _directory(path: str) -> str:
+    """The name of the directory of a conversation."""
+    place = PurePath(path).parent
+    return (place.parent if place.name == "events" else place).name
