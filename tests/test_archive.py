@@ -315,3 +315,7 @@ def test_a_session_whose_own_log_is_missing_has_a_row(tmp_path: Path) -> None:
     store = open_store("private:")
     read_in(store, [jsonl(tmp_path / "agent-a1.jsonl", lines)])
     assert {name: f["calls"] for name, f in figures(store).items()} == {"s1": 0, "s1/a1": 1}
+    path = str(tmp_path / "agent-a1.jsonl")
+    assert [store.files_of(name) for name in ("s1", "s1/a1")] == [[], [path]]
+    selected = store.sessions(Selection(paths=(path,)))
+    assert [m.session_id for m in selected] == ["s1/a1", "s1"]

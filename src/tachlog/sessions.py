@@ -48,6 +48,18 @@ class Session(Struct, array_like=True):
     compactions: dict[int, Compaction] = field(default_factory=dict)
     marks: dict[str, dict[str, Span]] = field(default_factory=dict)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is told of it but its name."""
+        return not (
+            self.calls
+            or self.tools
+            or self.prompts
+            or self.failures
+            or self.compactions
+            or self.marks
+        )
+
     def told(self, name: str) -> list[str]:
         """The values of a mark in the order in which they were last told."""
         spans = self.marks.get(name, {})

@@ -45,8 +45,11 @@ def threads_filter(selection: Selection, *, by_start: bool) -> Filter:
                 values.append(limit)
     if selection.paths is not None:
         tests.append(
-            "s.thread IN (SELECT thread FROM told WHERE file IN"
+            "s.thread IN (WITH telling AS (SELECT thread FROM told WHERE file IN"
             f" (SELECT id FROM files WHERE path IN {LISTED}))"
+            " SELECT thread FROM telling UNION SELECT r.id FROM telling JOIN threads t"
+            " ON t.id = telling.thread JOIN threads r"
+            " ON r.session_id = t.root AND r.agent = t.agent)"
         )
         values.append(listed(selection.paths))
     return " AND ".join(tests) or "1", values

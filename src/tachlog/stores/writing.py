@@ -67,7 +67,7 @@ def write(
                     measured[number] = figures
             database.run_many(
                 "INSERT INTO told (file, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                [(file, numbers[session.thread]) for session in portion.sessions],
+                [(file, numbers[one.thread]) for one in portion.sessions if not one.is_silent],
             )
         _Batch(database, words, measure, told, new, measured).keep()
         return late
