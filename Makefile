@@ -29,6 +29,7 @@ bench: .venv-test/wheel ## run the benchmarks; each prints its figures as JSON
 
 docs: .venv-test/wheel ## write the reference pages in docs/ anew
 	@$(TEST)/python docs/generate.py
+	@$(TEST)/python docs/picture.py
 
 clean: ## remove everything that these commands made
 	rm -rf .venv .venv-test dist .coverage .coverage.* .hypothesis .*_cache
