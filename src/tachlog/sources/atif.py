@@ -1,0 +1,384 @@
+"""Trajectories in Harbor's interchange format (ATIF 1.0 to 1.7): one document per agent run.
+
+The steps carry the metrics; `final_metrics` repeats their sum, in a continuation that of the whole
+run, and is never added. Steps that a continuation copied from the part before it count there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tachlog import signals
+from tachlog.chat import (
+    NULL,
+    Asked,
+    Clock,
+    content_digest,
+    nanousd,
+    told,
+    tool_call,
+    tool_result,
+    words,
+)
+from tachlog.model import (
+    RUN_TOTALS,
+    Chunk,
+    Features,
+    Mark,
+    Prompt,
+    Reading,
+    Reply,
+    Thread,
+    Usage,
+    key_of,
+)
+from tachlog.providers import provider_of
+from tachlog.records import decode, lenient
+from tachlog.sources import Frame, Source
+from tachlog.sources.agent_log.values import Scalar, whole
+
+AGENT: Final = "atif"
+
+_LOOKED_AT: Final = 4096
+_MOST_TOKENS: Final = 1 << 48
+_MOST_DEPTH: Final = 8
+_CONTINUATION: Final = "-cont-"
+
+
+class Document(Struct):
+    """A trajectory."""
+
+    schema_version: str | None = None
+    session_id: str | None = None
+    trajectory_id: str | None = None
+    agent: Raw = NULL
+    steps: list[Raw] = []
+    final_metrics: Raw = NULL
+    subagent_trajectories: Raw = NULL
+
+
+class Agent(Struct):
+    """Who ran."""
+
+    name: str | None = None
+    version: str | None = None
+    model_name: str | None = None
+
+
+class Step(Struct):
+    """A message with what it asked for and what that gave; `source` is system, user or agent."""
+
+    step_id: Scalar = None
+    timestamp: Scalar = None
+    source: str = ""
+    model_name: str | None = None
+    message: Raw = NULL
+    reasoning_content: str | None = None
+    tool_calls: Raw = NULL
+    observation: Raw = NULL
+    metrics: Raw = NULL
+    is_copied_context: bool | None = None
+    llm_call_count: Scalar = None
+
+
+class Use(Struct):
+    """A tool that a step asks for."""
+
+    tool_call_id: str | None = None
+    function_name: str | None = None
+    arguments: Raw = NULL
+
+
+class Observation(Struct):
+    """What the tools of a step gave."""
+
+    results: list[Raw] = []
+
+
+class Result(Struct):
+    """What one tool gave; the log does not say whether it failed."""
+
+    source_call_id: str | None = None
+    content: Raw = NULL
+
+
+class Metrics(Struct):
+    """The tokens of a step: the prompt's include the cached, the completion's the reasoning."""
+
+    prompt_tokens: Scalar = None
+    completion_tokens: Scalar = None
+    cached_tokens: Scalar = None
+    cost_usd: Scalar = None
+    extra: Raw = NULL
+
+
+class Extra(Struct):
+    """What agents are seen to tell beside it, by the names that their APIs give it."""
+
+    cache_creation_input_tokens: Scalar = None
+    reasoning_tokens: Scalar = None
+    reasoning_output_tokens: Scalar = None
+
+
+class Sums(Struct):
+    """The sums of a run."""
+
+    total_prompt_tokens: Scalar = None
+    total_completion_tokens: Scalar = None
+    total_cached_tokens: Scalar = None
+    total_cost_usd: Scalar = None
+
+
+class State(Struct):
+    """Nothing: a trajectory is one document."""
+
+
+_decoder = msgspec.json.Decoder(Document)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether a document says first that it is of this format."""
+    named = path.removesuffix(".zst").removesuffix(".gz").endswith(".json")
+    return named and head.lstrip().startswith(b"{") and b'"ATIF-v' in head[:_LOOKED_AT]
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What a trajectory tells."""
+    documents, problems = decode(chunk, _decoder, AGENT)
+    reading = Reading([], [], {}, {}, problems)
+    for document in documents:
+        run = Trajectory(document, None, reading)
+        reading.record_keys.append(key_of(AGENT, "document", run.name, run.first))
+        run.tell()
+    return reading
+
+
+class Trajectory:
+    """One trajectory, turned into events step by step; `parent` is the one that it lies in."""
+
+    def __init__(
+        self, document: Document, parent: Trajectory | None, reading: Reading, depth: int = 0
+    ) -> None:
+        self.document = document
+        self.reading = reading
+        self.depth = depth
+        self.agent = lenient(document.agent, Agent) or Agent()
+        self.steps = [step for raw in document.steps if (step := self.step(raw)) is not None]
+        self.first = str(step_key("", self.steps[0])) if self.steps else ""
+        anonymous = f"run-{content_digest(document.steps):012x}"
+        self.name = document.trajectory_id or document.session_id or anonymous
+        if parent is None:
+            self.thread: Thread = thread_of(document.session_id or self.name)
+        else:
+            root, above = parent.thread.root, parent.thread.session_id
+            self.thread = Thread(AGENT, f"{above}/{self.name}", root, above)
+        self.inner = lenient(document.subagent_trajectories, list[Document]) or []
+        self.clock = Clock()
+        self.tell_event = reading.events.append
+        self.sums = self.summed_up()
+
+    def step(self, raw: Raw) -> Step | None:
+        """A step; one that cannot be read is counted."""
+        found = lenient(raw, Step)
+        if found is None:
+            self.unknown("step/unreadable")
+        return found
+
+    def unknown(self, kind: str) -> None:
+        """Count what nobody has described yet."""
+        self.reading.unknown[kind[:80]] = self.reading.unknown.get(kind[:80], 0) + 1
+
+    def tell(self) -> None:
+        """Tell the whole trajectory, and those inside it."""
+        for step in self.steps:
+            at_us = self.clock.at(step.timestamp)
+            if step.is_copied_context:
+                continue
+            if step.source == "agent":
+                self.answer(step, at_us)
+            elif step.source == "user":
+                self.asked(step, at_us)
+            elif step.source != "system":
+                self.unknown(f"source/{step.source}")
+        if self.sums is not None:
+            self.sum_up(self.sums)
+        marks = {"version": self.agent.version, "agent_type": self.agent.name}
+        for name, value in marks.items():
+            if value:
+                self.tell_event(Mark(self.thread, self.clock.at_us, name, value))
+        if self.depth < _MOST_DEPTH:
+            for inner in self.inner:
+                Trajectory(inner, self, self.reading, self.depth + 1).tell()
+
+    def asked(self, step: Step, at_us: int) -> None:
+        """What the agent was told to do."""
+        text = words(step.message)
+        key = step_key(self.name, step)
+        self.tell_event(Prompt(key, self.thread, at_us, len(text)))
+        if title := signals.title(text):
+            self.tell_event(Mark(self.thread, at_us, "title.prompt", title))
+
+    def answer(self, step: Step, at_us: int) -> None:
+        """A call of the model, the tools that it asks for, and what they gave."""
+        key = step_key(self.name, step)
+        uses = lenient(step.tool_calls, list[Use]) or []
+        tools = [asked_for(use) for use in uses]
+        if whole(step.llm_call_count, _MOST_TOKENS) != 0:
+            self.reply(step, key, at_us, tools)
+        keys: dict[str, int] = {}
+        for index, tool in enumerate(tools):
+            use = key_of(AGENT, str(key), tool.id or str(index))
+            keys[tool.id or str(index)] = use
+            self.tell_event(tool_call(tool, use, self.thread, at_us, key))
+        observation = lenient(step.observation, Observation) or Observation()
+        for raw in observation.results:
+            result = lenient(raw, Result) or Result()
+            named = result.source_call_id
+            found = keys.get(named) if named else next(iter(keys.values()), None)
+            if found is not None:
+                text = words(result.content)
+                self.tell_event(tool_result(found, self.thread, at_us, text, failed=False))
+
+    def reply(self, step: Step, key: int, at_us: int, tools: list[Asked]) -> None:
+        """The call of the model."""
+        metrics = lenient(step.metrics, Metrics) or Metrics()
+        spent = usage_of(metrics)
+        model = step.model_name or self.agent.model_name or "unknown"
+        features, behaviors = told(words(step.message), tools, step.reasoning_content or "")
+        self.tell_event(
+            Reply(
+                key,
+                self.thread,
+                at_us,
+                key,
+                model,
+                provider_of(model),
+                spent,
+                Features() if self.sums else features,
+                "reported" if spent else None,
+                behaviors=behaviors,
+                cost_nanousd=nanousd(metrics.cost_usd) or None,
+            )
+        )
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on from another part of its run."""
+        return _CONTINUATION in self.name or any(step.is_copied_context for step in self.steps)
+
+    def summed_up(self) -> Sums | None:
+        """The sums of a run of which no step tells any; a continuation's repeat the whole."""
+        sums = lenient(self.document.final_metrics, Sums)
+        if sums is None or self.inner or self.continues or not sums.total_prompt_tokens:
+            return None
+        told = (usage_of(lenient(step.metrics, Metrics) or Metrics()) for step in self.steps)
+        return sums if all(spent is None for spent in told) else None
+
+    def sum_up(self, sums: Sums) -> None:
+        """Tell the sums, as a second telling of the first reply, which stays when the run grows."""
+        clock = Clock()
+        for step in self.steps:
+            at_us = clock.at(step.timestamp)
+            if step.source == "agent":
+                key = step_key(self.name, step)
+                break
+        else:
+            key, at_us = key_of(AGENT, self.name, "totals"), clock.at_us
+        metrics = Metrics(
+            sums.total_prompt_tokens, sums.total_completion_tokens, sums.total_cached_tokens
+        )
+        model = self.agent.model_name or "unknown"
+        self.tell_event(
+            Reply(
+                key,
+                self.thread,
+                at_us,
+                key_of(AGENT, self.name, "totals"),
+                model,
+                provider_of(model),
+                usage_of(metrics),
+                stop_reason=RUN_TOTALS,
+                cost_nanousd=nanousd(sums.total_cost_usd) or None,
+            )
+        )
+
+
+def thread_of(name: str) -> Thread:
+    """The thread of a trajectory that stands alone.
+
+    Continuations belong to the run that they continue, summaries made of it are a sub-agent's; as
+    long as documents did not say so themselves (before 1.7) their ids are seen to.
+    """
+    run, _, part = name.partition(_CONTINUATION)
+    run, mark, summary = run.partition("-summarization-")
+    if mark:
+        return Thread(AGENT, f"{run}/summarization-{summary}{part}", run, run)
+    return Thread(AGENT, run, run)
+
+
+def step_key(name: str, step: Step) -> int:
+    """The key of a step: its trajectory and number, and what was said: some ids repeat."""
+    said = [step.timestamp, step.source, step.message, step.tool_calls]
+    return key_of(AGENT, name, str(step.step_id), str(content_digest(said)))
+
+
+def asked_for(use: Use) -> Asked:
+    """A tool that a step asks for."""
+    given = b"" if use.arguments == NULL else bytes(use.arguments)
+    return Asked(use.tool_call_id or None, (use.function_name or "unknown")[:120], given)
+
+
+def usage_of(metrics: Metrics) -> Usage | None:
+    """Tokens in disjoint buckets; None where a step tells none."""
+    prompt = whole(metrics.prompt_tokens, _MOST_TOKENS)
+    output = whole(metrics.completion_tokens, _MOST_TOKENS)
+    if prompt is None and output is None:
+        return None
+    extra = lenient(metrics.extra, Extra) or Extra()
+    read = min(whole(metrics.cached_tokens, _MOST_TOKENS) or 0, prompt or 0)
+    write = whole(extra.cache_creation_input_tokens, _MOST_TOKENS) or 0
+    fresh = max(0, (prompt or 0) - read - write)
+    write = (prompt or 0) - read - fresh
+    thought = extra.reasoning_tokens
+    thought = extra.reasoning_output_tokens if thought is None else thought
+    reasoning = whole(thought, _MOST_TOKENS)
+    return Usage(
+        fresh,
+        read,
+        write,
+        output or 0,
+        reasoning=None if reasoning is None else min(reasoning, output or 0),
+    )
+
+
+def as_document(path: str, head: bytes) -> Frame:
+    """A trajectory is one document."""
+    return "document"
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="ATIF",
+    revision=1,
+    frame=as_document,
+    claims=claims,
+    state=State,
+    read=read,
+    skips={},
+    lives="`trajectory.json` of a trial, beside it its continuations and sub-agents",
+    tokens="`prompt_tokens` includes `cached_tokens`; `completion_tokens` includes reasoning",
+    proof="public real documents of ATIF 1.5 (two, shapes only); the rest by the format's text",
+    evidence=(
+        "https://harborframework.com/docs/trajectory-format, ATIF 1.0 to 1.7, checked 2026-11-22",
+        "the published package atif 1.8.0, checked 2026-11-22",
+        "public documents of ATIF 1.5, measured 2026-11-22",
+    ),
+    gaps=(
+        "a step tells one moment: how long the model and tools took is not known",
+        "whether a tool failed is not told",
+        "a step with several model calls counts as one",
+    ),
+)
