@@ -19,10 +19,12 @@ from tachlog.engines.work import chunks_of
 from tachlog.frames import head
 from tachlog.model import Chunk, Event, Reading, Thread
 from tachlog.sessions import Sessions, fold
-from tachlog.sources import Source, all_sources
+from tachlog.sources import Source, all_sources, mapping
 
 CORPUS = Path(__file__).with_name("corpus")
 EXPECTED = "expected.json"
+MAPPING = "mapping.toml"
+"""How the files of a case of the `mapping` source are to be read."""
 
 KEYS = ("key", "part", "call", "alias", "input_digest", "fingerprint", "digest")
 """Fields whose values are digests: they are shown as #1, #2 … in order of appearance."""
@@ -46,6 +48,14 @@ class Log(NamedTuple):
         return list(chunks_of(self.source, self.source.frame(path, head(path)), path))
 
 
+def configure() -> None:
+    """Put the mappings of all cases in force."""
+    found = sorted(CORPUS.glob(f"*/*/{MAPPING}"))
+    mapping.configure(
+        tuple(msgspec.toml.decode(path.read_bytes(), type=mapping.Mapping) for path in found)
+    )
+
+
 def cases() -> list[Path]:
     """Every folder of a case."""
     return sorted(path for path in CORPUS.glob("*/*") if path.is_dir())
@@ -54,7 +64,8 @@ def cases() -> list[Path]:
 def logs_of(case: Path) -> list[Log]:
     """The files of a case."""
     source = all_sources()[case.parent.name]
-    return [Log(source, path) for path in sorted(case.iterdir()) if path.name != EXPECTED]
+    beside = (EXPECTED, MAPPING)
+    return [Log(source, path) for path in sorted(case.iterdir()) if path.name not in beside]
 
 
 def all_logs() -> list[Log]:
@@ -158,6 +169,8 @@ def is_flat(value: Any) -> bool:
         return "event" in value
     return isinstance(value[0], str)
 
+
+configure()
 
 if __name__ == "__main__":
     for chosen in cases():
