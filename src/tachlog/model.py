@@ -268,6 +268,7 @@ class Mark(Struct, frozen=True, array_like=True, tag=True, gc=False):
 MARKS: dict[str, str] = {
     "cwd": "a working directory of the agent",
     "branch": "a git branch it worked on",
+    "repository": "the address of the git repository, without credentials",
     "version": "the agent's version",
     "entrypoint": "how it was started: cli, sdk-cli, an editor …",
     "agent_type": "the kind of sub-agent",
@@ -285,6 +286,8 @@ MARKS: dict[str, str] = {
     "hook": "a hook that ran, `<event>:<ms>`",
     "interrupted": "the person stopped a reply",
     "limit": "a usage limit was hit; the value says when it resets",
+    "plan": "the person's plan with the provider: plus, pro, team …",
+    "quota": "how much of a usage limit was spent, in tens of per cent, `<minutes>:<percent>`",
 }
 
 Event = Prompt | Reply | ToolCall | ToolResult | Failure | Compaction | Mark
