@@ -319,3 +319,85 @@ def test_a_session_whose_own_log_is_missing_has_a_row(tmp_path: Path) -> None:
     assert [store.files_of(name) for name in ("s1", "s1/a1")] == [[], [path]]
     selected = store.sessions(Selection(paths=(path,)))
     assert [m.session_id for m in selected] == ["s1/a1", "s1"]
+
+
+def test_a_new_archive_has_the_user_local(store: Store) -> None:
+    """Whoever works on an archive without signing in is the user `local`, made once."""
+    again = open_store(store.url)
+    for one in (store, again):
+        assert one.database.rows("SELECT name FROM users") == [("local",)]  # type: ignore[attr-defined]
+
+
+def test_the_users_tables_have_the_users_columns_and_indexes(store: Store) -> None:
+    """`agent_telemetry_summaries` and `telemetry_alerts` are there by the user's names."""
+    database = store.database  # type: ignore[attr-defined]
+    summaries = [row[1] for row in database.rows("PRAGMA table_info(agent_telemetry_summaries)")]
+    assert summaries[:18] == [
+        "id",
+        "session_id",
+        "provider",
+        "model",
+        "start_time",
+        "end_time",
+        "duration",
+        "message_count",
+        "tool_call_count",
+        "total_tokens",
+        "success_rate",
+        "complexity",
+        "avg_response_time",
+        "p95_response_time",
+        "tool_usage",
+        "error_breakdown",
+        "patterns",
+        "created_at",
+    ]
+    alerts = [row[1] for row in database.rows("PRAGMA table_info(telemetry_alerts)")]
+    assert alerts == [
+        "id",
+        "type",
+        "severity",
+        "message",
+        "context",
+        "triggered_at",
+        "acknowledged",
+        "acknowledged_by",
+        "acknowledged_at",
+    ]
+    indexes = {row[0] for row in database.rows("SELECT name FROM sqlite_master WHERE type='index'")}
+    assert indexes >= {
+        "idx_telemetry_session",
+        "idx_telemetry_time",
+        "idx_telemetry_provider",
+        "idx_alerts_triggered",
+        "idx_alerts_acknowledged",
+    }
+
+
+def test_the_users_row_is_in_the_users_units(tmp_path: Path, store: Store) -> None:
+    """A row has seconds, milliseconds, shares and JSON, as the user's schema names them."""
+    read_in(store, [jsonl(tmp_path / "s1.jsonl", turn("s1", 1, minute=0))])
+    ((row),) = store.database.rows(  # type: ignore[attr-defined]
+        "SELECT session_id, provider, model, start_time, end_time, duration, message_count,"
+        " tool_call_count, total_tokens, success_rate, complexity, avg_response_time,"
+        " p95_response_time, json_extract(tool_usage, '$.Bash.count'), error_breakdown,"
+        " json_extract(patterns, '$.behaviors') FROM agent_telemetry_summaries"
+    )
+    assert row == (
+        "s1",
+        "anthropic",
+        "claude-opus-4-5-20251101",
+        "2026-11-18T09:00:00.000Z",
+        "2026-11-18T09:00:15.000Z",
+        15,
+        3,
+        1,
+        2320,
+        1.0,
+        "very_low",
+        5500.0,
+        6000.0,
+        1,
+        "{}",
+        "{}",
+    )

@@ -12,6 +12,9 @@ from typing import Final
 OPERATIONS: Final = ("calls", "tool_calls", "prompts", "failures", "compactions")
 """The tables of operations: each has `key`, `thread` (the owner) and `at_us`."""
 
+LOCAL_USER: Final = "local"
+"""Who acts on an archive that nobody signed in to."""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -6,9 +6,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time_ns
 from typing import Any, Final
+from uuid import uuid4
 
 from tachlog import __version__
+from tachlog.analysis.units import rfc3339
 from tachlog.stores import PRIVATE, StoreError, schema
 from tachlog.stores.archive import SqlArchive
 from tachlog.stores.rows import Row
@@ -65,6 +68,11 @@ class SqliteDatabase:
                 for statement in script.split(";\n"):
                     if statement.strip():
                         self.connection.execute(statement)
+            if version == 0:
+                self.connection.execute(
+                    "INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)",
+                    (str(uuid4()), schema.LOCAL_USER, rfc3339(time_ns() // 1000)),
+                )
             self.connection.execute(f"PRAGMA user_version = {schema.VERSION}")
 
     def _version(self) -> int:
