@@ -23,7 +23,8 @@ def per_token(
 
 def uses(told: Told, price: Any = per_token) -> tuple[dict[str, ModelUse], int]:
     """Return the use of each model and the number of replaced placeholders."""
-    return model_uses(timeline_of(told.session()).calls, price)
+    calls = timeline_of(told.session()).calls
+    return model_uses(calls, [settle(call, price) for call in calls])
 
 
 def one(told: Told) -> tuple[Usage, int]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachlog.model import Chunk, Problem
-from tachlog.records import decode, lenient, possible_micros, utc_micros
+from tachlog.records import decode, leading_type, lenient, possible_micros, utc_micros
 
 
 class Thing(msgspec.Struct):
@@ -91,6 +91,21 @@ def test_lenient_gives_what_has_the_shape() -> None:
     assert lenient(msgspec.Raw(b'{"n":1}'), Thing) == Thing(1)
     assert lenient(msgspec.Raw(b"[]"), Thing) is None
     assert lenient(msgspec.Raw(b"null"), Thing) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b'{"type":"hook","n":1}', "hook"),
+        (b'{"type":"' + b"x" * 60 + b'"}', ""),
+        (b'{"n":1,"type":"hook"}', ""),
+        (b'{"type":null}', ""),
+        (b"null", ""),
+    ],
+)
+def test_leading_type_is_what_an_object_begins_with(raw: bytes, kind: str) -> None:
+    """A type that stands first and is short is told without decoding; any other is not."""
+    assert leading_type(msgspec.Raw(raw)) == kind
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import golden
-from tachlog.metrics.tokens import model_uses
+from tachlog.metrics.tokens import model_uses, settle
 from tachlog.model import RUN_TOTALS
 from totals import files_below, read_all, totals, unread
 from truth.swe_agent import count
@@ -25,7 +25,8 @@ def test_one_reply_has_what_the_run_used(corpus_dir: Path) -> None:
         used = [call for call in session.calls.values() if call.usage is not None]
         assert [call.stop_reason for call in used] == [RUN_TOTALS] * len(used)
         assert len(used) <= 1
-        models, _ = model_uses(session.calls.values(), None)
+        calls = session.calls.values()
+        models, _ = model_uses(calls, [settle(call, None) for call in calls])
         assert sum(use.estimated for use in models.values()) == 0
 
 

@@ -79,6 +79,15 @@ def lenient(raw: Raw, shape: type[T]) -> T | None:
     return found
 
 
+def leading_type(raw: Raw) -> str:
+    """The `type` of an object that begins with it, without decoding the rest; else nothing."""
+    start = bytes(memoryview(raw)[:_TYPE_BYTES])
+    if not start.startswith(_TYPE_FIRST):
+        return ""
+    name, quote, _ = start[len(_TYPE_FIRST) :].partition(b'"')
+    return name.decode("utf-8", "replace") if quote else ""
+
+
 def utc_micros(time: datetime) -> int:
     """Microseconds since the epoch; a time without a zone is UTC."""
     if time.tzinfo is None:
@@ -89,7 +98,7 @@ def utc_micros(time: datetime) -> int:
 def possible_micros(time: datetime) -> int | None:
     """The same, or None for a time at which no agent can have written (a zero, a wild clock)."""
     at_us = utc_micros(time)
-    return at_us if is_possible(at_us) else None
+    return at_us if _EARLIEST_US <= at_us < _LATEST_US else None
 
 
 def is_possible(at_us: int) -> bool:
@@ -97,20 +106,14 @@ def is_possible(at_us: int) -> bool:
     return _EARLIEST_US <= at_us < _LATEST_US
 
 
+_decoder: Final[Callable[[Any], msgspec.json.Decoder[Any]]] = cache(msgspec.json.Decoder)
 _NULL: Final = Raw(b"null")
+_TYPE_FIRST: Final = b'{"type":"'
+_TYPE_BYTES: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EARLIEST_US: Final = utc_micros(datetime(2000, 1, 1, tzinfo=UTC))
 _LATEST_US: Final = utc_micros(datetime(2200, 1, 1, tzinfo=UTC))
-
-
-def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return _cached_decoder(shape)
-
-
-@cache
-def _cached_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

@@ -33,8 +33,11 @@ class Measurer:
     def session(self, session: Session) -> Measured:
         """The figures of a session, and what each of its calls counts for."""
         timeline = timeline_of(session)
-        settled = {
-            call.key: settle(call, self.price, response.duration_us if response.timed else None)
+        settled = [
+            settle(call, self.price, response.duration_us if response.timed else None)
             for call, response in zip(timeline.calls, timeline.responses, strict=True)
-        }
-        return Measured(analyze_session(session, self.price, self.factors, timeline), settled)
+        ]
+        return Measured(
+            analyze_session(session, self.price, self.factors, timeline, settled),
+            {call.key: counted for call, counted in zip(timeline.calls, settled, strict=True)},
+        )

@@ -5,10 +5,12 @@ The one call that the pipeline makes for each thread.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tachlog.analysis.anomalies import ErrorAt, TimedCall, anomalies_of
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors, complexity
 from tachlog.analysis.sequences import loops_of, most_frequent, sequences_of, steps_of
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import SessionMetrics, Settled
 from tachlog.metrics.errors import failed_attempts, faults_of
 from tachlog.metrics.measure import measure
 from tachlog.metrics.timing import Timeline, timeline_of
@@ -22,13 +24,15 @@ def analyze_session(
     price: Price | None,
     factors: ComplexityFactors = DEFAULT,
     timeline: Timeline | None = None,
+    settled: Sequence[Settled] | None = None,
 ) -> SessionMetrics:
     """The figures and patterns of one thread, from its own operations alone.
 
-    `timeline` is the session's, if the caller has made it already.
+    `timeline` is the session's and `settled` what each of its calls counts for, if the caller has
+    them already.
     """
     timeline = timeline or timeline_of(session)
-    metrics = measure(session, price, timeline)
+    metrics = measure(session, price, timeline, settled)
     steps = steps_of(timeline.uses)
     faults = faults_of(failed_attempts(timeline.moments), timeline.uses)
     metrics.complexity_score, metrics.complexity = complexity(

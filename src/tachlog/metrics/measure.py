@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from tachlog.metrics import SessionMetrics, ToolStats
+from tachlog.metrics import SessionMetrics, Settled, ToolStats
 from tachlog.metrics.context import context_of
 from tachlog.metrics.errors import (
     Fault,
@@ -22,7 +22,7 @@ from tachlog.metrics.errors import (
 from tachlog.metrics.facts import first_told, kind_of, last_told, outcome_reasons, title_of
 from tachlog.metrics.sketch import exact_quantile, sketch_of
 from tachlog.metrics.timing import Timeline, time_split, timeline_of
-from tachlog.metrics.tokens import Price, main_model, model_uses
+from tachlog.metrics.tokens import Price, main_model, model_uses, settle
 from tachlog.metrics.tools import DECIDED_SUCCESS, tool_stats
 from tachlog.model import BEHAVIORS, Failure, Prompt
 from tachlog.operations import Call, ToolUse
@@ -33,18 +33,23 @@ ROW_AGENT = "agent_log"
 
 
 def measure(
-    session: Session, price: Price | None, timeline: Timeline | None = None
+    session: Session,
+    price: Price | None,
+    timeline: Timeline | None = None,
+    settled: Sequence[Settled] | None = None,
 ) -> SessionMetrics:
     """Measure one session.
 
     `price` prices the calls whose cost the log does not tell (None: nothing has a price).
-    `timeline` is the session's, if the caller has made it already.
+    `timeline` is the session's and `settled` what each of its calls counts for, if the caller has
+    them already.
     """
     timeline = timeline or timeline_of(session)
     calls, uses = timeline.calls, timeline.uses
     failures = failed_attempts(timeline.moments)
     faults = faults_of(failures, uses)
-    models, placeholder_calls = model_uses(calls, price)
+    settled = [settle(call, price) for call in calls] if settled is None else settled
+    models, placeholder_calls = model_uses(calls, settled)
     model = main_model(models)
     response_times = [r.duration_us for r in timeline.responses if r.timed]
     tools = tool_stats(uses)

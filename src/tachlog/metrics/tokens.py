@@ -25,6 +25,9 @@ class Price(Protocol):
         """Price the usage of one call that ended at `at_us`."""
 
 
+_NOTHING = Usage()
+
+
 def settled_usage(call: Call) -> tuple[Usage, int]:
     """A call's usage as it counts, and how many of its tokens no API reported.
 
@@ -56,15 +59,18 @@ def _cost(call: Call, usage: Usage, price: Price | None) -> int | None:
     return price(usage, call.model, call.provider, call.at_us, tier=call.tier)
 
 
-def model_uses(calls: Iterable[Call], price: Price | None) -> tuple[dict[str, ModelUse], int]:
+def model_uses(
+    calls: Iterable[Call], settled: Iterable[Settled]
+) -> tuple[dict[str, ModelUse], int]:
     """The use of each model, and how many calls had an unfinished output count replaced.
 
     `calls` come in order of time; the first call with a model says which provider served it.
+    `settled` says what each of them counts for.
     """
     models: dict[str, ModelUse] = {}
     placeholders = 0
-    for call in calls:
-        usage, estimated = settled_usage(call)
+    for call, counted in zip(calls, settled, strict=True):
+        usage = call.usage or _NOTHING
         use = models.get(call.model)
         if use is None:
             use = models[call.model] = ModelUse(call.provider)
@@ -73,20 +79,19 @@ def model_uses(calls: Iterable[Call], price: Price | None) -> tuple[dict[str, Mo
         use.cache_read += usage.cache_read
         use.cache_write += usage.cache_write
         use.cache_write_1h += usage.cache_write_1h
-        use.output += usage.output
-        use.estimated += estimated
-        if usage.reasoning is not None:
+        use.output += counted.output
+        if counted.estimated:
+            use.estimated += counted.estimated
+            placeholders += call.usage is not None
+        elif usage.reasoning is not None:
             use.reasoning = (use.reasoning or 0) + usage.reasoning
-        if estimated and call.usage is not None:
-            placeholders += 1
         if call.cost_nanousd is not None:
             use.reported_cost_calls += 1
-        cost = _cost(call, usage, price)
-        if cost is None:
+        if counted.cost_nanousd is None:
             use.unpriced_calls += 1
-            use.unpriced_tokens += usage.total
+            use.unpriced_tokens += usage.prompt + counted.output
         else:
-            use.cost_nanousd = (use.cost_nanousd or 0) + cost
+            use.cost_nanousd = (use.cost_nanousd or 0) + counted.cost_nanousd
     return models, placeholders
 
 

@@ -80,6 +80,8 @@ def claims(path: str, head: bytes) -> bool:
 
     Embeddings make lines longer than what is looked at; then the beginning has to tell.
     """
+    if b'"start_time"' not in head and b'"api_call"' not in head:
+        return False
     for line in head.split(b"\n", _LINES)[:_LINES]:
         try:
             record = _head_decoder.decode(line.strip().lstrip(b"[").rstrip(b",]"))

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from tachlog import signals
 from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, key_of
-from tachlog.records import lenient, possible_micros
+from tachlog.records import leading_type, lenient, possible_micros
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.failures import api_failure, synthetic_events
 from tachlog.sources.claude_code.places import session_of, thread_of
@@ -36,8 +36,8 @@ class State(Struct):
     """What reading one file needs to know of what came before.
 
     The times (µs) of prompts that wait in the queue, the wait of the one taken last, the times of
-    requests under way by id, and the session and the latest time seen: records that lack them
-    count as told there and then.
+    requests under way by id, the session and the latest time seen (records that lack them count as
+    told there and then), and when the prompt was written that gave each thread its title.
     """
 
     queue: list[int] = field(default_factory=list)
@@ -45,6 +45,7 @@ class State(Struct):
     requests: dict[str, int] = field(default_factory=dict)
     session_id: str = ""
     at_us: int = 0
+    titled: dict[str, int] = field(default_factory=dict)
 
 
 _Facts = tuple[str | None, ...]
@@ -61,7 +62,9 @@ class Reader:
         self.state = state
         self.reading = reading
         self.tell = reading.events.append
-        self.repeated: dict[tuple[Thread, _Facts], tuple[int, int]] = {}
+        self.repeated: dict[tuple[Thread, _Facts], list[int]] = {}
+        self.latest: tuple[Thread, _Facts] | None = None
+        self.span: list[int] = []
         self.titles: dict[Thread, tuple[int, str]] = {}
 
     def take(self, record: Record) -> None:
@@ -69,11 +72,16 @@ class Reader:
         kind = record.type
         if kind in SKIPS:
             return self.skip(kind)
-        told_us = self.moment(record.timestamp)
-        self.state.at_us = max(self.state.at_us, told_us or 0)
-        at_us = self.state.at_us if told_us is None else told_us
+        state = self.state
+        at_us = self.moment(record.timestamp)
+        if at_us is None:
+            at_us = state.at_us
+        elif at_us > state.at_us:
+            state.at_us = at_us
         if record.sessionId:
-            self.state.session_id = record.sessionId
+            state.session_id = record.sessionId
+        if kind == "progress" and (sub := f"progress/{leading_type(record.data)}") in SKIPS:
+            return self.skip(sub)
         thread = thread_of(self.session_id, record.agentId, record.isSidechain is True)
         key = key_of(record.uuid) if record.uuid else digest_of(msgspec.json.encode(record))
         handler = _HANDLERS.get(kind)
@@ -129,8 +137,15 @@ class Reader:
             record.attributionAgent,
             record.attributionSkill,
         )
-        first_us, last_us = self.repeated.get((thread, facts), (at_us, at_us))
-        self.repeated[thread, facts] = min(first_us, at_us), max(last_us, at_us)
+        told = (thread, facts)
+        if told != self.latest:
+            self.latest = told
+            self.span = self.repeated.setdefault(told, [at_us, at_us])
+        span = self.span
+        if at_us < span[0]:
+            span[0] = at_us
+        elif at_us > span[1]:
+            span[1] = at_us
 
     def assistant(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
         """A line of a reply."""
@@ -213,11 +228,11 @@ class Reader:
             Prompt(key, thread, at_us, characters, self.state.queued_ms, not thread.sidechain)
         )
         self.state.queued_ms = None
-        known = self.titles.get(thread)
-        if known is None or at_us <= known[0]:
-            title = signals.title(text)
-            if title:
-                self.titles[thread] = min(known or (at_us, title), (at_us, title))
+        titled = self.state.titled
+        if at_us <= titled.get(thread.session_id, at_us) and (title := signals.title(text)):
+            titled[thread.session_id] = at_us
+            known = self.titles.get(thread, (at_us, title))
+            self.titles[thread] = min(known, (at_us, title))
 
     def progress(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
         """A record of a sub-agent without a file of its own (until about 2.1.49); else nothing."""

@@ -147,13 +147,12 @@ def usage_of(told: shapes.Usage | None) -> tuple[Usage | None, str | None]:
     """
     if told is None:
         return None, None
-    counts = (
-        told.input_tokens,
-        told.output_tokens,
-        told.cache_read_input_tokens,
-        told.cache_creation_input_tokens,
-    )
-    if all(count is None for count in counts):
+    if (
+        told.input_tokens is None
+        and told.output_tokens is None
+        and told.cache_read_input_tokens is None
+        and told.cache_creation_input_tokens is None
+    ):
         return None, None
     details, tools = told.output_tokens_details, told.server_tool_use
     usage = buckets(
@@ -169,11 +168,11 @@ def buckets(
     told: shapes.Usage | shapes.Iteration, reasoning: int | None = None, web_searches: int = 0
 ) -> Usage:
     """The disjoint buckets; without a total of cache writes, their two lifetimes add up to it."""
-    lifetimes = told.cache_creation or shapes.CacheCreation()
-    hour = lifetimes.ephemeral_1h_input_tokens or 0
+    lifetimes = told.cache_creation
+    hour = (lifetimes and lifetimes.ephemeral_1h_input_tokens) or 0
     written = told.cache_creation_input_tokens
     if written is None:
-        written = hour + (lifetimes.ephemeral_5m_input_tokens or 0)
+        written = hour + ((lifetimes and lifetimes.ephemeral_5m_input_tokens) or 0)
     return Usage(
         told.input_tokens or 0,
         told.cache_read_input_tokens or 0,

@@ -51,7 +51,7 @@ def tool_result(
     key = tool_key(block.tool_use_id, record.sourceToolAssistantUUID)
     extra = lenient(record.toolUseResult, shapes.ToolUseResult)
     duration_ms = duration_of(extra)
-    size = len(bytes(block.content))
+    size = len(memoryview(block.content))
     if not block.is_error:
         outcome: Outcome = "success"
         if extra is not None:
@@ -89,12 +89,17 @@ def tool_result(
 def verdict(
     text: str, record: shapes.Record | shapes.NestedMessage
 ) -> tuple[Outcome, ErrorClass | None]:
-    """What ended a call that is marked as failed: a person, a rule, a sibling, or its failure."""
-    decision = lenient(record.permissionDecision, shapes.Decision)
-    denied = decision is not None and decision.decision in ("deny", "reject")
-    by_person = record.toolDenialKind == "user-rejected" or (
-        denied and decision is not None and (decision.source or "").startswith("user")
-    )
+    """What ended a call that is marked as failed: a person, a rule, a sibling, or its failure.
+
+    `toolDenialKind` says `user-rejected` also where nobody was there to ask; then the source of the
+    decision is the configuration (headless runs of 2.1.330, recorded 2026-11-22).
+    """
+    decision = lenient(record.permissionDecision, shapes.Decision) or shapes.Decision()
+    denied = decision.decision in ("deny", "reject")
+    if decision.source is None:
+        by_person = record.toolDenialKind == "user-rejected"
+    else:
+        by_person = denied and decision.source.startswith("user")
     if by_person or text.startswith(_REJECTED):
         return "user_rejected", None
     if text.startswith(INTERRUPTED):
