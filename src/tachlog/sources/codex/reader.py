@@ -12,6 +12,7 @@ from tachlog.model import (
     Compaction,
     Prompt,
     digest_of,
+    key_of,
 )
 from tachlog.records import lenient, utc_micros
 from tachlog.sources.codex import calls, sessions, shapes, tools
@@ -19,7 +20,7 @@ from tachlog.sources.codex.counting import spent, totals_of, usage_of
 from tachlog.sources.codex.failures import failure_of
 from tachlog.sources.codex.limits import limits_of
 from tachlog.sources.codex.shapes import SKIPS, Payload, Record
-from tachlog.sources.codex.state import Compacted
+from tachlog.sources.codex.state import AGENT, Compacted
 from tachlog.sources.codex.telling import Telling
 
 _USAGE_LAST: Final = (0, 60)
@@ -223,7 +224,11 @@ class Reader(Telling):
             state.compacted = None
 
     def usage_record(self, record: Payload, at_us: int) -> None:
-        """The usage of one response, with its id (since about 0.14x)."""
+        """The usage of one response, with its id (since about 0.14x).
+
+        The id names the call for every telling of it, within its thread: back-ends of one's own
+        count from one in each session.
+        """
         state, used = self.state, record.usage
         if used is None or (record.response_id and record.response_id == state.last_response):
             return
@@ -231,7 +236,8 @@ class Reader(Telling):
         state.exact, state.last_response = True, record.response_id
         if record.thread_token_usage is not None:
             state.totals = totals_of(record.thread_token_usage)
-        alias = state.id_key(record.response_id) if record.response_id else None
+        thread = record.thread_id or state.scope
+        alias = key_of(AGENT, thread, record.response_id) if record.response_id else None
         self.spend(used, at_us, str(state.totals), alias)
 
     def spend(self, used: shapes.TokenUsage, at_us: int, place: str, alias: int | None) -> None:
