@@ -8,8 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tachlog.discovery import Found, MissingPath, Place, discover, walk
+from tachlog.discovery import PLACES, Found, MissingPath, Place, discover, walk
 from tachlog.model import Problem
+
+CLAUDE = [place for place in PLACES if place.agent == "claude_code"]
 
 
 def put(*paths: Path) -> None:
@@ -41,7 +43,7 @@ def test_defaults_are_listed_whether_they_exist_or_not(tmp_path: Path) -> None:
         tmp_path / ".claude/projects/-a/s.jsonl",
         tmp_path / ".claude/projects/-a/s/subagents/a.jsonl",
     )
-    assert discover({}, tmp_path) == [
+    assert discover({}, tmp_path, CLAUDE) == [
         Found("claude_code", tmp_path / ".config/claude/projects", "default", False, 0),
         Found("claude_code", tmp_path / ".claude/projects", "default", True, 2),
     ]
@@ -59,7 +61,7 @@ def test_variable_replaces_the_defaults(tmp_path: Path) -> None:
     put(tmp_path / ".claude/projects/-a/s.jsonl", tmp_path / "b/projects/-a/s.jsonl")
     environ = {"CLAUDE_CONFIG_DIR": f" {tmp_path}/b, ,~/c,~,{tmp_path}/b/,/nowhere"}
     why = "CLAUDE_CONFIG_DIR"
-    assert discover(environ, tmp_path) == [
+    assert discover(environ, tmp_path, CLAUDE) == [
         Found("claude_code", tmp_path / "b/projects", why, True, 1),
         Found("claude_code", tmp_path / "c/projects", why, False, 0),
         Found("claude_code", tmp_path / "projects", why, False, 0),
@@ -77,7 +79,7 @@ def test_linked_directories_are_one(tmp_path: Path) -> None:
     """Two names of one directory are found once, under the first."""
     put(tmp_path / ".config/claude/projects/-a/s.jsonl")
     (tmp_path / ".claude").symlink_to(tmp_path / ".config/claude")
-    (found,) = discover({}, tmp_path)
+    (found,) = discover({}, tmp_path, CLAUDE)
     assert found.directory == tmp_path / ".config/claude/projects"
 
 
@@ -102,7 +104,35 @@ def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str
     found = existing(discover(given, tmp_path))
     assert [(each.agent, each.files) for each in found] == [("claude_code", 1)] * 2
     assert found[0].directory == sessions / "local_1/.claude/projects"
-    assert len(discover(given, tmp_path)) == 4
+    assert len(discover(given, tmp_path, CLAUDE)) == 4
+
+
+@pytest.mark.parametrize(
+    ("agent", "file", "environ"),
+    [
+        ("pi", ".pi/agent/sessions/--home--/a.jsonl", {}),
+        ("pi", "moved/sessions/--home--/a.jsonl", {"PI_CODING_AGENT_DIR": "{home}/moved"}),
+        ("pi", "moved/--home--/a.jsonl", {"PI_CODING_AGENT_SESSION_DIR": "{home}/moved"}),
+        ("copilot_cli", ".copilot/session-state/x/events.jsonl", {}),
+        ("copilot_cli", "moved/session-state/x/events.jsonl", {"COPILOT_HOME": "{home}/moved"}),
+        ("gemini_cli", ".gemini/tmp/x/chats/session-a.json", {}),
+        ("gemini_cli", "moved/.gemini/tmp/x/chats/a.jsonl", {"GEMINI_CLI_HOME": "{home}/moved"}),
+        ("opencode", ".local/share/opencode/opencode.db", {}),
+        ("opencode", "data/opencode/opencode-dev.db", {"XDG_DATA_HOME": "{home}/data"}),
+        ("opencode", ".local/share/opencode/storage/session/x/ses_a.json", {}),
+        ("opencode", ".local/share/opencode/storage/message/ses_a/msg_a.json", {}),
+    ],
+)
+def test_agents_keep_their_logs_here(
+    tmp_path: Path, agent: str, file: str, environ: dict[str, str]
+) -> None:
+    """Each agent's logs are found in its own place, or where its variable says."""
+    put(tmp_path / file)
+    given = {name: value.format(home=tmp_path) for name, value in environ.items()}
+    (found,) = existing(discover(given, tmp_path))
+    assert (found.agent, found.files) == (agent, 1)
+    assert found.why == next(iter(environ), "default")
+    assert (tmp_path / file).is_relative_to(found.directory)
 
 
 def test_a_place_is_a_row(tmp_path: Path) -> None:

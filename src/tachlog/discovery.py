@@ -25,7 +25,7 @@ class Place(Struct, frozen=True):
 
     A base may begin with `{home}`, `{config}` ($XDG_CONFIG_HOME, else ~/.config) or `{roaming}`
     (%APPDATA%, else ~/AppData/Roaming). `variable` may hold several directories between commas.
-    `below` may hold `*`, which stands for one directory name; then only what exists is listed.
+    `below` may hold `*`, which stands for one name; then only what exists is listed, files as well.
     """
 
     agent: str
@@ -82,6 +82,18 @@ PLACES = (
         Place("codex", ("{home}/.codex",), below, "CODEX_HOME")
         for below in ("sessions", "archived_sessions")
     ),
+    # pi: docs/environment-variables.md and docs/sessions.md of 1.5.2; checked 2026-11-22.
+    Place("pi", ("{home}/.pi/agent",), "sessions", "PI_CODING_AGENT_DIR"),
+    Place("pi", (), "", "PI_CODING_AGENT_SESSION_DIR"),
+    # GitHub Copilot CLI: paths in its logs of 1.0.74, COPILOT_HOME of its help; checked 2026-11-22.
+    Place("copilot_cli", ("{home}/.copilot",), "session-state", "COPILOT_HOME"),
+    # Gemini CLI: its chatRecordingService.ts and paths.ts; checked 2026-11-22.
+    Place("gemini_cli", ("{home}",), ".gemini/tmp", "GEMINI_CLI_HOME"),
+    # OpenCode: a database, before 1.2 a tree of files, there on every system; checked 2026-11-22.
+    *(
+        Place("opencode", ("{home}/.local/share",), f"opencode/{below}", "XDG_DATA_HOME")
+        for below in ("opencode*.db", "storage/session", "storage/message")
+    ),
 )
 
 
@@ -99,7 +111,7 @@ def discover(
             for directory in _directories(base, place.below):
                 seen = os.path.realpath(directory)
                 if seen not in found:
-                    exists = os.path.isdir(directory)
+                    exists = os.path.isdir(directory) or "*" in place.below
                     files = _count(directory) if exists else 0
                     found[seen] = Found(place.agent, directory, why, exists, files)
     return list(found.values())

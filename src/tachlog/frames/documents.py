@@ -27,7 +27,7 @@ BUSY_SECONDS: Final = 2.0
 
 
 def read_whole(path: str, beside: Sequence[str] = ()) -> Iterator[Chunk]:
-    """Yield a file that is one JSON document as one line; a file without content gives none.
+    """Yield a file that is one JSON document as one line, without white space; none if it is empty.
 
     With patterns of files that lie `beside` it, the line is `{"document": …, "beside": [the
     documents of all files that match, in the order of their paths]}`; those that are damaged are
@@ -45,8 +45,10 @@ def read_whole(path: str, beside: Sequence[str] = ()) -> Iterator[Chunk]:
 
 
 def _on_one_line(path: str) -> bytes:
-    """A document with its line ends, which are white space in JSON, as blanks."""
+    """A document without white space; a damaged one as it is, but for its line ends."""
     data = read_document(path, limit=DOCUMENT_BYTES)
+    if _is_whole(data):
+        return msgspec.json.format(data, indent=-1) + b"\n"
     return data.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
 
 
@@ -60,7 +62,7 @@ def _beside(path: str) -> bytes | None:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        msgspec.json.decode(line)
+        msgspec.json.decode(line, type=msgspec.Raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
