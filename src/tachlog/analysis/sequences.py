@@ -87,14 +87,25 @@ def steps_of(uses: Iterable[ToolUse]) -> list[Step]:
 
 def sequences_of(steps: Sequence[Step]) -> Sequences:
     """Count the sequences of one thread."""
+    counts = Sequences()
+    add_thread(counts, steps)
+    return counts
+
+
+def add_thread(into: Sequences, steps: Sequence[Step]) -> set[Gram]:
+    """Add the counts of one thread; gives the n-grams that occur in it."""
     names = [step.tool for step in steps]
-    grams: Counter[Gram] = Counter()
-    places: Counter[int] = Counter()
+    grams: list[Gram] = []
     for length in LENGTHS:
         if len(names) >= length:
-            grams.update(zip(*(names[start:] for start in range(length)), strict=False))
-            places[length] = len(names) - length + 1
-    return Sequences(grams, Counter(list(grams)), Counter(names), places, _recoveries(steps))
+            grams += zip(*(names[start:] for start in range(length)), strict=False)
+            into.places[length] += len(names) - length + 1
+    distinct = set(grams)
+    into.grams.update(grams)
+    into.threads.update(distinct)
+    into.tools.update(names)
+    _recoveries(steps, into.recoveries)
+    return distinct
 
 
 def merge(into: Sequences, other: Sequences) -> None:
@@ -161,11 +172,10 @@ def _same(a: Step, b: Step) -> bool:
     return a.input_digest == b.input_digest != 0 and a.tool == b.tool
 
 
-def _recoveries(steps: Sequence[Step]) -> dict[tuple[str, str], Recovery]:
-    recoveries: dict[tuple[str, str], Recovery] = {}
+def _recoveries(steps: Sequence[Step], into: dict[tuple[str, str], Recovery]) -> None:
+    """Count what followed each failed call."""
     for failed, following in pairwise(steps):
         if failed.outcome == "error":
-            recovery = recoveries.setdefault((failed.tool, following.tool), Recovery())
+            recovery = into.setdefault((failed.tool, following.tool), Recovery())
             recovery.count += 1
             recovery.worked += following.outcome in DECIDED_SUCCESS
-    return recoveries

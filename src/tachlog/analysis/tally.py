@@ -261,9 +261,7 @@ def _add_steps(tally: Tally, steps: Iterable[Step]) -> None:
     for threads in by_root.values():
         grams: set[Gram] = set()
         for thread in threads.values():
-            counted = sequences.sequences_of(thread)
-            grams |= counted.grams.keys()
-            sequences.merge(tally.sequences, counted)
+            grams |= sequences.add_thread(tally.sequences, thread)
         tally.gram_sessions.update(grams)
 
 

@@ -16,8 +16,9 @@ import msgspec
 
 from tachlog.engines import Reading, Setup, Task, progress_after
 from tachlog.engines.work import prepare, read, read_bin
+from tachlog.sources import all_sources
 
-BIN_BYTES: Final = 8 << 20
+BIN_BYTES: Final = 4 << 20
 SMALL_BYTES: Final = 12 << 20
 """A run of fewer bytes is over before a second process would have started."""
 
@@ -73,7 +74,10 @@ def _rest(reading: Reading) -> Task:
 def _in_workers(bins: deque[list[Task]], jobs: int, setup: Setup) -> Iterator[list[Reading]]:
     """A few results are held at most; what a crashed worker had in hand is read here instead."""
     pending: dict[Future[bytes], list[Task]] = {}
-    pool = ProcessPoolExecutor(jobs, _context(), prepare, (setup,))
+    context = _context()
+    if context.get_start_method() == "fork":
+        all_sources()  # imported once: workers inherit what is loaded before they fork
+    pool = ProcessPoolExecutor(jobs, context, prepare, (setup,))
     try:
         while bins or pending:
             while bins and len(pending) < jobs + 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -134,14 +135,16 @@ def responses(database: Database, selection: Selection) -> list[tuple[int, int]]
 def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[Step]:
     """Tool calls in the order of their threads."""
     test, values = operations_filter(selection)
+    found = database.rows(
+        "SELECT t.session_id, t.agent, t.root, o.tool, o.input_digest, o.outcome, o.at_us"
+        " FROM tool_calls o JOIN threads t ON t.id = o.thread"
+        f" WHERE o.tool IS NOT NULL AND {test} ORDER BY o.thread, o.at_us, o.key",
+        values,
+    )
+    found.sort(key=itemgetter(0, 1))
     return [
         Step(root, session_id, names[tool], digest, OUTCOMES[outcome], at_us)
-        for root, session_id, tool, digest, outcome, at_us in database.rows(
-            "SELECT t.root, t.session_id, o.tool, o.input_digest, o.outcome, o.at_us"
-            " FROM tool_calls o JOIN threads t ON t.id = o.thread"
-            f" WHERE o.tool IS NOT NULL AND {test} ORDER BY t.session_id, t.agent, o.at_us, o.key",
-            values,
-        )
+        for session_id, _, root, tool, digest, outcome, at_us in found
     ]
 
 
