@@ -146,7 +146,7 @@ def _decoded(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Faul
 def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
     """Every JSON value that stands on the line; a fault for what is none or has another shape."""
     text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
-    reader = json.JSONDecoder()
+    reader = json.JSONDecoder(parse_constant=_no_number)
     position = 0
     if not text:
         yield _fault("damaged_line", f"{len(line)} bytes without a record")
@@ -162,6 +162,10 @@ def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fau
         position = end
         while position < len(text) and text[position] in " \t\r\x00":
             position += 1
+
+
+def _no_number(name: str) -> None:
+    """NaN and the infinities, which JSON does not have: there was no number."""
 
 
 def _typed(value: object, text: str, decoder: msgspec.json.Decoder[T]) -> T | Fault:

@@ -22,6 +22,7 @@ from tachlog.frames import (
     head,
     identify,
     looks_binary,
+    read_archive,
     read_csv_rows,
     read_database,
     read_lines,
@@ -95,7 +96,7 @@ def read(task: Task) -> Reading:
         return Reading(portion)
     frame = source.frame(task.path, beginning)
     if was is not None and was.source is not None:
-        if frame == "document":
+        if frame in ("document", "archive"):
             offset, state, replaced = 0, b"", True
         elif frame == "sqlite" and _is_same_database(was.identity, identity):
             offset, state, replaced = was.offset, was.state, False
@@ -125,6 +126,8 @@ def chunks_of(source: Source, frame: Frame, path: str, offset: int = 0) -> Itera
     """A file's chunks from an offset on, as its source wants them framed."""
     if frame == "document":
         return read_whole(path, source.beside(path))
+    if frame == "archive":
+        return read_archive(path, source.beside(path))
     if path.lower().endswith((".csv", ".tsv")):
         return read_csv_rows(path, offset)
     return read_lines(path, offset)

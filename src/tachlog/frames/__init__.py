@@ -5,6 +5,7 @@ reader hands over what is there in order, in bounded memory, and then raises `Fr
 was not all of it.
 """
 
+from tachlog.frames.archives import read_archive
 from tachlog.frames.csv_rows import read_csv_rows
 from tachlog.frames.documents import RowCursor, read_database, read_whole
 from tachlog.frames.files import FileId, identify, same_file
@@ -20,6 +21,7 @@ __all__ = [
     "head",
     "identify",
     "looks_binary",
+    "read_archive",
     "read_csv_rows",
     "read_database",
     "read_document",

@@ -21,9 +21,10 @@ from tachlog.model import Chunk, Reading
 
 HEAD_BYTES = 64 << 10
 
-Frame = Literal["lines", "document", "sqlite"]
+Frame = Literal["lines", "document", "archive", "sqlite"]
 """How a file is cut into chunks. lines: JSON lines (or CSV rows) that are appended; document: the
-whole file is one record, read again from its start when it changed; sqlite: rows of a database."""
+whole file is one record, read again from its start when it changed; archive: each member of a zip
+file is one; sqlite: rows of a database."""
 
 
 def by_lines(path: str, head: bytes) -> Frame:
@@ -41,7 +42,8 @@ class Source(Struct, frozen=True, kw_only=True):
 
     `revision` is raised when the meaning of its output changes; `frame(path, head)` says how a file
     that it claims is cut into chunks. A document may need files `beside` it (patterns of paths, see
-    `frames.read_whole`); `statements` select the rows of a database (see `frames.read_database`).
+    `frames.read_whole`), a member of an archive other members (see `frames.read_archive`);
+    `statements` select the rows of a database (see `frames.read_database`).
     `claims(path, head)` sees the first 64 KiB and answers whether the file is this
     format's; `state` makes the state of a file that was not read yet (a msgspec Struct), and `read`
     turns a chunk into events, changing the state. `read` never raises for what stands in a log.
