@@ -10,6 +10,7 @@ from tachlog.operations import ToolUse
 from tachlog.sessions import Sessions, fold
 from tachlog.sources import detect
 from tachlog.sources.copilot_cli import SOURCE
+from tachlog.sources.copilot_cli.places import remember
 from truth import copilot_cli as second
 
 
@@ -68,6 +69,14 @@ def test_events_without_their_start_are_problems() -> None:
     reading = SOURCE.read(Chunk("events.jsonl", 7, line, True), SOURCE.state())
     assert [(p.kind, p.offset) for p in reading.problems] == [("headless_record", 7)]
     assert not reading.events
+
+
+def test_what_never_ends_is_forgotten() -> None:
+    """Of things under way only the latest are remembered, so that the state stays small."""
+    times: dict[str, int] = {}
+    for number in range(300):
+        remember(times, str(number), number)
+    assert list(times)[::255] == ["44", "299"]
 
 
 @pytest.mark.parametrize(

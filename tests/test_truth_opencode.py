@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tachlog.engines import Task, progress_after
+from tachlog.engines import Task, progress_after, work
 from tachlog.engines.work import chunks_of, read
-from tachlog.frames import head
+from tachlog.frames import documents, head
 from tachlog.model import Reading
 from tachlog.sessions import Session, Sessions, fold, merge_sessions
 from tachlog.sources import detect
 from tachlog.sources.opencode import SOURCE
+from tachlog.stores import Portion
 from truth import opencode as second
 
 CASES = Path(__file__).parent / "corpus/opencode"
@@ -167,6 +168,65 @@ def test_database_is_read_on_from_where_it_was(tmp_path: Path) -> None:
     assert len(more.record_keys) == 1 + 2
     assert [session.thread.parent for session in filter(tells, more.sessions)] == ["ses_a"]
     database.close()
+
+
+def test_large_databases_come_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database is read on from each portion, and the portions are together what it tells."""
+    path = tmp_path / "opencode.db"
+    database = sqlite3.connect(path, isolation_level=None)
+    database.executescript(SCHEMA)
+    insert(database, exported("reasoning/inside.json"), 1)
+    whole = read(Task(str(path), None, 0)).portion
+    assert whole is not None
+    monkeypatch.setattr(work, "PORTION_BYTES", 1)
+    monkeypatch.setattr(documents, "PAGE_BYTES", 1)
+    progress = None
+    portions: list[Portion] = []
+    while True:
+        reading = read(Task(str(path), progress, 0))
+        if reading.portion is None:
+            break
+        portions.append(reading.portion)
+        progress = progress_after(reading.portion)
+    assert len(portions) == len(whole.record_keys)
+    assert [key for portion in portions for key in portion.record_keys] == whole.record_keys
+    (expected,) = whole.sessions
+    merged = Session(expected.thread)
+    for portion in portions:
+        for session in portion.sessions:
+            merged = merge_sessions(merged, session)
+    assert merged == expected
+    database.close()
+
+
+def test_database_that_is_damaged_is_noted(tmp_path: Path) -> None:
+    """What begins as a database and is none is kept as a file with a note."""
+    path = tmp_path / "opencode.db"
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 2000)
+    portion = read(Task(str(path), None, 0)).portion
+    assert portion is not None
+    assert "cannot be read as a database" in (portion.note or "")
+    assert not portion.sessions
+
+
+def test_another_database_in_its_place_is_read_from_the_start(tmp_path: Path) -> None:
+    """A database that was put in the place of another is not taken for the old one."""
+    portions: list[Portion] = []
+    for number, name in enumerate(("reasoning/inside.json", "child/ses_c.json")):
+        other = tmp_path / f"{number}.db"
+        database = sqlite3.connect(other, isolation_level=None)
+        database.executescript(SCHEMA)
+        insert(database, exported(name), 1)
+        database.close()
+        progress = progress_after(portions[-1]) if portions else None
+        path = other.rename(tmp_path / "opencode.db")
+        portion = read(Task(str(path), progress, 0)).portion
+        assert portion is not None
+        portions.append(portion)
+    assert [portion.replaced for portion in portions] == [False, True]
+    assert [session.thread.session_id for session in filter(tells, portions[1].sessions)] == [
+        "ses_c"
+    ]
 
 
 def test_rows_that_are_damaged_are_counted(tmp_path: Path) -> None:
