@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 LOGS ?=
+AGENTS ?= claude_code
 
 PIP := -m pip --quiet --disable-pip-version-check
 TEST := .venv-test/bin
 PACKAGE := pyproject.toml $(shell find src -name __pycache__ -prune -o -print)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test lint bench record docs clean
 
 help: ## list these commands
 	@sed -En 's/^([a-z]+):[^#]*## /make \1\t/p' Makefile | expand -t 14
@@ -26,6 +27,9 @@ lint: .venv-test/tools ## check style and types
 
 bench: .venv-test/wheel ## run the benchmarks; each prints its figures as JSON
 	@for bench in bench/*.py; do $(TEST)/python $$bench || exit 1; done
+
+record: .venv-test/tools ## run real agents against a scripted model and keep their logs as cases (Linux)
+	@for agent in $(AGENTS); do $(TEST)/python tests/record/$$agent.py || exit 1; done
 
 docs: .venv-test/wheel ## write the reference pages in docs/ anew
 	@$(TEST)/python docs/generate.py

@@ -26,6 +26,9 @@ EXPECTED = "expected.json"
 MAPPING = "mapping.toml"
 """How the files of a case of the `mapping` source are to be read."""
 
+RECORDED = ("truth.json", "RECORDED.md")
+"""What a recording of a real agent says of itself; see `test_recorded.py`."""
+
 KEYS = ("key", "part", "call", "alias", "input_digest", "fingerprint", "digest")
 """Fields whose values are digests: they are shown as #1, #2 … in order of appearance."""
 
@@ -57,14 +60,15 @@ def configure() -> None:
 
 
 def cases() -> list[Path]:
-    """Every folder of a case."""
-    return sorted(path for path in CORPUS.glob("*/*") if path.is_dir())
+    """Every folder of a case that we wrote; what real agents wrote is in `test_recorded.py`."""
+    folders = (path for path in CORPUS.glob("*/*") if path.is_dir())
+    return sorted(path for path in folders if not path.name.startswith("recorded_"))
 
 
 def logs_of(case: Path) -> list[Log]:
     """The files of a case."""
     source = all_sources()[case.parent.name]
-    beside = (EXPECTED, MAPPING)
+    beside = (EXPECTED, MAPPING, *RECORDED)
     return [Log(source, path) for path in sorted(case.iterdir()) if path.name not in beside]
 
 

@@ -128,7 +128,6 @@ def new_count() -> Record:
         "failures": Counter(),
         "compactions": 0,
         "times": [],
-        "last_request": None,
     }
 
 
@@ -136,9 +135,7 @@ def add_record(thread: Record, record: Record) -> None:
     """Add one record to the count of its thread."""
     kind = record["type"]
     if kind == "assistant" and record["message"]["model"] == "<synthetic>":
-        request = record.get("requestId")
-        if request is None or request != thread["last_request"]:
-            thread["failures"][failure_class(record)] += 1
+        thread["failures"][failure_class(record)] += 1
         thread["times"].append(record["timestamp"])
     elif kind == "assistant":
         message = record["message"]
@@ -153,7 +150,6 @@ def add_record(thread: Record, record: Record) -> None:
         status = record["error"].get("status")
         names = {429: "rate_limit", 529: "overloaded", 500: "server_error", None: "network"}
         thread["failures"][names[status]] += 1
-        thread["last_request"] = record["error"].get("requestID")
         thread["times"].append(record["timestamp"])
     elif kind == "system" and record["subtype"] == "compact_boundary":
         thread["compactions"] += 1
@@ -165,8 +161,8 @@ def add_record(thread: Record, record: Record) -> None:
 def failure_class(record: Record) -> str:
     """The class of a failure that is told in the model's place."""
     text = record["message"]["content"][0]["text"]
-    if record["error"] == "rate_limit":
-        return "rate_limit"
+    if record["error"] in ("rate_limit", "overloaded"):
+        return str(record["error"])
     return "auth_failure" if "401" in text else "context_overflow"
 
 

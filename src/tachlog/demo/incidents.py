@@ -66,8 +66,7 @@ def api_errors(
             },
         )
         main.tally.failure(error_class, main.now_ms)
-        if attempt < MOST_RETRIES:
-            main.idle(wait_ms)
+        main.idle(wait_ms)
 
 
 def give_up(
@@ -76,10 +75,8 @@ def give_up(
     error: str,
     error_class: str,
     status: int | None,
-    *,
-    repeats: bool = False,
 ) -> None:
-    """The harness tells the failure in the model's place; it `repeats` the last attempt's."""
+    """The last attempt fails; the harness tells it in the model's place."""
     main, dice = session.main, session.dice
     main.idle(dice.between(300, 1_500))
     usage = (
@@ -95,12 +92,9 @@ def give_up(
         f'"type":"message","usage":{usage},"content":[{{"type":"text","text":{as_json(text)}}}]'
         ',"context_management":null}'
     )
-    request = f'"requestId":"{main.request_id}",' if repeats else ""
     code = f',"apiErrorStatus":{status}' if status and session.dialect.modern else ""
-    main.record("assistant", body, f',{request}"error":"{error}","isApiErrorMessage":true{code}')
-    main.tally.seen(main.now_ms)
-    if not repeats:
-        main.tally.failure(error_class, main.now_ms)
+    main.record("assistant", body, f',"error":"{error}","isApiErrorMessage":true{code}')
+    main.tally.failure(error_class, main.now_ms)
 
 
 def interrupt(session: Transcript, *, for_tool: bool = False) -> None:

@@ -151,7 +151,7 @@ def rate_limits(dice: Dice, calendar: Calendar) -> Iterator[Transcript]:
     session.prompt(PLATFORM.tasks[0].prompts[2])
     api_errors(session, "overloaded", 10)
     text = 'API Error: 529 {"type":"error","error":{"type":"overloaded_error","message":'
-    give_up(session, f'{text}"Overloaded"}}}}', "overloaded", "overloaded", 529, repeats=True)
+    give_up(session, f'{text}"Overloaded"}}}}', "overloaded", "overloaded", 529)
     yield session
 
 

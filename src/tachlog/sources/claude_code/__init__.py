@@ -64,6 +64,7 @@ SOURCE = Source(
     ),
     gaps=(
         "the output of replies that were never finalised (most of 2.1.10 to 2.1.49) is estimated",
+        "the model call that compacts is told by the running cost alone (2.1.330)",
         "the wait for a person's approval is a part of a tool's duration",
         "sub-agents written into the main file without an id (1.0) share one thread",
     ),

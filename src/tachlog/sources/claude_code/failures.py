@@ -33,7 +33,11 @@ def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure
 
 
 def synthetic_events(record: Record, thread: Thread, at_us: int, key: int) -> list[Event]:
-    """A reply that the program wrote itself: an error that it tells the person, or mere words."""
+    """A reply that the program wrote itself: an error that it tells the person, or mere words.
+
+    The error is an attempt of its own: those before it that were tried again have records of their
+    own, the last one has only this (2.1.330: three requests, two records; recorded 2026-11-22).
+    """
     if not record.isApiErrorMessage:
         return []
     text = text_of(record.message.content if record.message else None)
@@ -48,7 +52,6 @@ def synthetic_events(record: Record, thread: Thread, at_us: int, key: int) -> li
             status,
             fingerprint=signals.fingerprint(text),
             excerpt=excerpt,
-            synthetic=True,
         )
     ]
     if "limit" in text and ("reached" in text or "hit your" in text):

@@ -317,6 +317,7 @@ SKIPS: Final = {
         "deferred_tools_delta",
         "edited_text_file",
         "environment",
+        "file",
         "hook_additional_context",
         "hook_system_message",
         "model",

@@ -1,0 +1,88 @@
+"""Takes out of recorded logs what is not ours to publish and what tells of the machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+LONGEST_CHARACTERS = 400
+"""Our own prompts, answers and files are all shorter than this; an agent's instructions are not."""
+
+Rule = Callable[[Any], Any]
+
+
+class Scrub:
+    """Replaces the place of the recording, the name of the host, and texts of the agent's makers.
+
+    Texts that match one of `patterns` lose what matches, and long ones all, wherever they stand:
+    a note of their length takes the place. `rules` see each object last.
+    """
+
+    def __init__(
+        self, root: Path, patterns: Iterable[str] = (), rules: Iterable[Rule] = ()
+    ) -> None:
+        slug = re.sub(r"[^A-Za-z0-9]", "-", str(root))
+        self._texts = [(str(root), ""), (slug, ""), (str(root).lstrip("/"), "")]
+        host = socket.gethostname()
+        if len(host) > 3:
+            self._texts.append((host, "till"))
+        self._patterns = [re.compile(pattern, re.DOTALL) for pattern in patterns]
+        self._rules = tuple(rules)
+
+    def text(self, text: str) -> str:
+        """A text without the place of the recording."""
+        for mine, instead in self._texts:
+            text = text.replace(mine, instead)
+        return text
+
+    def lines(self, data: bytes) -> bytes:
+        """JSON lines, or one JSON document, scrubbed."""
+        text = data.decode("utf-8")
+        try:
+            whole = json.loads(text)
+        except ValueError:
+            lines = [json.loads(line) for line in text.split("\n") if line.strip()]
+            return "".join(_told(self.value(line)) + "\n" for line in lines).encode()
+        told = _told(self.value(whole))
+        return (told + "\n" if text.endswith("\n") else told).encode()
+
+    def value(self, value: Any) -> Any:
+        """A JSON value, scrubbed."""
+        if isinstance(value, str):
+            return self._ours(self.text(value))
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            scrubbed = {self.text(key): self.value(item) for key, item in value.items()}
+            for rule in self._rules:
+                scrubbed = rule(scrubbed)
+            return scrubbed
+        return value
+
+    def _ours(self, text: str) -> str:
+        for pattern in self._patterns:
+            text = pattern.sub(lambda found: _note(found[0]), text)
+        return text if len(text) <= LONGEST_CHARACTERS else _note(text)
+
+
+def noted(value: Any) -> Any:
+    """The same structure, each text in it replaced by a note of its length."""
+    if isinstance(value, str):
+        return value if value.startswith("[") and value.endswith(" characters]") else _note(value)
+    if isinstance(value, list):
+        return [noted(item) for item in value]
+    if isinstance(value, dict):
+        return {key: noted(item) for key, item in value.items()}
+    return value
+
+
+def _note(text: str) -> str:
+    return f"[{len(text)} characters]"
+
+
+def _told(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
