@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 MASK_63 = (1 << 63) - 1
 
-UNTIMED_US = 1 << 32
+UNTIMED_US = 1_000_000
 """Times before this are none: places in a file that tells no times, so that its order is kept."""
 
 RUN_TOTALS = "run_totals"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from tachlog.model import (
+    UNTIMED_US,
     Compaction,
     ErrorClass,
     Failure,
@@ -127,10 +128,13 @@ class ToolUse(Struct, array_like=True, gc=False):
 
     @property
     def execution_us(self) -> int | None:
-        """How long it ran: as reported, else from call to result, which includes waits."""
+        """How long it ran: as reported, else from call to result, which includes waits.
+
+        None where the log tells neither, or no times at all.
+        """
         if self.duration_ms is not None:
             return self.duration_ms * 1000
-        if self.end_us is None or self.tool is None:
+        if self.end_us is None or self.end_us < UNTIMED_US or self.tool is None:
             return None
         return max(0, self.end_us - self.at_us)
 

@@ -9,20 +9,22 @@ from collections.abc import Iterable
 
 from tachlog.data import context_window
 from tachlog.metrics import Context
+from tachlog.model import RUN_TOTALS
 from tachlog.operations import Call
 
 
 def context_of(calls: Iterable[Call], compactions: int) -> Context:
     """The peak over the calls that told what they read, and the window of the call that reached it.
 
-    A call that reports to have read nothing told nothing: no model answers an empty request. Where
-    the peak is above the window that is known for the model, the session ran with a larger one (a
-    beta of the provider's, a plan), and the window is None.
+    A call that reports to have read nothing told nothing: no model answers an empty request, and
+    one that carries what its whole run used says nothing of its own context. Where the peak is
+    above the window that is known for the model, the session ran with a larger one (a beta of the
+    provider's, a plan), and the window is None.
     """
     peak, model = 0, ""
     for call in calls:
         usage = call.usage
-        if usage is not None and usage.prompt > peak:
+        if usage is not None and usage.prompt > peak and call.stop_reason != RUN_TOTALS:
             peak, model = usage.prompt, call.model
     if not peak:
         return Context(compactions=compactions)

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from tachlog.data import asks_person
 from tachlog.metrics import TimeSplit
-from tachlog.model import Failure, Prompt
+from tachlog.model import UNTIMED_US, Failure, Prompt
 from tachlog.operations import Call, ToolUse
 from tachlog.sessions import Session
 
@@ -51,7 +51,7 @@ class Timeline(Struct):
     """A thread's operations in order.
 
     `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`.
-    `start_us` and `end_us` are None for a thread without operations.
+    `start_us` and `end_us` are None for a thread without operations, or whose log tells no times.
 
     `attempts` are the intervals of failed model calls, `turns` those in which a person was waited
     for, after the end of a turn or by a tool that asks, at most five minutes of each.
@@ -79,9 +79,9 @@ def timeline_of(session: Session) -> Timeline:
         if use.end_us is not None:
             moments.append((use.end_us, RESULT, key, use))
     moments.sort()
-    times = [moment[0] for moment in moments]
-    times += [call.at_us for call in session.calls.values()]
-    times.sort()
+    told = [moment[0] for moment in moments]
+    told += [call.at_us for call in session.calls.values()]
+    times = sorted(time for time in told if time >= UNTIMED_US)
     timeline = Timeline(
         moments=moments,
         start_us=times[0] if times else None,
@@ -143,7 +143,7 @@ def _response(call: Call, waited_since: int | None) -> Response:
     if call.response_ms is not None:
         return Response(call.at_us - call.response_ms * 1000, call.at_us, True)
     start = call.sent_us if call.sent_us is not None else waited_since
-    if start is None:
+    if start is None or start < UNTIMED_US:
         return Response(call.first_us, call.at_us, False)
     return Response(min(start, call.at_us), call.at_us, True)
 
