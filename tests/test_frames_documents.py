@@ -119,7 +119,6 @@ def test_pages_can_be_resumed(
     path, cursors = tmp_path / "rows.db", [RowCursor()]
     pages = read_database(str(path), (ROWS,), cursors)
     assert next(pages).data == b"0\n"
-    pages.close()
     assert told(path, cursors) == [1, 2]
 
 
