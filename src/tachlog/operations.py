@@ -246,8 +246,7 @@ def use_of(event: ToolCall | ToolResult) -> ToolUse:
 
 def merge_uses(a: ToolUse, b: ToolUse) -> ToolUse:
     """Two tellings of one tool call as one: the earliest call half and the earliest result half."""
-    asked = min(a, b, key=_call_rank)
-    ended = min(a, b, key=_result_rank)
+    asked, ended = _asked(a, b), _ended(a, b)
     return ToolUse(
         a.key,
         asked.at_us,
@@ -266,6 +265,20 @@ def merge_uses(a: ToolUse, b: ToolUse) -> ToolUse:
         ended.fingerprint,
         ended.excerpt,
     )
+
+
+def _asked(a: ToolUse, b: ToolUse) -> ToolUse:
+    """The telling whose call half counts: nearly always the only one that has any."""
+    if (a.tool is None) != (b.tool is None):
+        return b if a.tool is None else a
+    return min(a, b, key=_call_rank)
+
+
+def _ended(a: ToolUse, b: ToolUse) -> ToolUse:
+    """The telling whose result half counts: nearly always the only one that has any."""
+    if (a.end_us is None) != (b.end_us is None):
+        return b if a.end_us is None else a
+    return min(a, b, key=_result_rank)
 
 
 def _call_rank(use: ToolUse) -> tuple[bool, int, int, str]:

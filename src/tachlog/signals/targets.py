@@ -103,7 +103,10 @@ def _decoded(raw: bytes) -> _Input | str:
 
 def _text(*values: object) -> str:
     """Return the first value that is a text with something in it, else an empty one."""
-    return next((value for value in values if isinstance(value, str) and value.strip()), "")
+    for value in values:
+        if isinstance(value, str) and value.strip():
+            return value
+    return ""
 
 
 def _command(given: _Input) -> Target | None:
