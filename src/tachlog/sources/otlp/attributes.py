@@ -176,7 +176,7 @@ def micros(value: object) -> int | None:
         text = value.strip()
         if not text.isdecimal():
             return _iso(text)
-        value = int(text[:20])
+        value = int(text) if len(text) <= 20 else 0
     for unit, least in ((1_000, 10**17), (1, 10**14)):
         if value >= least:
             return int(value) // unit if value < 10**20 else None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from tachlog import signals
 from tachlog.model import (
     Compaction,
@@ -26,6 +28,7 @@ from tachlog.providers import provider_of
 from tachlog.sources.otlp.attributes import Attributes
 from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt, thread_of
+from tachlog.sources.otlp.nesting import State, ToolParts
 from tachlog.sources.otlp.spans import TOOL_NAME_CHARACTERS, Span, cost
 from tachlog.sources.otlp.telling import Told
 
@@ -50,13 +53,17 @@ SKIPS: Final = {
     "claude_code.permission_mode_changed": _STATE,
     "claude_code.plugin_installed": _STATE,
     "claude_code.plugin_loaded": _STATE,
+    "claude_code.retention_sweep": _STATE,
     "claude_code.skill_activated": _REPEATED,
+    "claude_code.subagent_completed": "sums of calls that are told themselves",
     "claude_code.tool_decision": "an accepted call is told by its result",
     "span/claude_code.interaction": "the turn around the calls; its prompt is an event",
     "span/claude_code.hook": "told by an event",
-    "span/claude_code.tool.blocked_on_user": "names no call",
+    "span/claude_code.tool.blocked_on_user": "told with the tool's span, which ends after it",
+    "span/claude_code.tool.execution": "told with the tool's span, which ends after it",
 }
-"""Events and spans of Claude Code that tell nothing more (document of v2.1.202)."""
+"""Events and spans of Claude Code that tell nothing more (document of v2.1.202; 2.1.330 recorded
+2026-11-22)."""
 
 
 def event(log: Log) -> Told:
@@ -69,8 +76,12 @@ def event(log: Log) -> Told:
 
 
 def _prompt(log: Log) -> Told:
+    record = log.attributes.text("message.uuid")
     identity = log.attributes.text("prompt.id")
-    key = key_of(AGENT, "prompt", identity) if identity else log.key()
+    if record is not None:
+        key = key_of(record)
+    else:
+        key = key_of(AGENT, "prompt", identity) if identity else log.key()
     return Told((*prompt(log, key), *_version(log)))
 
 
@@ -108,7 +119,8 @@ def reply(
             attributes.count("cache_read_tokens"),
             attributes.count("cache_creation_tokens"),
         )
-        usage = Usage(asked or 0, read or 0, written or 0, said or 0)
+        hour = attributes.count("cache_creation_1h_tokens")
+        usage = Usage(asked or 0, read or 0, written or 0, said or 0, min(hour or 0, written or 0))
     return Reply(
         key,
         thread,
@@ -173,7 +185,10 @@ def _result(
         return ToolResult(key, thread, at_us, "success", size, duration_ms)
     text = attributes.text("error") or ""
     kind = (attributes.text("error_type") or "").removeprefix("Error:") or None
-    return failed_tool(key, thread, at_us, text, kind, size=size, duration_ms=duration_ms)
+    failed = failed_tool(key, thread, at_us, text, kind, size=size, duration_ms=duration_ms)
+    if kind == "ShellError":
+        return msgspec.structs.replace(failed, error_class="command_failed")
+    return failed
 
 
 def _decision(log: Log) -> Told:
@@ -228,16 +243,15 @@ _EVENTS: Final[dict[str, Callable[[Log], Told]]] = {
 }
 
 
-def span(found: Span, session: str | None) -> Told | None:
+def span(found: Span, session: str | None, state: State) -> Told | None:
     """What one of Claude Code's own spans tells; None for spans of others."""
     if not found.name.startswith(f"{AGENT}."):
         return None
     attributes = found.attributes
-    name = session or attributes.text("session.id") or found.trace
+    name = attributes.text("session.id", "gen_ai.conversation.id") or session or found.trace
     thread = thread_of(AGENT, name, attributes.text("agent_id"))
-    identity = attributes.text("tool_use_id", "gen_ai.tool.call.id")
-    tool = key_of(AGENT, identity) if identity else found.key
-    duration_ms = attributes.milliseconds("duration_ms") or found.duration_ms
+    duration_ms = attributes.milliseconds("duration_ms")
+    duration_ms = found.duration_ms if duration_ms is None else duration_ms
     match found.name.removeprefix(f"{AGENT}."):
         case "llm_request" if found.failed or attributes.flag("success") is False:
             return Told((failure(attributes, thread, found.at_us, found.key),))
@@ -246,12 +260,45 @@ def span(found: Span, session: str | None) -> Told | None:
             reason = attributes.text("stop_reason")
             return Told((reply(attributes, thread, key, found.at_us, duration_ms, reason),))
         case "tool":
-            raw = attributes.json("tool_input")
-            asked = (attributes.text("tool_name") or "unknown")[:TOOL_NAME_CHARACTERS]
-            target = signals.target(asked, raw)
-            return Told((ToolCall(tool, thread, found.start_us, asked, None, len(raw), 0, target),))
+            return Told(_tool_span(found, thread, state.tools.pop(found.key, ToolParts())))
+        case "tool.blocked_on_user":
+            parts = state.parts(found.parent_key)
+            source = attributes.text("source") or ""
+            if source.startswith("user"):
+                parts.approval_ms = duration_ms
+            if attributes.text("decision") == "reject":
+                parts.refused_by = source
         case "tool.execution":
-            return Told((_result(attributes, thread, tool, found.at_us, duration_ms),))
+            parts = state.parts(found.parent_key)
+            parts.end_us, parts.duration_ms = found.at_us, duration_ms
+            parts.success = not found.failed and attributes.flag("success") is not False
+            parts.error = attributes.text("error") or found.status
         case _:
-            kind = f"span/{found.name}"
-            return Told(skipped=kind) if kind in SKIPS else Told(unknown=kind[:80])
+            pass
+    kind = f"span/{found.name}"
+    return Told(skipped=kind) if kind in SKIPS else Told(unknown=kind[:80])
+
+
+def _tool_span(found: Span, thread: Thread, parts: ToolParts) -> tuple[Event, ...]:
+    """A tool with what the spans inside of it told; those end first, and do not name its thread."""
+    attributes = found.attributes
+    identity = attributes.text("tool_use_id", "gen_ai.tool.call.id")
+    key = key_of(AGENT, identity) if identity else found.key
+    given = {"file_path": attributes.text("file_path"), "command": attributes.text("full_command")}
+    shown = {name: value for name, value in given.items() if value is not None}
+    raw = attributes.json("tool_input") or (msgspec.json.encode(shown) if shown else b"")
+    tool = (attributes.text("tool_name") or "unknown")[:TOOL_NAME_CHARACTERS]
+    target = signals.target(tool, raw)
+    call = ToolCall(key, thread, found.start_us, tool, None, 0, 0, target)
+    if parts.end_us is not None:
+        at_us, taken_ms = parts.end_us, parts.duration_ms
+        if parts.success:
+            result = ToolResult(key, thread, at_us, "success", duration_ms=taken_ms)
+        else:
+            result = failed_tool(key, thread, at_us, parts.error, None, duration_ms=taken_ms)
+    elif parts.refused_by is not None:
+        by_person = parts.refused_by.startswith("user")
+        result = refused_tool(key, thread, found.at_us, by_person=by_person)
+    else:
+        return (call,)
+    return call, msgspec.structs.replace(result, approval_ms=parts.approval_ms)

@@ -25,6 +25,7 @@ _Value = TypeVar("_Value")
 _MOST_SPANS: Final = 4096
 _MOST_TRACES: Final = 512
 _MOST_TIMES: Final = 64
+_MOST_TOOLS: Final = 256
 _ROUNDING_US: Final = 1000
 """Exports may round times to milliseconds."""
 
@@ -39,17 +40,39 @@ class Timed(Struct, array_like=True):
     metered: bool
 
 
+class ToolParts(Struct, array_like=True):
+    """What the spans inside of a tool's span told: whether it was let run, and how it ended."""
+
+    refused_by: str | None = None
+    approval_ms: int | None = None
+    end_us: int | None = None
+    success: bool = True
+    duration_ms: int | None = None
+    error: str = ""
+
+
 class State(Struct):
     """What reading one file needs to know of the spans that came before.
 
     `inside` maps a span to the told call that it is, or lies in; `above` holds spans that enclose
-    a told call; `recent` the calls told last; `sessions` the session of a trace.
+    a told call; `recent` the calls told last; `sessions` the session of a trace; `tools` what
+    is known of tools by their span, until that is read.
     """
 
     inside: dict[int, int] = field(default_factory=dict)
     above: dict[int, None] = field(default_factory=dict)
     recent: list[Timed] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
+    tools: dict[int, ToolParts] = field(default_factory=dict)
+
+    def parts(self, tool: int | None) -> ToolParts:
+        """What is known of a tool, to be added to; nothing is kept without its span."""
+        found = self.tools.get(tool) if tool is not None else None
+        if found is None:
+            found = ToolParts()
+            if tool is not None:
+                _keep(self.tools, tool, found, _MOST_TOOLS)
+        return found
 
     def session(self, trace: str, named: str | None) -> str:
         """The session of a span: as named, else as named before in the trace, else the trace."""

@@ -179,7 +179,7 @@ def span(raw: Raw, process: Process, state: State) -> Told:
         status.message or (exception(wire.events) if failed else ""),
         attributes,
     )
-    own = claude_code.span(found, attributes.text("session.id") or process.session)
+    own = claude_code.span(found, process.session, state)
     if own is not None:
         return own
     if process.agent in ("codex", "gemini_cli"):
