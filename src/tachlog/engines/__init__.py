@@ -61,3 +61,10 @@ def progress_after(portion: Portion) -> Progress:
         portion.state,
         portion.done,
     )
+
+
+def rest_of(reading: Reading) -> Task:
+    """The task that goes on behind a portion."""
+    portion = reading.portion
+    assert portion is not None, "only a portion can have more behind it"
+    return Task(portion.path, progress_after(portion), 0)
