@@ -71,7 +71,10 @@ SOURCE = Source(
         "`gen_ai.usage.*` and `llm.token_count.*`: input includes the cache, output includes "
         "reasoning; Claude Code's events exclude the cache"
     ),
-    proof="public real logs of Visual Studio Copilot without tokens; the rest by documentation",
+    proof=(
+        "public real logs of Visual Studio Copilot, which tell no tokens; Claude Code 2.1.330 "
+        "recorded by us; the rest by documentation"
+    ),
     evidence=(
         "https://github.com/open-telemetry/opentelemetry-proto docs/specification.md, "
         "checked 2026-11-22",
@@ -82,6 +85,7 @@ SOURCE = Source(
         "https://github.com/openai/codex codex-rs/otel session_telemetry.rs, checked 2026-11-22",
         "https://github.com/google-gemini/gemini-cli docs/cli/telemetry.md, checked 2026-11-22",
         "Visual Studio Copilot 18.6, public real logs, measured 2026-11-22",
+        "Claude Code 2.1.330, its OTLP exports recorded against a model stub, 2026-11-22",
     ),
     gaps=(
         "an agent's total counts where no call inside of it was read before it; exported before "
@@ -89,8 +93,8 @@ SOURCE = Source(
         "sub-agents are told as their session's main thread, except Claude Code's spans",
         "events of Codex and the Gemini CLI have no id of the model call: a rollout or chat of the "
         "same session tells its calls by other ids",
-        "prompts, failed calls and compactions in Claude Code's events have no id that its "
-        "transcripts have",
+        "failed calls and compactions in Claude Code's events, and prompts before `message.uuid` "
+        "(2.1.330 has it), have no id that its transcripts have",
         "spans of Codex and the Gemini CLI are left to their log events",
         "metrics are not read",
     ),
