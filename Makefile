@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 LOGS ?=
-AGENTS ?= claude_code
+AGENTS ?= claude_code codex
 
 PIP := -m pip --quiet --disable-pip-version-check
 TEST := .venv-test/bin

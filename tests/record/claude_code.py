@@ -190,8 +190,7 @@ def not_ours(record: dict[str, Any]) -> dict[str, Any]:
     match record.get("type"):
         case "attachment" if isinstance(record.get("attachment"), dict):
             if record["attachment"]["type"] not in OURS_TO_PUBLISH:
-                kind = record["attachment"]["type"]
-                record["attachment"] = noted(record["attachment"]) | {"type": kind}
+                record["attachment"] = noted(record["attachment"])
             if "rendered" in record:
                 record["rendered"] = noted(record["rendered"])
         case "api-request-shape":
@@ -282,7 +281,7 @@ def record() -> None:
         scenario(place, stub, program)
         check(stub)
         files = collected(place.home / ".claude", transcript)
-        scrub = Scrub(place.root, ["<system-reminder>.*?</system-reminder>"], [not_ours])
+        scrub = Scrub(place.root, ["(?<=<system-reminder>).*?(?=</system-reminder>)"], [not_ours])
         helper = next(name for name in files if name.startswith("agent-"))
         helper = helper.removeprefix("agent-").removesuffix(".jsonl")
         case = CORPUS / "claude_code" / f"recorded_{VERSION}"

@@ -30,10 +30,11 @@ class Usage:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool that the model asks for."""
+    """A tool that the model asks for; `namespace` is that of tools which come in groups."""
 
     name: str
     arguments: dict[str, Any]
+    namespace: str | None = None
     id: str = field(default_factory=lambda: f"call_{next(_numbers):04d}")
 
 
@@ -317,7 +318,8 @@ class Responses:
         for tool in line.tools:
             name = f"fc_{next(_numbers):08d}"
             told = {"name": tool.name, "arguments": json.dumps(tool.arguments)}
-            yield {"type": "function_call", "id": name, "call_id": tool.id, **told, **done}
+            group = {"namespace": tool.namespace} if tool.namespace else {}
+            yield {"type": "function_call", "id": name, "call_id": tool.id, **told, **group, **done}
 
 
 class Chat:

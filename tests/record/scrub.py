@@ -70,13 +70,13 @@ class Scrub:
 
 
 def noted(value: Any) -> Any:
-    """The same structure, each text in it replaced by a note of its length."""
+    """The same structure, each text in it replaced by a note of its length; `type`s stay."""
     if isinstance(value, str):
         return value if value.startswith("[") and value.endswith(" characters]") else _note(value)
     if isinstance(value, list):
         return [noted(item) for item in value]
     if isinstance(value, dict):
-        return {key: noted(item) for key, item in value.items()}
+        return {key: item if key == "type" else noted(item) for key, item in value.items()}
     return value
 
 

@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
@@ -56,6 +56,7 @@ class Stub:
 
     script: Script
     asides: Mapping[str, str] = field(default_factory=dict)
+    recalled: Mapping[str, str] = field(default_factory=dict)
     served: list[Served] = field(default_factory=list)
     exported: dict[str, list[str]] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
@@ -91,6 +92,18 @@ class Stub:
             self.served.append(Served(part, asked.model, line, path))
             return line
 
+    def told_again(self, line: Line, request: str) -> Line:
+        """A line whose tools are asked for with what an earlier result said."""
+        if not isinstance(line, Answer):
+            return line
+        told = {
+            word: found[-1]
+            for word, pattern in self.recalled.items()
+            if (found := re.findall(pattern, request))
+        }
+        tools = tuple(replace(tool, arguments=_filled(tool.arguments, told)) for tool in line.tools)
+        return replace(line, tools=tools)
+
     def _part(self, asked: dialects.Asked) -> str:
         latest = asked.texts[-1] if asked.texts else ""
         for pattern, part in self.asides.items():
@@ -100,6 +113,17 @@ class Stub:
             if found := _PART.match(text):
                 return found[1]
         return "aside"
+
+
+def _filled(value: Any, told: Mapping[str, str]) -> Any:
+    """A JSON value in which words stand for what is recalled."""
+    if isinstance(value, str):
+        return told.get(value, value)
+    if isinstance(value, list):
+        return [_filled(item, told) for item in value]
+    if isinstance(value, dict):
+        return {key: _filled(item, told) for key, item in value.items()}
+    return value
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -138,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(body)
         self.stub.requests.append((path, request))
         asked = dialect.asked(request, self.path)
-        line = self.stub.next_line(asked, path)
+        line = self.stub.told_again(self.stub.next_line(asked, path), body.decode())
         time.sleep(_THINKING_SECONDS)
         if isinstance(line, Fault):
             headers = {"request-id": f"req_01stub{next(_numbers):08d}"}
