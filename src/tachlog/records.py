@@ -42,11 +42,13 @@ def decode(
     *,
     refuse: Callable[[T], str | None] | None = None,
     by_row: bool = False,
+    nan: bool = False,
 ) -> tuple[list[T], list[Problem]]:
     """The records of a chunk of JSON lines, and a problem for each piece that is none.
 
     `refuse` names what is wrong with a record that could be decoded (None: nothing), which makes it
-    a problem of that kind. `by_row` says that the chunk's offset counts rows and not bytes.
+    a problem of that kind. `by_row` says that the chunk's offset counts rows and not bytes; `nan`,
+    that the format writes NaN and infinities, which JSON does not have, for numbers that are none.
     """
     try:
         records = decoder.decode_lines(chunk.data)
@@ -59,7 +61,7 @@ def decode(
     place = chunk.offset
     for line in _lines(chunk.data):
         if not line.isspace():
-            for found in _values(line, decoder, refuse):
+            for found in _values(line, decoder, refuse, nan):
                 if isinstance(found, Fault):
                     problems.append(Problem(source, chunk.path, place, found.kind, found.detail))
                 else:
@@ -126,27 +128,30 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def _values(
-    line: bytes, decoder: msgspec.json.Decoder[T], refuse: Callable[[T], str | None] | None
+    line: bytes,
+    decoder: msgspec.json.Decoder[T],
+    refuse: Callable[[T], str | None] | None,
+    nan: bool,
 ) -> Iterator[T | Fault]:
     """Every record that stands on the line, and a fault for what is none."""
-    for found in _decoded(line, decoder):
+    for found in _decoded(line, decoder, nan):
         kind = refuse(found) if refuse and not isinstance(found, Fault) else None
         yield _fault(kind, line.decode("utf-8", "replace").strip()) if kind else found
 
 
-def _decoded(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
+def _decoded(line: bytes, decoder: msgspec.json.Decoder[T], nan: bool) -> Iterator[T | Fault]:
     try:
         record = decoder.decode(line)
     except _REFUSED:
-        yield from _tolerant(line, decoder)
+        yield from _tolerant(line, decoder, nan)
     else:
         yield record
 
 
-def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fault]:
+def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T], nan: bool) -> Iterator[T | Fault]:
     """Every JSON value that stands on the line; a fault for what is none or has another shape."""
     text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
-    reader = json.JSONDecoder(parse_constant=_no_number)
+    reader = json.JSONDecoder(parse_constant=_no_number if nan else None)
     position = 0
     if not text:
         yield _fault("damaged_line", f"{len(line)} bytes without a record")
@@ -165,7 +170,7 @@ def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T]) -> Iterator[T | Fau
 
 
 def _no_number(name: str) -> None:
-    """NaN and the infinities, which JSON does not have: there was no number."""
+    """What stands for NaN and the infinities: there was no number."""
 
 
 def _typed(value: object, text: str, decoder: msgspec.json.Decoder[T]) -> T | Fault:

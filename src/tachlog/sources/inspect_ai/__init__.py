@@ -60,7 +60,7 @@ def beside(path: str) -> tuple[str, ...]:
 
 def read(chunk: Chunk, state: State) -> Reading:
     """What a log, or a part of it, tells."""
-    documents, problems = decode(chunk, _decoder, AGENT)
+    documents, problems = decode(chunk, _decoder, AGENT, nan=True)
     reading = Reading([], [], {}, {}, problems)
     for document in documents:
         member = document.member
