@@ -1,5 +1,6 @@
 """Sessions of logs that tell no times have an order, and figures without a clock."""
 
+from tachlog.analysis.session import analyze_session
 from tachlog.metrics.measure import measure
 from tachlog.metrics.timing import response_times, time_split, timeline_of
 from tachlog.model import RUN_TOTALS, Prompt, Reply, Thread, ToolCall, ToolResult, Usage
@@ -50,3 +51,18 @@ def test_figures_without_a_clock() -> None:
     assert (metrics.total_tokens, metrics.calls, metrics.op_errors) == (9100, 2, 1)
     assert (metrics.start_us, metrics.duration_us, metrics.response_n) == (None, 0, 0)
     assert metrics.context.peak_tokens is None
+
+
+def test_failures_without_a_clock_are_no_burst() -> None:
+    """Places are not seconds: failures that stand close together need not be close in time."""
+    failures = (
+        event
+        for n in range(10, 16)
+        for event in (
+            ToolCall(n, THREAD, n, "bash", None, input_digest=n),
+            ToolResult(n, THREAD, n, "error", error_class="tool_error"),
+        )
+    )
+    (session,) = untimed(*failures).values()
+    metrics = analyze_session(session, None)
+    assert (metrics.op_errors, metrics.anomalies) == (6, [])

@@ -16,6 +16,7 @@ from tachlog.metrics.measure import measure
 from tachlog.metrics.timing import Timeline, timeline_of
 from tachlog.metrics.tokens import Price
 from tachlog.metrics.tools import unique_tools
+from tachlog.model import UNTIMED_US
 from tachlog.sessions import Session
 
 
@@ -49,7 +50,7 @@ def analyze_session(
             for call, response in zip(timeline.calls, timeline.responses, strict=True)
             if response.timed
         ],
-        [ErrorAt(fault.at_us, fault.error_class) for fault in faults],
+        [ErrorAt(fault.at_us, fault.error_class) for fault in faults if fault.at_us >= UNTIMED_US],
         loops_of(steps),
     )
     return metrics

@@ -190,7 +190,8 @@ def _lines(found: Doctor, ask: Ask) -> Iterator[str]:
 
 
 def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
-    yield "PLACES", [_place(place) for place in found.places]
+    width = max((fmt.cells(agent_name(place.agent)) for place in found.places), default=0)
+    yield "PLACES", [_place(place, width) for place in found.places]
     yield "ARCHIVE", [_archive_line(found.archive)]
     if not found.archive.exists:
         return
@@ -211,10 +212,10 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
         yield "COSTS that logs report, beside ours", _costs(found.reported_costs)
 
 
-def _place(place: Place) -> str:
+def _place(place: Place, width: int) -> str:
     state = fmt.plural(place.files, "file") if place.exists else "not there"
     why = "" if place.why == "default" else f" ({place.why})"
-    return f"  {agent_name(place.agent)}  {state:>10}  {place.directory}{why}"
+    return f"  {fmt.left(agent_name(place.agent), width)}  {state:>10}  {place.directory}{why}"
 
 
 def _archive_line(archive: ArchiveReport) -> str:
