@@ -74,17 +74,18 @@ def write(
 
 
 def _threads(database: Database, threads: Sequence[Thread]) -> tuple[dict[Thread, int], set[int]]:
-    """The number of each thread, and which of them are new.
+    """The number of each thread, and which of them no file has told anything of before.
 
     Where tellings differ in whose sub-agent a thread is, one that names a parent wins.
     """
     found = database.rows(
-        f"SELECT id, agent, session_id, root, parent FROM threads WHERE session_id IN {LISTED}",
+        "SELECT id, EXISTS (SELECT 1 FROM told WHERE told.thread = threads.id), agent, session_id,"
+        f" root, parent FROM threads WHERE session_id IN {LISTED}",
         (listed({thread.session_id for thread in threads}),),
     )
-    known = {(row[1], row[2]): (row[0], Thread(*row[1:])) for row in found}
+    known = {(row[2], row[3]): (row[0], Thread(*row[2:])) for row in found}
     numbers: dict[Thread, int] = {}
-    new: set[int] = set()
+    new = {number for number, is_told, *_ in found if not is_told}
     for thread in sorted(set(threads), key=_kinship, reverse=True):
         number, was = known.get((thread.agent, thread.session_id), (None, thread))
         if number is None:
