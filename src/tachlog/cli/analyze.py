@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tachlog.cli.answering import Answer, Ask, price_label
+from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.progress import progress_bar
 
@@ -37,9 +37,12 @@ class Logs(NamedTuple):
 
 def analyze(ask: Ask) -> Answer:
     """Answer `tachlog analyze`."""
+    from msgspec.structs import replace
+
     from tachlog.pipeline import bring_up_to_date
     from tachlog.stores import open_store
 
+    selection, _ = ask.selection(), ask.prices  # a misuse is told before anything is read
     logs = _logs(ask)
     store = open_store(logs.archive)
     try:
@@ -48,7 +51,7 @@ def analyze(ask: Ask) -> Answer:
             read = bring_up_to_date(
                 store, logs.paths, ask.config, jobs=ask.options.jobs, progress=progress
             )
-        selection = ask.selection(read.paths if logs.chosen else None)
+        selection = replace(selection, paths=read.paths if logs.chosen else None)
         found = _overview(ask, store, selection, _read_now(store, read, before))
         files = store.files()
     finally:
@@ -146,7 +149,7 @@ def _overview(
         store,
         selection,
         time_zone=ask.config.display.time_zone,
-        prices=price_label(ask.config),
+        prices=ask.prices,
         now_us=ask.caller.now_us,
         read_now=read_now,
     )

@@ -62,6 +62,14 @@ class Ask:
 
         return ZoneInfo(self.config.display.time_zone)
 
+    @cached_property
+    def prices(self) -> str:
+        """The name of the prices in force; raises `PriceFileError`."""
+        from tachlog.pricing import PriceBook, load_overrides
+
+        own = self.config.prices.file
+        return PriceBook(load_overrides(own) if own else None).version
+
     @property
     def width(self) -> int:
         """Columns that there are."""
@@ -72,7 +80,7 @@ class Ask:
         """Whether the answer is coloured."""
         return self.caller.has_color(self.config.display.color, self.options.no_color)
 
-    def selection(self, paths: Iterable[str] | None = None) -> Selection:
+    def selection(self) -> Selection:
         """What the filters of this call select."""
         from tachlog.analysis.selection import Selection
 
@@ -88,7 +96,6 @@ class Ask:
             model=options.model,
             project=options.project,
             complexity=options.complexity,
-            paths=None if paths is None else tuple(paths),
         )
 
     def _moment(self, flag: str) -> int | None:
@@ -133,17 +140,9 @@ def telemetry(ask: Ask) -> TelemetryResult:
             store,
             ask.selection(),
             time_zone=ask.config.display.time_zone,
-            prices=price_label(ask.config),
+            prices=ask.prices,
             generated_at_us=ask.caller.now_us,
         )
-
-
-def price_label(config: Config) -> str:
-    """The name of the prices in force."""
-    from tachlog.pricing import PriceBook, load_overrides
-
-    own = config.prices.file
-    return PriceBook(load_overrides(own) if own else None).version
 
 
 def answer(verb: Verb, options: Namespace, caller: Caller) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -29,12 +32,13 @@ def in_workers(bins: deque[list[Task]], jobs: int, setup: Setup) -> Iterator[lis
     context = _context()
     if context.get_start_method() == "fork":
         all_sources()  # imported once: workers inherit what is loaded before they fork
-    pool = ProcessPoolExecutor(jobs, context, prepare, (setup,))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (setup,))
     try:
         while bins or pending:
-            while bins and len(pending) < jobs + 2:
-                tasks = bins.popleft()
-                pending[pool.submit(read_bin, tasks)] = tasks
+            with _interrupts_held_back():
+                while bins and len(pending) < jobs + 2:
+                    future = pool.submit(read_bin, bins[0])
+                    pending[future] = bins.popleft()
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 readings = _decoder.decode(future.result())
@@ -46,6 +50,33 @@ def in_workers(bins: deque[list[Task]], jobs: int, setup: Setup) -> Iterator[lis
         bins.extendleft(pending.values())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait; processes and threads that are started meanwhile never see it.
+
+    A worker that is interrupted while it takes a task from the queue keeps the queue locked, and
+    everyone would wait for it forever.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(setup: Setup) -> None:
+    """Make a worker ready; it ends with its parent, however that ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    prepare(setup)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _context() -> multiprocessing.context.BaseContext:

@@ -146,7 +146,8 @@ def load_overrides(path: Path) -> Overrides:
         raw = path.read_bytes()
         tree = tomllib.loads(raw.decode(), parse_float=Decimal)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PriceFileError(path, f"cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise PriceFileError(path, f"cannot be read: {reason}") from error
     _check_keys(path, tree, {"price": ""}, "the file")
     for price in _tables(tree, "price"):
         _check_keys(path, price, PRICE_KEYS, "[[price]]")

@@ -17,6 +17,10 @@ from tachlog.stores.archive import SqlArchive
 from tachlog.stores.rows import Row
 
 BUSY_SECONDS: Final = 30.0
+_WHERE_ELSE: Final = (
+    "check that its directory exists and can be written, or use another with --db or none with "
+    "--no-store"
+)
 
 
 def open_archive(url: str) -> SqlArchive:
@@ -131,7 +135,8 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path or 'private archive'}: {_told(error)}") from error
         except OSError as error:
-            raise StoreError(f"{self.path}: cannot be opened: {error.strerror or error}") from error
+            told = f"cannot be opened ({error.strerror or error}); {_WHERE_ELSE}"
+            raise StoreError(f"{self.path}: {told}") from error
 
 
 def _told(error: sqlite3.Error) -> str:
@@ -148,8 +153,13 @@ def _told(error: sqlite3.Error) -> str:
         )
     if "full" in text:
         return "the disk is full; free some space and run again: what was stored is intact"
+    if "disk I/O error" in text:
+        return (
+            "the disk refused to read or write; check its space, its limits (ulimit -f) and its "
+            "health, and run again: what was stored is intact"
+        )
     if "readonly" in text:
-        return "cannot be written; check the permissions, or use --no-store or --db"
+        return f"cannot be written; {_WHERE_ELSE}"
     if "unable to open" in text:
-        return "cannot be opened; check that the directory exists and can be written"
+        return f"cannot be opened; {_WHERE_ELSE}"
     return text
