@@ -9,6 +9,7 @@ than one of them works.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -60,13 +61,13 @@ def decode(
     problems: list[Problem] = []
     place = chunk.offset
     for line in _lines(chunk.data):
-        if not line.isspace():
+        if line and not line.isspace():
             for found in _values(line, decoder, refuse, nan):
                 if isinstance(found, Fault):
                     problems.append(Problem(source, chunk.path, place, found.kind, found.detail))
                 else:
                     records.append(found)
-        place += 1 if by_row else len(line)
+        place += 1 if by_row else len(line) + 1
     return records, problems
 
 
@@ -110,6 +111,7 @@ def is_possible(at_us: int) -> bool:
 
 _decoder: Final[Callable[[Any], msgspec.json.Decoder[Any]]] = cache(msgspec.json.Decoder)
 _NULL: Final = Raw(b"null")
+_BETWEEN: Final = re.compile("[\ufeff \t\r\n\0]*")
 _TYPE_FIRST: Final = b'{"type":"'
 _TYPE_BYTES: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -119,9 +121,10 @@ _LATEST_US: Final = utc_micros(datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
+    """Lines without their newlines."""
     start = 0
     while (end := data.find(b"\n", start)) >= 0:
-        yield data[start : end + 1]
+        yield data[start:end]
         start = end + 1
     if start < len(data):
         yield data[start:]
@@ -150,27 +153,31 @@ def _decoded(line: bytes, decoder: msgspec.json.Decoder[T], nan: bool) -> Iterat
 
 def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T], nan: bool) -> Iterator[T | Fault]:
     """Every JSON value that stands on the line; a fault for what is none or has another shape."""
-    text = line.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
+    text = line.decode("utf-8", "replace")
     reader = json.JSONDecoder(parse_constant=_no_number if nan else None)
-    position = 0
-    if not text:
+    position = _value_from(text, 0)
+    if position == len(text):
         yield _fault("damaged_line", f"{len(line)} bytes without a record")
     while position < len(text):
+        shown = text[position : position + 4 * DETAIL_CHARACTERS]
         try:
             value, end = reader.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
-            yield _fault("damaged_line", f"{reason}: {text[position:]}")
+            yield _fault("damaged_line", f"{reason}: {shown}")
             return
-        typed = _typed(value, text[position:end], decoder)
-        yield typed
-        position = end
-        while position < len(text) and text[position] in " \t\r\x00":
-            position += 1
+        yield _typed(value, shown[: end - position], decoder)
+        position = _value_from(text, end)
 
 
 def _no_number(name: str) -> None:
     """What stands for NaN and the infinities: there was no number."""
+
+
+def _value_from(text: str, position: int) -> int:
+    """Where the next value may begin, else the end of the text."""
+    between = _BETWEEN.match(text, position)
+    return between.end() if between else position
 
 
 def _typed(value: object, text: str, decoder: msgspec.json.Decoder[T]) -> T | Fault:
