@@ -166,7 +166,8 @@ def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T], nan: bool) -> Itera
             reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
             yield _fault("damaged_line", f"{reason}: {shown}")
             return
-        yield _typed(value, shown[: end - position], decoder)
+        typed = _typed(value, shown[: end - position], decoder)
+        yield typed
         position = _value_from(text, end)
 
 
