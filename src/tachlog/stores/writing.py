@@ -50,7 +50,7 @@ def write(
                 late.append(portion)
             else:
                 kept.append((file, portion))
-        numbers, new = _threads(
+        numbers, new, moved = _threads(
             database, [session.thread for _, portion in kept for session in portion.sessions]
         )
         told: dict[int, Session] = {}
@@ -60,8 +60,12 @@ def write(
             for session, figures in zip_longest(portion.sessions, portion.measured):
                 number = numbers[session.thread]
                 known = told.get(number)
-                told[number] = merge_sessions(known, session) if known else session
-                if known or figures is None:
+                if known and session.is_silent and session.thread == known.thread:
+                    continue
+                if known and not (known.is_silent and session.thread == known.thread):
+                    session, figures = merge_sessions(known, session), None
+                told[number] = session
+                if figures is None:
                     measured.pop(number, None)
                 else:
                     measured[number] = figures
@@ -69,12 +73,15 @@ def write(
                 "INSERT INTO told (file, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(file, numbers[one.thread]) for one in portion.sessions if not one.is_silent],
             )
-        _Batch(database, words, measure, told, new, measured).keep()
+        changed = new | moved | {n for n, session in told.items() if not session.is_silent}
+        _Batch(database, words, measure, told, new, changed, measured).keep()
         return late
 
 
-def _threads(database: Database, threads: Sequence[Thread]) -> tuple[dict[Thread, int], set[int]]:
-    """The number of each thread, and which of them no file has told anything of before.
+def _threads(
+    database: Database, threads: Sequence[Thread]
+) -> tuple[dict[Thread, int], set[int], set[int]]:
+    """The number of each thread; those no file told anything of before; those whose parent changed.
 
     Where tellings differ in whose sub-agent a thread is, one that names a parent wins.
     """
@@ -86,6 +93,7 @@ def _threads(database: Database, threads: Sequence[Thread]) -> tuple[dict[Thread
     known = {(row[2], row[3]): (row[0], Thread(*row[2:])) for row in found}
     numbers: dict[Thread, int] = {}
     new = {number for number, is_told, *_ in found if not is_told}
+    moved: set[int] = set()
     for thread in sorted(set(threads), key=_kinship, reverse=True):
         number, was = known.get((thread.agent, thread.session_id), (None, thread))
         if number is None:
@@ -101,8 +109,9 @@ def _threads(database: Database, threads: Sequence[Thread]) -> tuple[dict[Thread
                 (thread.root, thread.parent, number),
             )
             known[(thread.agent, thread.session_id)] = (number, thread)
+            moved.add(number)
         numbers[thread] = number
-    return numbers, new
+    return numbers, new, moved
 
 
 def _kinship(thread: Thread) -> tuple[bool, str, str]:
@@ -119,6 +128,7 @@ class _Batch:
         measure: Measure,
         told: dict[int, Session],
         new: set[int],
+        changed: set[int],
         measured: dict[int, Measured],
     ) -> None:
         self.database = database
@@ -128,7 +138,7 @@ class _Batch:
         self.whole = set(new)
         """Threads whose operations are all in hand: new ones that share nothing."""
         self.shared: Shared = defaultdict(set)
-        self.changed: set[int] = set(told)
+        self.changed = changed
         self.settled: dict[int, Settled] = {}
         self.measured = measured
 
