@@ -35,6 +35,8 @@ def claims(path: str, head: bytes) -> bool:
         return _claims_header(head)
     if not by_row(path) and not name.endswith((".jsonl", ".ndjson")):
         return False
+    if b'"session_id"' not in head:
+        return False
     for line in head.split(b"\n", 40)[:40]:
         try:
             record = _head_decoder.decode(line)
