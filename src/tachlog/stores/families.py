@@ -16,14 +16,16 @@ Shared = defaultdict[int, set[int]]
 def settle_families(database: Database, shared: Shared, touched: Collection[int]) -> set[int]:
     """Note new sharing and settle who owns what, in every family that is concerned.
 
-    Concerned are families of `shared` operations and of `touched` threads. Gives the threads that
-    gained or lost an operation.
+    Concerned are families of `shared` operations and of `touched` threads, and those of other
+    threads of a touched session: what a session has of its own counts its sub-agents'. Gives the
+    threads that gained or lost an operation.
     """
     _note(database, shared)
     members = set(touched).union(*shared.values())
     changed: set[int] = set()
     for (family,) in database.rows(
-        f"SELECT DISTINCT family FROM threads WHERE family IS NOT NULL AND id IN {LISTED}",
+        "SELECT DISTINCT family FROM threads WHERE family IS NOT NULL AND root IN"
+        f" (SELECT root FROM threads WHERE id IN {LISTED})",
         (listed(members),),
     ):
         changed |= _settle(database, family)
