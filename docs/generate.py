@@ -8,16 +8,17 @@ import tomllib
 import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from tachlog.analysis.summary import TelemetryResult
-from tachlog.cli.keep import Format, known_formats
+from tachlog.cli.formats import Format, known_formats
 from tachlog.cli.parser import Verb, told
 from tachlog.cli.running import overview
 from tachlog.cli.verbs import VERBS
-from tachlog.config import OTHER_VARIABLES, Key, keys
+from tachlog.config import OTHER_VARIABLES, Key, as_toml, keys
+from tachlog.mappings import Fields, Mapping
 from tachlog.sources import all_sources
 
 DOCS = Path(__file__).resolve().parent
@@ -93,8 +94,49 @@ def config_page() -> str:
             "[analysis.complexity_factors]\nmessage_count = [20, 40, 100]\n\n"
             '[projects]\n"~/work/shop-legacy" = "shop"\n\n'
             '[signals.errors]\ntimeout = ["took longer than \\\\d+ s"]\n```',
+            *mappings_part(),
         ]
     )
+
+
+def mappings_part() -> list[str]:
+    """How to describe a log format of one's own, each of its keys from the type itself."""
+    optional = [
+        [f"`{each.name}`", values_of(each.type), f"`{as_toml(each.default)}`"]
+        for each in msgspec.structs.fields(Mapping)
+        if each.default is not msgspec.NODEFAULT
+    ]
+    return [
+        "## A log format of your own",
+        "Each `[[sources.mappings]]` says how the records of some files (JSON lines, CSV rows, rows"
+        " of an SQL table) are to be read. It says how, not where: name the files to the command or"
+        " in `sources.paths`. Where a mapping matches a file, it wins over the formats that tachlog"
+        " knows; of several mappings that match, the first does. `tachlog formats --try FILE` shows"
+        " what comes of it and which values stay unused. A file that was read before its mapping"
+        " was changed is not read again by itself.",
+        "```toml\n"
+        '[sources]\npaths = ["~/bot"]\n\n'
+        '[[sources.mappings]]\nname = "support_bot"\nmatch = "~/bot/*.jsonl"\n'
+        'time_zone = "Europe/Vienna"\nduration_unit = "s"\n\n'
+        '[sources.mappings.fields]\nsession = "chat.id"\ntime = "at"\nmodel = "model"\n'
+        'input_tokens = "usage.in"\noutput_tokens = "usage.out"\ntool = "tool"\n'
+        'tool_error = "failed"\n```',
+        "`name` is what the agent is called; `match` is a pattern of whole paths (`~` is the home"
+        ' directory, `*` stands for anything, `/` too) or, with `format = "table"`, of a table\'s'
+        " URL. Times without a zone are in `time_zone`; times that are numbers are in `time_unit`,"
+        " or told by their size; `time_format` (as Python's `strptime`) is for texts that are not"
+        " ISO 8601. `input_includes_cache` says that cached tokens are a part of the input.",
+        table(["option", "values", "default"], optional),
+        "Fields, each a name or a path with dots into nested objects; only `session` and `time` are"
+        f" needed: {', '.join(f'`{name}`' for name in Fields.__struct_fields__)}.",
+    ]
+
+
+def values_of(kind: Any) -> str:
+    """What may be written for an option."""
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{as_toml(value)}`" for value in get_args(kind))
+    return "true, false" if kind is bool else "a text"
 
 
 def key_row(key: Key) -> Row:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+import golden
 import tachlog as package
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         time.tzset()
         yield directory
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def mappings() -> None:
+    """Put the mappings of the cases in force; a command that ran in this process had its own."""
+    golden.configure()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import msgspec
 
 from tachlog.engines.work import chunks_of
 from tachlog.frames import head
+from tachlog.mappings import Mapping
 from tachlog.model import Chunk, Event, Reading, Thread
 from tachlog.sessions import Sessions, fold
 from tachlog.sources import Source, all_sources, mapping
@@ -53,10 +55,14 @@ class Log(NamedTuple):
 
 def configure() -> None:
     """Put the mappings of all cases in force."""
+    mapping.configure(mappings())
+
+
+@cache
+def mappings() -> tuple[Mapping, ...]:
+    """The mappings of all cases."""
     found = sorted(CORPUS.glob(f"*/*/{MAPPING}"))
-    mapping.configure(
-        tuple(msgspec.toml.decode(path.read_bytes(), type=mapping.Mapping) for path in found)
-    )
+    return tuple(msgspec.toml.decode(path.read_bytes(), type=Mapping) for path in found)
 
 
 def cases() -> list[Path]:
@@ -69,7 +75,8 @@ def logs_of(case: Path) -> list[Log]:
     """The files of a case."""
     source = all_sources()[case.parent.name]
     beside = (EXPECTED, MAPPING, *RECORDED)
-    return [Log(source, path) for path in sorted(case.iterdir()) if path.name not in beside]
+    files = sorted(path for path in case.rglob("*") if path.is_file())
+    return [Log(source, path) for path in files if path.name not in beside]
 
 
 def all_logs() -> list[Log]:

@@ -11,6 +11,15 @@ from tachlog.config import Config, ConfigError, as_toml, cache_home, data_home, 
 HOME = {"HOME": "/home/ana"}
 
 
+MAPPING = """[[sources.mappings]]
+name = "bot"
+match = "*.jsonl"
+[sources.mappings.fields]
+session = "s"
+time = "t"
+"""
+
+
 def written(path: Path, text: str) -> Path:
     """Write a configuration file."""
     path.write_text(text, encoding="utf-8")
@@ -142,6 +151,21 @@ def test_a_file_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> No
         ('[signals.errors]\ntimeouts = ["x"]', "timeouts is none of rate_limit, timeout"),
         ('[signals.behaviors]\nretrying = ["x"]', "retrying is none of retry, fallback"),
         ('[projects]\n"/work/shop" = 3', "Expected `str`, got `int`"),
+        (
+            f'{MAPPING}modle = "m"',
+            "sources.mappings[0].fields: unknown key modle; did you mean model?",
+        ),
+        (
+            MAPPING.replace("match", "macth"),
+            "sources.mappings[0]: unknown key macth; did you mean match?",
+        ),
+        (
+            MAPPING.replace('time = "t"', ""),
+            "sources.mappings[0].fields: Object missing required field `time`",
+        ),
+        (MAPPING.replace("bot", "The Bot"), "sources.mappings[0].name: Expected `str` matching"),
+        (f"{MAPPING}\n[[sources.mappings]]\n", "sources.mappings[1]: Object missing required"),
+        ("[sources]\nmappings = 3", "sources.mappings = 3: Expected `array`, got `int`"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, told: str) -> None:
@@ -150,6 +174,21 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, told: str) ->
     message = refused(path)
     assert message.startswith(f"{path}: ")
     assert told in message
+
+
+def test_a_format_of_the_users_own(tmp_path: Path) -> None:
+    """A mapping is read from the file, and told as the file could write it, without defaults."""
+    config = load(HOME, written(tmp_path / "config.toml", MAPPING)).config
+    (mapping,) = config.sources.mappings
+    assert (mapping.name, mapping.match, mapping.format) == ("bot", "*.jsonl", "jsonl")
+    assert (mapping.fields.session, mapping.fields.time) == ("s", "t")
+    told = as_toml(config.sources.mappings)
+    assert told == (
+        '[{ "name" = "bot", "match" = "*.jsonl", "fields" = { "session" = "s", "time" = "t" } }]'
+    )
+    assert (
+        load(HOME, written(tmp_path / "same.toml", f"sources.mappings = {told}")).config == config
+    )
 
 
 def test_a_variable_that_is_no_key_is_refused_with_the_nearest_one() -> None:

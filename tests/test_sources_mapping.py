@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 import golden
+from tachlog.mappings import Fields, Mapping
 from tachlog.model import Chunk, Failure, Prompt, Reading, Reply, ToolResult
 from tachlog.sources import all_sources, mapping
-from tachlog.sources.mapping import Fields, Mapping
 
 SOURCE = all_sources()["mapping"]
 FIELDS = Fields(session="s", time="t")

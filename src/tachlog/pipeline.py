@@ -108,6 +108,7 @@ def setup_of(config: Config) -> Setup:
         str(config.prices.file) if config.prices.file else None,
         config.projects,
         config.analysis.complexity_factors,
+        config.sources.mappings,
     )
 
 

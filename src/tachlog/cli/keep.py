@@ -1,10 +1,9 @@
-"""The verbs that keep house: `formats`, `config`, `demo`."""
+"""The verbs that keep house: `config`, `demo`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import wrap
 
 from msgspec import Struct
 
@@ -12,20 +11,6 @@ from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.table import Column, table
 from tachlog.config import Loaded, as_toml, keys, value_of
-
-
-class Format(Struct, frozen=True):
-    """What is known of one log format and from where; `skips` has the reason for each kind."""
-
-    name: str
-    title: str
-    revision: int
-    lives: str
-    tokens: str
-    proof: str
-    evidence: list[str]
-    skips: dict[str, str]
-    gaps: list[str]
 
 
 class Setting(Struct, frozen=True):
@@ -45,60 +30,6 @@ class Written(Struct, frozen=True):
     directory: str
     files: int
     bytes: int
-
-
-def known_formats() -> list[Format]:
-    """Every format by name."""
-    from tachlog.sources import all_sources
-
-    return [
-        Format(
-            source.name,
-            source.title,
-            source.revision,
-            source.lives,
-            source.tokens,
-            source.proof,
-            list(source.evidence),
-            dict(source.skips),
-            list(source.gaps),
-        )
-        for _, source in sorted(all_sources().items())
-    ]
-
-
-def formats(ask: Ask) -> Answer:
-    """Answer `tachlog formats`."""
-    found = known_formats()
-
-    def lines() -> Iterator[str]:
-        for number, each in enumerate(found):
-            if number:
-                yield ""
-            yield f"{each.title} ({each.name}, revision {each.revision})"
-            yield from _told("logs", each.lives, ask.width)
-            yield from _told("tokens", each.tokens, ask.width)
-            yield from _told("proof", each.proof, ask.width)
-            for heading, texts in (("from", each.evidence), ("gaps", each.gaps)):
-                for text in texts:
-                    yield from _told(heading, text, ask.width)
-                    heading = ""
-            if each.skips:
-                yield from _told("skips", ", ".join(each.skips), ask.width)
-
-    return Answer(found, lines)
-
-
-def _told(heading: str, text: str, width: int) -> list[str]:
-    plain = text.replace("`", "")
-    return wrap(
-        plain,
-        width,
-        initial_indent=f"  {heading:8}",
-        subsequent_indent=" " * 10,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def config(ask: Ask) -> Answer:

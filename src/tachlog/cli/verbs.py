@@ -110,10 +110,16 @@ VERBS = (
     ),
     Verb(
         "formats",
-        "list the log formats that tachlog reads",
-        "keep",
-        OUTPUT,
-        "a list of formats: where the logs live, what is known of them and from where",
+        "list the log formats that tachlog reads, or try a file",
+        "formats",
+        (
+            Option("--try", "tell how this file would be read, record by record", "FILE"),
+            *OUTPUT,
+        ),
+        "a list of formats: where the logs live, what is known of them and from where; with `--try`"
+        " one object: `source`, `records`, `unused`, the counts of the whole file",
+        "`--try` shows the first 20 records, what each tells and which of its values stay unused;"
+        " it keeps nothing.",
     ),
     Verb(
         "config",

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from tachlog.analysis.complexity import ComplexityFactors
+from tachlog.mappings import Mapping
 
 PREFIX = "TACHLOG_"
 
@@ -111,6 +112,13 @@ class Sources(Struct, frozen=True, kw_only=True):
             extra={"path": True},
         ),
     ] = ()
+    mappings: Annotated[
+        tuple[Mapping, ...],
+        Meta(
+            description="log formats of your own: which files have one, which field is what; they"
+            " go before the formats that tachlog knows"
+        ),
+    ] = ()
 
 
 class Signals(Struct, frozen=True, kw_only=True):
@@ -205,11 +213,20 @@ def as_toml(value: object) -> str:
             return "none"
         case tuple() | list():
             return f"[{', '.join(map(as_toml, value))}]"
+        case Struct():
+            return as_toml(_told(value))
         case dict():
             inner = ", ".join(f"{as_toml(k)} = {as_toml(v)}" for k, v in value.items())
             return f"{{ {inner} }}" if inner else "{}"
         case _:
             return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _told(value: Struct) -> dict[str, object]:
+    """The fields of a struct that are not at their default."""
+    fields = msgspec.structs.fields(value)
+    told = {each.encode_name: (getattr(value, each.name), each.default) for each in fields}
+    return {name: given for name, (given, default) in told.items() if given != default}
 
 
 def value_of(config: Config, name: str) -> object:

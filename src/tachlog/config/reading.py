@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.config.keys import PREFIX, Config, Key, as_toml, keys
+from tachlog.mappings import Fields
+from tachlog.mappings import Mapping as LogMapping
 from tachlog.model import BEHAVIORS, ERROR_CLASSES
 
 OTHER_VARIABLES = {
@@ -199,13 +201,26 @@ def _checked(key: Key, value: object, where: str) -> object:
     try:
         converted: object = msgspec.convert(value, key.type, dec_hook=_path)
     except msgspec.ValidationError as error:
-        reason = str(error).partition(" - at ")[0]
+        reason, _, place = str(error).partition(" - at ")
+        if key.name == "sources.mappings" and place.startswith("`$["):
+            raise ConfigError(where, _mapping_fault(reason, place.strip("`$"))) from None
         if reason.startswith("Invalid enum value"):
             reason = f"give one of {', '.join(_names(key.type))}"
         raise ConfigError(
             where, f"{key.name} = {as_toml(value)}: {reason}; the default is {key.default}"
         ) from None
     return converted
+
+
+def _mapping_fault(reason: str, place: str) -> str:
+    """What is wrong in a mapping; `place` is as `[0].fields`, counted from 0."""
+    kind = Fields if place.endswith(".fields") else LogMapping
+    _, is_unknown, unknown = reason.partition("Object contains unknown field ")
+    if is_unknown:
+        unknown = unknown.strip("`")
+        nearest = _nearest(unknown, list(kind.__struct_fields__))
+        reason = f"unknown key {unknown}; did you mean {nearest}?"
+    return f"sources.mappings{place}: {reason}"
 
 
 def _path(kind: type, value: object) -> object:

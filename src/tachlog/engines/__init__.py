@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
+from tachlog.mappings import Mapping
 from tachlog.stores import Portion, Progress
 
 
@@ -16,7 +17,7 @@ class Setup(Struct, frozen=True):
     """What reading needs of the configuration.
 
     The user's own patterns for errors and behaviours, the user's price file, names of projects by
-    directory, thresholds of complexity.
+    directory, thresholds of complexity, the user's own log formats.
     """
 
     errors: dict[str, list[str]] = {}
@@ -24,6 +25,7 @@ class Setup(Struct, frozen=True):
     price_file: str | None = None
     projects: dict[str, str] = {}
     factors: ComplexityFactors = DEFAULT
+    mappings: tuple[Mapping, ...] = ()
 
 
 class Task(Struct, frozen=True, array_like=True):

@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from tachlog.engines.work import chunks_of
-from tachlog.frames import FrameError, head, looks_binary
+from tachlog.engines.work import chunks_of, source_of_table
+from tachlog.frames import FrameError, head, looks_binary, read_table
 from tachlog.model import Chunk, Event, Mark, Reading
 from tachlog.sources import AmbiguousFormat, Frame, Source, detect
 
@@ -65,28 +65,32 @@ class Trial(Struct, frozen=True):
 def try_file(path: str, records: int = RECORDS) -> Trial:
     """Read a file and keep nothing; never raises for what stands in it or keeps it from being read.
 
-    `records` is how many of its first records are shown one by one.
+    `path` may be the URL of an SQL table; `records` is how many of its first records are shown.
     """
+    is_table = "://" in path
     try:
-        start = head(path)
-        source = detect(path, start)
+        start = b"" if is_table else head(path)
+        source = source_of_table(path) if is_table else detect(path, start)
     except (FrameError, AmbiguousFormat) as error:
-        return _nothing(path, str(error))
+        return _nothing(path, error.detail)
     if source is None:
         return _nothing(path, "binary, no log" if looks_binary(start) else "no known log format")
-    frame = source.frame(path, start)
+    frame = "lines" if is_table else source.frame(path, start)
+    chunks = (
+        (page.chunk for page in read_table(path)) if is_table else chunks_of(source, frame, path)
+    )
     state = source.state()
     whole = Reading([], [], {}, {}, [])
     shown: list[Tried] = []
     note = None
     try:
-        for chunk in chunks_of(source, frame, path):
+        for chunk in chunks:
             for line in _lines(chunk):
                 if len(shown) < records:
                     shown += _tried(source, line, state)
                 _add(whole, source.read(line, state))
     except FrameError as error:
-        note = str(error)
+        note = error.detail
     unused: dict[str, int] = {}
     for one in shown:
         for name in one.unused or ():
@@ -153,7 +157,7 @@ def _nothing(path: str, note: str) -> Trial:
 
 def _lines(chunk: Chunk) -> Iterator[Chunk]:
     """A chunk's records, one a chunk, at the places that its own offset counts."""
-    by_row = chunk.path.lower().endswith((".csv", ".tsv"))
+    by_row = "://" in chunk.path or chunk.path.lower().endswith((".csv", ".tsv"))
     place = chunk.offset
     for line in chunk.data.splitlines(keepends=True):
         yield Chunk(chunk.path, place, line, False)

@@ -34,7 +34,7 @@ from tachlog.model import Chunk
 from tachlog.pricing import PriceBook, load_overrides, price
 from tachlog.projects import project_of
 from tachlog.sessions import Sessions, add_roots, fold
-from tachlog.sources import AmbiguousFormat, Frame, Source, all_sources, detect
+from tachlog.sources import AmbiguousFormat, Frame, Source, all_sources, detect, mapping
 from tachlog.stores import Portion, Progress
 
 PORTION_BYTES: Final = 32 << 20
@@ -57,6 +57,7 @@ def prepare(setup: Setup) -> Measurer:
     """
     global _measurer  # noqa: PLW0603 - set once, before a process reads its first record
     signals.configure(setup.errors, setup.behaviors)
+    mapping.configure(setup.mappings)
     book = PriceBook(load_overrides(Path(setup.price_file)) if setup.price_file else None)
     _measurer = Measurer(book.price, lambda cwd: project_of(cwd, setup.projects), setup.factors)
     return _measurer
@@ -123,7 +124,9 @@ def portions_of(name: str, source: Source, chunks: Iterator[Chunk]) -> Iterator[
 
 
 def chunks_of(source: Source, frame: Frame, path: str, offset: int = 0) -> Iterator[Chunk]:
-    """A file's chunks from an offset on, as its source wants them framed."""
+    """A file's chunks from an offset on, as its source wants them framed; of a database all."""
+    if frame == "sqlite":
+        return read_database(path, source.statements, [RowCursor() for _ in source.statements])
     if frame == "document":
         return read_whole(path, source.beside(path))
     if frame == "archive":
@@ -221,10 +224,15 @@ def _is_whole(tail: bytes) -> bool:
     return True
 
 
+def source_of_table(url: str) -> Source:
+    """The format of an SQL table: the user's own where a mapping names it, else AgentLog."""
+    return all_sources()["mapping" if mapping.mapping_of(url) else "agent_log"]
+
+
 def _read_table(task: Task) -> Reading:
     """The next pages of an SQL table; the cursor stands where a file's identity does."""
     was = task.progress
-    source = all_sources()["agent_log"]
+    source = source_of_table(task.path)
     portion = _blank(task, source)
     if was is not None:
         portion.identity, portion.offset, portion.state = was.identity, was.offset, was.state

@@ -45,7 +45,8 @@ class Source(Struct, frozen=True, kw_only=True):
     `frames.read_whole`), a member of an archive other members (see `frames.read_archive`);
     `statements` select the rows of a database (see `frames.read_database`).
     `claims(path, head)` sees the first 64 KiB and answers whether the file is this
-    format's; `state` makes the state of a file that was not read yet (a msgspec Struct), and `read`
+    format's; `asked` says that it claims what the user named, which goes before what files look
+    like; `state` makes the state of a file that was not read yet (a msgspec Struct), and `read`
     turns a chunk into events, changing the state. `read` never raises for what stands in a log.
     `skips` names the record kinds that it knows to carry no telemetry, each with the reason;
     `evidence` says where the knowledge comes from (documents or observed versions, with the date of
@@ -60,6 +61,7 @@ class Source(Struct, frozen=True, kw_only=True):
     beside: Callable[[str], tuple[str, ...]] = nothing_beside
     statements: tuple[str, ...] = ()
     claims: Callable[[str, bytes], bool]
+    asked: bool = False
     state: Callable[[], Any]
     read: Callable[[Chunk, Any], Reading]
     skips: Mapping[str, str]
@@ -95,11 +97,12 @@ def all_sources() -> dict[str, Source]:
 
 
 def detect(path: str, head: bytes) -> Source | None:
-    """The one format that claims a file, None when none does.
+    """The one format that claims a file, None when none does; one that was asked for goes first.
 
     Raises `AmbiguousFormat` when several do.
     """
     claimants = [source for source in all_sources().values() if source.claims(path, head)]
+    claimants = [source for source in claimants if source.asked] or claimants
     if len(claimants) > 1:
         raise AmbiguousFormat(path, [source.name for source in claimants])
     return claimants[0] if claimants else None

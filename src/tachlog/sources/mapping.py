@@ -7,16 +7,15 @@ both tell the same events; what the fields mean is said once, in `agent_log`.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from fnmatch import fnmatch
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from tachlog import signals
+from tachlog.mappings import Fields, Mapping
 from tachlog.model import Chunk, Event, Mark, Reading, Reply, Thread, digest_of
 from tachlog.records import decode
 from tachlog.sources import Source
@@ -37,78 +36,6 @@ _MILLISECONDS: Final = {"s": 1000.0, "ms": 1.0, "us": 0.001, "ns": 0.000001}
 _MICROS: Final = {"s": 1_000_000.0, "ms": 1000.0, "us": 1.0, "ns": 0.001}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NANODOLLARS: Final = {"usd": 1_000_000_000, "cents": 10_000_000, "nanousd": 1}
-
-
-class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where in a record something stands: a field, or a path with dots into nested ones.
-
-    Only `session` and `time` are needed; what has no field is not told. `tool_error` and `error`
-    may be flags, texts or objects.
-    """
-
-    session: str
-    time: str
-    id: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    role: str | None = None
-    text: str | None = None
-    input_tokens: str | None = None
-    output_tokens: str | None = None
-    cache_read_tokens: str | None = None
-    cache_write_tokens: str | None = None
-    reasoning_tokens: str | None = None
-    total_tokens: str | None = None
-    cost: str | None = None
-    response_time: str | None = None
-    queued_at: str | None = None
-    started_at: str | None = None
-    stop_reason: str | None = None
-    tool: str | None = None
-    tool_input: str | None = None
-    tool_output: str | None = None
-    tool_duration: str | None = None
-    tool_error: str | None = None
-    error: str | None = None
-    error_type: str | None = None
-    error_status: str | None = None
-
-
-class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One format of the user's own. `name` is what its agent is called, `match` which files it has.
-
-    `match` is a pattern of whole paths (`~` is home, `*` stands for anything) or of a table's URL.
-    Times without a zone are in `time_zone`; numbers are in `time_unit`, or told by their size;
-    `time_format` is for texts that are no ISO 8601. `input_includes_cache` says that cached tokens
-    are a part of the input.
-    """
-
-    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,59}$")]
-    match: str
-    format: Literal["jsonl", "csv", "table"] = "jsonl"
-    fields: Fields
-    time_zone: str = "UTC"
-    time_unit: Literal["auto", "s", "ms", "us", "ns"] = "auto"
-    time_format: str | None = None
-    duration_unit: Literal["s", "ms", "us", "ns"] = "ms"
-    cost_unit: Literal["usd", "cents", "nanousd"] = "usd"
-    input_includes_cache: bool = False
-
-    def __post_init__(self) -> None:
-        try:
-            ZoneInfo(self.time_zone)
-        except (KeyError, ValueError, OSError) as error:
-            message = f"time_zone: {self.time_zone!r} is no zone: write one as `Europe/Vienna`"
-            raise ValueError(message) from error
-
-    def fits(self, path: str) -> bool:
-        """Whether a file, or a table, is of this format."""
-        pattern = self.match
-        if pattern.startswith("~/"):
-            pattern = str(Path.home() / pattern[2:])
-        elif "/" not in pattern:
-            pattern = f"*{pattern}"
-        return ("://" in path) == (self.format == "table") and fnmatch(path, pattern)
 
 
 class State(Struct):
@@ -317,6 +244,7 @@ SOURCE = Source(
     title="Your own format (mapping)",
     revision=1,
     claims=claims,
+    asked=True,
     state=State,
     read=read,
     skips={},
