@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachlog.cli.calling import Caller, Misuse, Unanswered
+from tachlog.cli.format import plain
 from tachlog.cli.moments import moment_us
 from tachlog.config import Config, Loaded, load
 
@@ -153,7 +154,7 @@ def answer(verb: Verb, options: Namespace, caller: Caller) -> int:
     else:
         caller.out.writelines(f"{line.rstrip()}\n" for line in found.lines())
     caller.out.flush()
-    caller.err.writelines(f"{note}\n" for note in found.notes)
+    caller.err.writelines(f"{plain(note)}\n" for note in found.notes)
     return found.code
 
 

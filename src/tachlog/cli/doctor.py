@@ -256,7 +256,7 @@ def _counted(kinds: Counter[str], width: int) -> list[str]:
 
 
 def _file(file: FileView) -> Iterator[str]:
-    yield f"  {file.path}"
+    yield f"  {fmt.plain(file.path)}"
     if file.note:
         yield f"    not read: {file.note}"
         return

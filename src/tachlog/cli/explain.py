@@ -39,7 +39,7 @@ def explain(ask: Ask) -> Answer:
 
 def _lines(found: Explanation, ask: Ask) -> Iterator[str]:
     yield fmt.line([(found.session_id, "bold")], ask.width, ask.has_color)
-    yield from (f"  {path}" for path in found.files)
+    yield from (f"  {fmt.plain(path)}" for path in found.files)
     for figure in found.figures:
         yield ""
         heading = f"{figure.name}: {_value(figure.value, figure.unit)}"

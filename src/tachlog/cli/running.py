@@ -7,6 +7,7 @@ from importlib import import_module
 
 from tachlog import __version__
 from tachlog.cli.calling import Caller, Misuse
+from tachlog.cli.format import plain
 from tachlog.cli.parser import help_of, near, parse
 from tachlog.cli.verbs import VERBS
 
@@ -90,8 +91,9 @@ def _fail(error: Exception, words: list[str], caller: Caller) -> int:
         caller.err.write("".join(traceback.format_exception(error)))
     caller.out.flush()
     verb = next((verb for verb in VERBS if words[:1] == [verb.name]), VERBS[0])
+    told = "\n".join(map(plain, message.splitlines()))
     hint = f"\n{verb.command} --help tells how it is used" if isinstance(error, Misuse) else ""
-    caller.err.write(f"{verb.command}: {message}{hint}\n")
+    caller.err.write(f"{verb.command}: {told}{hint}\n")
     return code
 
 

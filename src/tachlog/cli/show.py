@@ -80,7 +80,10 @@ def _points(metrics: SessionMetrics, ask: Ask) -> list[Points]:
 def _lines(shown: Shown, turns: Sequence[Turn], agents: Sequence[Agent], ask: Ask) -> Iterator[str]:
     head = list(_head(shown, ask))
     drawn = list(chart(turns, agents, ask.zone, ask.width)) if turns else []
-    log = [f"ID   {shown.session.session_id}", *(f"LOG  {path}" for path in shown.files[:3])]
+    log = [
+        f"ID   {shown.session.session_id}",
+        *(f"LOG  {fmt.plain(path)}" for path in shown.files[:3]),
+    ]
     room = None if ask.options.all else MOST_LINES - len(head) - len(drawn) - len(log) - 3
     yield from head
     for block in (drawn, list(turn_lines(turns, ask.zone, ask.width, room)), log):
