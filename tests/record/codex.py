@@ -17,6 +17,7 @@ from recording import (
     RECORDED_ON,
     Place,
     Ran,
+    begun,
     billed,
     check,
     collected,
@@ -191,12 +192,6 @@ def figures(stub: Stub, threads: dict[str, str]) -> dict[str, Any]:
         "totals": total | {"failures": 1},
         "not_in_the_log": {"failures": 1},
     }
-
-
-def begun(told: dict[str, Any]) -> dict[str, Any]:
-    """Figures with one reply more that began and told no usage; its output is estimated."""
-    tokens = {name: told["tokens"][name] for name in ("input", "cache_read", "cache_write")}
-    return told | {"model_calls": told["model_calls"] + 1, "tokens": tokens}
 
 
 def record() -> None:

@@ -35,7 +35,7 @@ class Tool:
     name: str
     arguments: dict[str, Any]
     namespace: str | None = None
-    id: str = field(default_factory=lambda: f"call_{next(_numbers):04d}")
+    id: str = field(default_factory=lambda: f"call_{next(_numbers):024d}")
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,12 @@ class Anthropic:
             deltas = [{"type": "text_delta", "text": piece} for piece in _pieces(line.text)]
             yield {"type": "text", "text": ""}, {"text": line.text}, deltas
         for tool in line.tools:
-            block = {"type": "tool_use", "id": f"toolu_01{tool.id}", "name": tool.name, "input": {}}
+            block = {
+                "type": "tool_use",
+                "id": f"toolu_01{tool.id[-22:]}",
+                "name": tool.name,
+                "input": {},
+            }
             told = json.dumps(tool.arguments)
             deltas = [{"type": "input_json_delta", "partial_json": p} for p in _pieces(told)]
             yield block, {"input": tool.arguments}, deltas

@@ -156,6 +156,12 @@ def billed(stub: Stub, *parts: str, unfinished: bool = False) -> dict[str, Any]:
     }
 
 
+def begun(told: dict[str, Any]) -> dict[str, Any]:
+    """Figures with one reply more that began and told no usage; its output is estimated."""
+    tokens = {name: told["tokens"][name] for name in ("input", "cache_read", "cache_write")}
+    return told | {"model_calls": told["model_calls"] + 1, "tokens": tokens}
+
+
 def check(stub: Stub) -> None:
     """Stop unless every line of the script was said, once, and no request went beyond it."""
     said = [(one.part, one.line) for one in stub.served]

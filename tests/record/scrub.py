@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 LONGEST_CHARACTERS = 400
 """Our own prompts, answers and files are all shorter than this; an agent's instructions are not."""
+
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 Rule = Callable[[Any], Any]
 
@@ -40,7 +44,9 @@ class Scrub:
         return text
 
     def lines(self, data: bytes) -> bytes:
-        """JSON lines, or one JSON document, scrubbed."""
+        """JSON lines, or one JSON document, scrubbed; a database has to be so already."""
+        if data.startswith(b"SQLite format 3"):
+            return data
         text = data.decode("utf-8")
         try:
             whole = json.loads(text)
@@ -49,6 +55,33 @@ class Scrub:
             return "".join(_told(self.value(line)) + "\n" for line in lines).encode()
         told = _told(self.value(whole))
         return (told + "\n" if text.endswith("\n") else told).encode()
+
+    def database(self, path: Path, tables: Sequence[str]) -> bytes:
+        """A SQLite database, reduced to these tables, each text in them scrubbed."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as kept:
+            kept.execute("PRAGMA journal_mode = DELETE")
+            kept.execute("PRAGMA foreign_keys = OFF")
+            found = [name for (name,) in kept.execute(_TABLES) if not name.startswith("sqlite_")]
+            for table in set(found) - set(tables):
+                kept.execute(f'DROP TABLE "{table}"')
+            for table in tables:
+                rows = kept.execute(f'SELECT rowid, * FROM "{table}"')
+                columns = [column[0] for column in rows.description[1:]]
+                for number, *cells in rows.fetchall():
+                    told = [self._cell(cell) for cell in cells]
+                    into = ", ".join(f'"{name}" = ?' for name in columns)
+                    kept.execute(f'UPDATE "{table}" SET {into} WHERE rowid = ?', (*told, number))
+            kept.execute("VACUUM")
+        return path.read_bytes()
+
+    def _cell(self, cell: Any) -> Any:
+        if not isinstance(cell, str):
+            return cell
+        try:
+            value = json.loads(cell)
+        except ValueError:
+            return self.value(cell)
+        return _told(self.value(value)) if isinstance(value, dict | list) else cell
 
     def value(self, value: Any) -> Any:
         """A JSON value, scrubbed."""

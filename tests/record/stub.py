@@ -28,7 +28,7 @@ from dialects import Answer, Fault, Silence
 Line = Answer | Fault | Silence
 Script = Mapping[str, Sequence[Line]]
 
-_PART = re.compile(r"\s*\[([a-z0-9 -]+)\]")
+_PART = re.compile(r'[\s"]*\[([a-z0-9 -]+)\]')
 _SIGNALS = {"/v1/logs": "logs", "/v1/metrics": "metrics", "/v1/traces": "traces"}
 _THINKING_SECONDS = 0.03
 _numbers = count(1)

@@ -74,10 +74,11 @@ SOURCE = Source(
     skips=SKIPS,
     lives="`~/.gemini/tmp/*/chats/**/*.json`, `*.jsonl`; what `--output-format stream-json` prints",
     tokens="the total says whether `input` holds `cached`; thoughts are added to the output",
-    proof="public real JSON chats of January and February 2026; JSON lines from the source code",
+    proof="public real JSON chats of January and February 2026; JSON lines recorded by us, 0.61",
     evidence=(
         "https://github.com/entireio/cli: public real chats, 2026-01-09 to 2026-02-03, measured "
         "2026-11-22",
+        "0.61.0 recorded against a model stub (JSON lines, stream-json), 2026-11-22",
         "https://github.com/google-gemini/gemini-cli: chatRecordingService.ts and output/types.ts, "
         "read 2026-11-22",
     ),

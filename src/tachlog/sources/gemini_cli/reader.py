@@ -48,10 +48,14 @@ _ASKED: Final = re.compile(r"-(1[5-9]\d{11}|[2-9]\d{12})-")
 _SHELL: Final = "run_shell_command"
 _SHELL_FRAME: Final = re.compile(
     r"^(?:(?:Command|Directory|Signal|Background PIDs|Process Group PGID): .*"
-    r"|(?:Output|Error|Stdout|Stderr): \((?:empty|none)\))$",
+    r"|(?:Output|Error|Stdout|Stderr): \((?:empty|none)\)|</?untrusted_context>)$",
     re.MULTILINE,
 )
 """What the program itself writes around the output of a command."""
+
+_ENVIRONMENT: Final = "<session_context>"
+"""How the program begins what it tells the model of the machine, as a message of the person (0.61,
+recorded 2026-11-22)."""
 
 _ENDED: Final = ("success", "error", "cancelled")
 
@@ -154,7 +158,7 @@ class Reader:
     def user(self, record: Record, at_us: int) -> None:
         """A person speaks; answers of tools to the model, which history may hold, are no words."""
         text = text_of(record.content)
-        if text:
+        if text and not text.startswith(_ENVIRONMENT):
             key = key_of(AGENT, record.id or str(at_us))
             by_person = self.state.parent is None
             self.tell(Prompt(key, self.thread, at_us, len(text), None, by_person))
