@@ -101,7 +101,10 @@ SOURCE = Source(
         "`~/.local/share/opencode`; older: `storage/{session,message,part}`; exported sessions"
     ),
     tokens="the total says whether `output` holds `reasoning`; `input` excludes the cache",
-    proof="public real exports, 1.2.16 to 1.18.21; database recorded by us, 1.18.33; tree from schemas",
+    proof=(
+        "public real exports, 1.2.16 to 1.18.21; database recorded by us, 1.18.33; "
+        "tree from schemas"
+    ),
     evidence=(
         "public real logs of versions 1.2.16 to 1.18.21 as exported sessions, measured 2026-11-22",
         "1.18.33 recorded against a model stub (database), 2026-11-22",
