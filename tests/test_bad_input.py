@@ -134,6 +134,23 @@ def test_what_cannot_be_read_where_logs_are_found_is_only_noted(
     assert len(answer(ran)["sessions"]) == 1
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.jsonl", b"caf\xe9/log.jsonl"])
+def test_a_name_that_is_no_text_is_told(analyze: Analyze, home: Path, name: bytes) -> None:
+    """A file or directory whose name is in another encoding is named as far as can be; 1."""
+    log(home, b"".join(lines()), "logs/good.jsonl")
+    path = os.path.join(os.fsencode(home), b"logs", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    ran = analyze("logs", check=False)
+    odd = name.decode("utf-8", "backslashreplace").removesuffix("/log.jsonl")
+    assert ran.stderr == f"{home}/logs/{odd}: has a name that is no UTF-8: rename it\n"
+    assert (ran.code, counts(answer(ran))) == (1, {"records": 4, "parsed": 4})
+    assert analyze(os.fsdecode(path), check=False).code == 1
+
+
 A, B, C, D = lines()
 ODD = {
     "invalid UTF-8": (A.replace(b'"Hi"', b'"H\xff\xfei"') + B + C + D, {}),

@@ -385,6 +385,28 @@ def test_logs_may_be_called_anything(tachlog: Run, home: Path) -> None:
         assert "\x1b" not in tachlog(*words).stdout
 
 
+def test_what_rows_say_does_not_steer_the_terminal(tachlog: Run, home: Path) -> None:
+    """Ids and names of AgentLog rows may hold anything; no control character is shown."""
+    red = "\x1b[31mred"
+    row = {
+        "id": 1,
+        "session_id": red,
+        "provider": red,
+        "model": red,
+        "log_timestamp": "2026-11-18T09:00:00Z",
+        "structured_data": {"payload": {"content": red}, "usage": {"output_tokens": 5}},
+        "tool_calls": {"name": red, "input": {}, "content": red, "is_error": True},
+        "response_time": 100,
+    }
+    log = home / "rows.jsonl"
+    log.write_text(json.dumps(row) + "\n")
+    for words in (["analyze", str(log)], ["sessions"], ["tools"], ["errors"], ["patterns"], []):
+        assert "\x1b" not in tachlog(*words).stdout
+    for verb in ("show", "explain"):
+        assert "[31mred" in tachlog(verb, red).stdout
+        assert "\x1b" not in tachlog(verb, red).stdout
+
+
 def test_without_logs_the_examples_are_shown(tachlog: Run, home: Path) -> None:
     """What `make run` does on a bare machine: the examples, said to be such, alike twice."""
     first, second = (tachlog("analyze", "--or-demo") for _ in range(2))

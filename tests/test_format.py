@@ -218,3 +218,19 @@ def test_wrapped_lines_fit(text: str, width: int) -> None:
     assert all(0 < fmt.cells(line) <= width for line in lines)
     if all(fmt.cells(word) <= width for word in text.split()):
         assert " ".join(lines).split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "plain", "coloured"),
+    [
+        ("as it is", "as it is", "as it is"),
+        ("\x1b[31mred\x1b[0m", "[31mred[0m", "\x1b[31mred\x1b[0m"),
+        ("\x1b]0;title\x07 \x1b[2Jwiped", "]0;title [2Jwiped", "]0;title [2Jwiped"),
+        ("a\x00b\x9b31mc\u202ed", "ab31mcd", "ab31mcd"),
+        ("wide 日本 “quoted” █", "wide 日本 “quoted” █", "wide 日本 “quoted” █"),
+    ],
+)
+def test_nothing_but_colours_steers_a_terminal(line: str, plain: str, coloured: str) -> None:
+    """Control characters are dropped wherever they come from; colours stay where wanted."""
+    assert fmt.shown(line, colored=False) == plain
+    assert fmt.shown(line, colored=True) == coloured

@@ -147,9 +147,9 @@ def walk(paths: Sequence[str]) -> Iterator[str | Problem]:
 
     A file is taken whatever it is called. Of a directory, what is called like a log anywhere below
     it is taken in the order of the paths: links are followed but no directory is entered twice, and
-    `.git` and `node_modules` are left out. What cannot be listed, or is no file though called like
-    a log, comes as a Problem of the source "discovery". Raises MissingPath at once, before anything
-    is walked.
+    `.git` and `node_modules` are left out. What cannot be listed, has a name that is no UTF-8, or
+    is no file though called like a log, comes as a Problem of the source "discovery".
+    Raises MissingPath at once, before anything is walked.
     """
     roots = [os.path.abspath(path) for path in paths]
     for path, root in zip(paths, roots, strict=True):
@@ -179,11 +179,22 @@ def _below(roots: Sequence[str]) -> Iterator[str | Problem]:
         item = waiting.pop()
         if isinstance(item, Problem):
             yield item
+        elif not _is_text(item):
+            readable = os.fsencode(item).decode("utf-8", "backslashreplace").rstrip(os.sep)
+            yield _problem(readable, "has a name that is no UTF-8: rename it")
         elif item.endswith(os.sep):
             waiting.extend(reversed(_listed(item, entered)))
         elif item not in given:
             given.add(item)
             yield item
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _listed(directory: str, entered: set[tuple[int, int]]) -> list[str | Problem]:

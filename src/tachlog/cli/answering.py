@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachlog.cli.calling import Caller, Misuse, Unanswered
-from tachlog.cli.format import plain
+from tachlog.cli.format import plain, shown
 from tachlog.cli.moments import moment_us
 from tachlog.config import Config, Loaded, load
 
@@ -148,11 +148,12 @@ def telemetry(ask: Ask) -> TelemetryResult:
 
 def answer(verb: Verb, options: Namespace, caller: Caller) -> int:
     """Run a verb, print what it answers and return the exit code."""
-    found = verb(Ask(options, caller))
+    ask = Ask(options, caller)
+    found = verb(ask)
     if options.json:
         caller.out.write(as_json(found.data))
     else:
-        caller.out.writelines(f"{line.rstrip()}\n" for line in found.lines())
+        caller.out.writelines(f"{shown(line.rstrip(), ask.has_color)}\n" for line in found.lines())
     caller.out.flush()
     caller.err.writelines(f"{plain(note)}\n" for note in found.notes)
     return found.code

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import accumulate
+
+_COLOR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 NONE = "–"
 BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -160,6 +163,16 @@ def plain(text: str) -> str:
         return text
     kept = (" " if c.isspace() else c for c in text if c.isspace() or _is_harmless(c))
     return " ".join("".join(kept).split())
+
+
+def shown(line: str, colored: bool) -> str:
+    """A line as a terminal may have it: of all that steers one only our colours, where wanted."""
+    if line.isprintable():
+        return line
+    return "".join(
+        part if (colored and _COLOR.fullmatch(part)) else "".join(filter(_is_harmless, part))
+        for part in _COLOR.split(line)
+    )
 
 
 def _is_harmless(character: str) -> bool:
