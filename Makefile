@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 LOGS ?=
-AGENTS ?= claude_code codex gemini_cli opencode
+AGENTS ?= claude_code codex gemini_cli opencode pi
 
 PIP := -m pip --quiet --disable-pip-version-check
 TEST := .venv-test/bin

@@ -57,7 +57,7 @@ SOURCE = Source(
     skips=SKIPS,
     lives="`$PI_CODING_AGENT_SESSION_DIR`, else `~/.pi/agent/sessions`: `**/*.jsonl`",
     tokens="four disjoint counts as reported; `output` includes reasoning; costs are reported",
-    proof="public real logs of November and December 2025; newer versions from their documents",
+    proof="public real logs of November and December 2025; recorded by us, 0.73",
     evidence=(
         "https://github.com/badlogic/pi-mono: public real logs, 2025-11-20 to 2025-12-24, measured"
         " 2026-11-22; they name no version",
