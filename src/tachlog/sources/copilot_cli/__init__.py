@@ -66,10 +66,11 @@ SOURCE = Source(
         "output per message; input and cache per model at shutdown, shared equally among the calls "
         "of the leg; what compactions used as billed; costs from the running total"
     ),
-    proof="public real logs, 1.0.74; other kinds of event from public descriptions",
+    proof="public real logs, 1.0.74; other kinds of event from third-party copies of its types",
     evidence=(
         "public real logs of 1.0.74 (and measurements of 1.0.40), measured 2026-11-22",
-        "https://github.com/github/copilot-sdk: names of events and fields, read 2026-11-22",
+        "names of events and fields of https://github.com/github/copilot-sdk, as third-party "
+        "copies have them, read 2026-11-22",
     ),
     gaps=(
         "a session that did not shut down, or was resumed since, tells no input of those calls",

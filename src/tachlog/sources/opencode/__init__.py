@@ -108,10 +108,11 @@ SOURCE = Source(
     evidence=(
         "public real logs of versions 1.2.16 to 1.18.21 as exported sessions, measured 2026-11-22",
         "1.18.33 recorded against a model stub (database), 2026-11-22",
-        "https://github.com/sst/opencode: schemas of storage and database, read 2026-11-22",
+        "schemas of storage and database of https://github.com/sst/opencode, as third-party copies "
+        "have them, read 2026-11-22",
     ),
     gaps=(
         "the root of a child's child is told as its parent",
-        "of the second schema (`session_message`) the calls and prompts are read, not the tools",
+        "of the second schema (`session_message`) only the calls are read: no prompts, no tools",
     ),
 )
