@@ -130,3 +130,32 @@ def test_threads_of_one_process_may_each_open_the_archive(tmp_path: Path) -> Non
     for thread in threads:
         thread.join(60)
     assert contents(open_store(archive)) == archive_of(paths)
+
+
+OPENER = """
+import sys
+from tachlog.stores import open_store
+open_store(sys.argv[1]).close()
+"""
+
+
+def test_first_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """Processes that make the same archive at the same moment all end with it open."""
+    for number in range(3):
+        archive = str(tmp_path / f"archive-{number}.db")
+        processes = [subprocess.Popen([sys.executable, "-c", OPENER, archive]) for _ in range(6)]
+        assert [process.wait(timeout=60) for process in processes] == [0] * 6
+
+
+def test_an_archive_that_stays_locked_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cannot even turn on write-ahead logging is told so in the end."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    archive = tmp_path / "archive.db"
+    holder = sqlite3.connect(archive, isolation_level=None)
+    holder.execute("CREATE TABLE held (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError, match="locked by another process"):
+        open_store(str(archive))
+    holder.execute("ROLLBACK")

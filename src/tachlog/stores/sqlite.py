@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import time_ns
+from time import monotonic, sleep, time_ns
 from typing import Any, Final
 from uuid import uuid4
 
@@ -51,11 +51,23 @@ class SqliteDatabase:
             run("PRAGMA synchronous = OFF")
             run("PRAGMA cache_size = -65536")
         else:
-            run("PRAGMA journal_mode = WAL")
+            self._write_ahead()
             run("PRAGMA synchronous = NORMAL")
             run("PRAGMA cache_size = -32768")
             run("PRAGMA journal_size_limit = 67108864")
         self._migrate()
+
+    def _write_ahead(self) -> None:
+        """Turn WAL on; SQLite itself does not wait here for other first runs to let go."""
+        until = monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or monotonic() > until:
+                    raise
+                sleep(0.02)
 
     def _migrate(self) -> None:
         version = self._version()
