@@ -287,6 +287,14 @@ def test_sessions_of_long_ago_have_their_year(demo: tuple[Desk, Truth]) -> None:
     assert " 2026 " not in desk.run("sessions").out
 
 
+def test_explain_names_the_session_that_owns_what_is_told_twice(desk: Desk) -> None:
+    """A fork says how many of the operations in its log count in the original; that has none."""
+    fork = json.loads(desk.run("explain", "b7e8", "--json").out)
+    assert fork["shared"] == {MAIN: 8}
+    assert f"8  operations told here too count in {MAIN}" in desk.run("explain", "b7e8").out
+    assert json.loads(desk.run("explain", "a1b2", "--json").out)["shared"] == {}
+
+
 def test_what_is_explained_is_what_is_shown(desk: Desk) -> None:
     """`explain` ends at the figures of `sessions`."""
     session = json.loads(desk.run("show", "a1b2", "--json").out)["session"]

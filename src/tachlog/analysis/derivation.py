@@ -7,7 +7,7 @@ Every figure is a sum: the steps before `=` add up to it. What the steps say is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -47,11 +47,15 @@ def derive(
     session: Session,
     files: Sequence[FileReport],
     factors: ComplexityFactors = DEFAULT,
+    shared: Mapping[str, int] | None = None,
 ) -> list[Figure]:
-    """The figures of a thread, from the records of the files that tell it."""
+    """The figures of a thread, from the records of the files that tell it.
+
+    `shared` counts the operations that it tells and another session owns, by that session's id.
+    """
     calls = list(session.calls.values())
     return [
-        _records(files, metrics.forked_from),
+        _records(files, shared or {}),
         _model_calls(metrics),
         _tokens(metrics, calls),
         _cost(metrics),
@@ -62,7 +66,7 @@ def derive(
     ]
 
 
-def _records(files: Sequence[FileReport], origin: str | None) -> Figure:
+def _records(files: Sequence[FileReport], shared: Mapping[str, int]) -> Figure:
     skipped: Counter[str] = Counter()
     for file in files:
         skipped.update(file.skipped)
@@ -76,14 +80,14 @@ def _records(files: Sequence[FileReport], origin: str | None) -> Figure:
     if skipped:
         steps.append(Step("-", total - parsed - duplicates - problems, f"skipped: {kinds}"))
     if duplicates:
-        fork = f"; forked from {origin}" if origin else ""
-        what = f"copies of records that stand in another file, or twice in one{fork}"
+        what = "copies of records that stand in another file, or twice in one"
         steps.append(Step("-", duplicates, what))
     if problems:
         steps.append(Step("-", problems, "that could not be read: tachlog doctor"))
-    return Figure(
-        "records", parsed, "records", "reported", [*steps, Step("=", parsed, "records parsed")]
-    )
+    steps.append(Step("=", parsed, "records parsed"))
+    for owner, count in shared.items():
+        steps.append(Step("of", count, f"operations told here too count in {owner}"))
+    return Figure("records", parsed, "records", "reported", steps)
 
 
 def _model_calls(metrics: SessionMetrics) -> Figure:

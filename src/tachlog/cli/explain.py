@@ -16,10 +16,14 @@ VALUE = 15
 
 
 class Explanation(Struct, frozen=True):
-    """What is told of a session: the files that tell it, and its figures step by step."""
+    """What is told of a session: the files that tell it, and its figures step by step.
+
+    `shared` has the sessions that own what its log tells too, and how many operations.
+    """
 
     session_id: str
     files: list[str]
+    shared: dict[str, int]
     figures: list[Figure]
 
 
@@ -30,10 +34,12 @@ def explain(ask: Ask) -> Answer:
         found = store.session(session_id)
         assert found is not None, "a session that was found has a row"
         paths = store.files_of(session_id)
+        shared = store.shared(session_id)
         reports = [report for report in store.files() if report.path in paths]
     metrics, session = found
     factors = ask.config.analysis.complexity_factors
-    explanation = Explanation(session_id, paths, derive(metrics, session, reports, factors))
+    figures = derive(metrics, session, reports, factors, shared)
+    explanation = Explanation(session_id, paths, shared, figures)
     return Answer(explanation, lambda: _lines(explanation, ask))
 
 

@@ -77,7 +77,8 @@ VERBS = (
         "walk from the lines of the logs to the figures of one session",
         "explain",
         (SESSION, *ARCHIVE),
-        "one object: `session_id`, `files` and `figures`, each figure with its `steps`",
+        "one object: `session_id`, `files`, `shared` (operations by the session that owns them),"
+        " `figures`, each with its `steps`",
     ),
     Verb(
         "tools",

@@ -106,6 +106,10 @@ class Store(Archive, Protocol):
         """Keep portions in one transaction; gives back those whose file another process read."""
         ...
 
+    def shared(self, session_id: str) -> dict[str, int]:
+        """How many operations that a thread tells another session owns, by that session's id."""
+        ...
+
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
         ...

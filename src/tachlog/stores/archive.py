@@ -57,6 +57,15 @@ class SqlArchive:
             thread, blob = found[0]
             return metrics_of(blob), load_session(self.database, self.words, thread)
 
+    def shared(self, session_id: str) -> dict[str, int]:
+        """How many operations that a thread tells another session owns, by that session's id."""
+        with self.database.snapshot():
+            found = self.database.rows(
+                "SELECT thread FROM agent_telemetry_summaries WHERE session_id = ? ORDER BY agent",
+                (session_id,),
+            )
+            return reading.shared(self.database, found[0][0]) if found else {}
+
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
         pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

@@ -12,6 +12,7 @@ from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, St
 from tachlog.metrics import SessionMetrics
 from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.schema import OPERATIONS
 from tachlog.stores.summaries import metrics_of
 
 QUARTER_US: Final = 900_000_000
@@ -82,6 +83,22 @@ def sessions(database: Database, selection: Selection) -> list[SessionMetrics]:
         values,
     )
     return [metrics_of(blob) for (blob,) in found]
+
+
+def shared(database: Database, thread: int) -> dict[str, int]:
+    """How many operations that a thread tells another one owns, by its session id; most first."""
+    each = " UNION ALL ".join(
+        f"SELECT o.thread FROM tellings y JOIN {table} o ON o.key = y.key"
+        " WHERE y.thread = ?1 AND o.thread <> ?1"
+        for table in OPERATIONS
+    )
+    return dict(
+        database.rows(
+            f"SELECT t.session_id, count(*) FROM ({each}) c JOIN threads t ON t.id = c.thread"
+            " GROUP BY t.session_id ORDER BY count(*) DESC, t.session_id",
+            (thread,),
+        )
+    )
 
 
 def quarters(database: Database, names: Mapping[int, str], selection: Selection) -> list[Quarter]:
