@@ -48,6 +48,24 @@ def test_copied_calls_count_once(case: str, tokens: int) -> None:
     store.close()
 
 
+def test_a_session_told_by_transcript_and_telemetry_counts_once() -> None:
+    """Telemetry adds no call, tokens or failure to a transcript of the same session, in any order.
+
+    Session 4 of the recording has three failed requests; telemetry knows one of them.
+    """
+    transcript = CASES / "claude_code/recorded_2.1.330/5e551000-0000-4000-8000-000000000004.jsonl"
+    told = CASES / "otlp/recorded_claude_code_2.1.330"
+    telemetry = [told / "logs.jsonl", told / "traces.jsonl"]
+    figures = []
+    for files in ([transcript], [transcript, *telemetry], [*telemetry, transcript]):
+        store = open_store("private:")
+        read_in(store, files)
+        (found,) = (m for m in store.sessions(Selection()) if m.session_id == transcript.stem)
+        figures.append((found.total_tokens, found.calls, found.failures))
+        store.close()
+    assert figures[0] == figures[1] == figures[2]
+
+
 @pytest.mark.parametrize("name", GROWING)
 def test_document_that_grows_is_as_if_read_once(tmp_path: Path, name: str) -> None:
     """A document that is read while it grows tells in the end what it tells as a whole."""

@@ -179,8 +179,9 @@ def merge_calls(a: Call, b: Call) -> Call:
     """Two tellings of one call as one.
 
     The whole usage of the record with the most output tokens wins, ties go to the greater total,
-    then to the later record: never a maximum per field (FORMATS R1.3), since a fall-back to another
-    model in mid-stream changes several fields at once.
+    then to the one that knows more (reasoning, writes for an hour: telemetry of the same call tells
+    neither), then to the later record: never a maximum per field (FORMATS R1.3), since a fall-back
+    to another model in mid-stream changes several fields at once.
     """
     if _usage_rank(b) > _usage_rank(a):
         a, b = b, a
@@ -210,11 +211,23 @@ def merge_calls(a: Call, b: Call) -> Call:
     )
 
 
-def _usage_rank(call: Call) -> tuple[int, int, int, str, str]:
+_Rank = tuple[int, int, bool, int, int, str, str, tuple[int, ...]]
+
+
+def _usage_rank(call: Call) -> _Rank:
     usage = call.usage
     if usage is None:
-        return (-1, -1, call.usage_us, call.model, call.provider)
-    return (usage.output, usage.total, call.usage_us, call.model, call.provider)
+        return (-1, -1, False, 0, call.usage_us, call.model, call.provider, ())
+    return (
+        usage.output,
+        usage.total,
+        usage.reasoning is not None,
+        usage.cache_write_1h,
+        call.usage_us,
+        call.model,
+        call.provider,
+        (usage.input, usage.cache_read, usage.reasoning or 0, usage.web_searches),
+    )
 
 
 def use_of(event: ToolCall | ToolResult) -> ToolUse:
@@ -245,7 +258,11 @@ def use_of(event: ToolCall | ToolResult) -> ToolUse:
 
 
 def merge_uses(a: ToolUse, b: ToolUse) -> ToolUse:
-    """Two tellings of one tool call as one: the earliest call half and the earliest result half."""
+    """Two tellings of one tool call as one: a call half and a result half, each from one telling.
+
+    That is the fuller one, since telemetry of a session knows less than its transcript; where both
+    know as much it is the earlier one.
+    """
     asked, ended = _asked(a, b), _ended(a, b)
     return ToolUse(
         a.key,
@@ -257,7 +274,7 @@ def merge_uses(a: ToolUse, b: ToolUse) -> ToolUse:
         asked.target,
         ended.end_us,
         ended.reported,
-        ended.output_bytes,
+        max(a.output_bytes, b.output_bytes),
         _greater(a.duration_ms, b.duration_ms),
         _greater(a.approval_ms, b.approval_ms),
         ended.exit_code,
@@ -281,17 +298,37 @@ def _ended(a: ToolUse, b: ToolUse) -> ToolUse:
     return min(a, b, key=_result_rank)
 
 
-def _call_rank(use: ToolUse) -> tuple[bool, int, int, str]:
-    return (use.tool is None, use.at_us, use.input_digest, use.tool or "")
+def _call_rank(use: ToolUse) -> tuple[bool, bool, bool, bool, int, int, str, int, int, str]:
+    """The least is the fullest: with a target, an input, the model call that asked; then the first.
+
+    What follows the time only decides between tellings of one moment.
+    """
+    return (
+        use.tool is None,
+        use.target is None or use.target.kind == "none",
+        not use.input_digest,
+        use.call is None,
+        use.at_us,
+        use.input_digest,
+        use.tool or "",
+        use.call or 0,
+        use.input_bytes,
+        repr(use.target),
+    )
 
 
-def _result_rank(use: ToolUse) -> tuple[bool, int, int, str, int]:
+def _result_rank(use: ToolUse) -> tuple[bool, bool, bool, int, int, str, str, int, str]:
+    """The least is the fullest: an error that a text explains, an exit code; then the first."""
     return (
         use.end_us is None,
+        use.reported == "error" and use.fingerprint is None,
+        use.exit_code is None,
         use.end_us or 0,
-        -use.output_bytes,
+        use.exit_code or 0,
         use.reported,
+        use.error_class or "",
         use.fingerprint or 0,
+        use.excerpt or "",
     )
 
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from tachlog import signals
-from tachlog.model import Event, Failure, Mark, Thread
+from tachlog.model import Event, Failure, Mark, Thread, key_of
 from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.results import text_of
 from tachlog.sources.claude_code.shapes import Record, whole
+
+
+def failure_key(request: str | None, record: int) -> int:
+    """The key of a failed attempt: its request's, so that all who tell of it tell of one.
+
+    Claude Code's transcripts and its telemetry name the same request (2.1.330, recorded
+    2026-11-22); `record` is the key of a record that names none, such as a lost connection's.
+    """
+    return key_of("claude_code", "failure", request) if request else record
 
 
 def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure:
@@ -20,7 +29,7 @@ def api_failure(record: Record, thread: Thread, at_us: int, key: int) -> Failure
     code = told.connection.code if told.connection else None
     text = (body and body.message) or told.formatted or told.message or code or ""
     return Failure(
-        key,
+        failure_key(told.requestId or told.requestID, key),
         thread,
         at_us,
         signals.error_class(text, status=status, error_type=(body and body.type) or code),
@@ -45,7 +54,7 @@ def synthetic_events(record: Record, thread: Thread, at_us: int, key: int) -> li
     status = whole(record.apiErrorStatus)
     events: list[Event] = [
         Failure(
-            key,
+            failure_key(record.requestId, key),
             thread,
             at_us,
             signals.error_class(text, status=status, error_type=lenient(record.error, str)),

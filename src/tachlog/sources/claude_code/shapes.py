@@ -208,9 +208,11 @@ class Connection(Struct, gc=False):
 
 
 class ApiError(Struct, gc=False):
-    """An attempt of a model call that failed."""
+    """An attempt of a model call that failed; its request's id is `requestId` since 2.1.330."""
 
     status: int | None = None
+    requestId: str | None = None
+    requestID: str | None = None
     message: str | None = None
     formatted: str | None = None
     error: ApiErrorBody | None = None

@@ -25,6 +25,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
+from tachlog.sources.claude_code.failures import failure_key
 from tachlog.sources.otlp.attributes import Attributes
 from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt, thread_of
@@ -147,7 +148,7 @@ def failure(attributes: Attributes, thread: Thread, at_us: int, key: int) -> Fai
     """A model call that was given up, after `attempt` attempts."""
     request = attributes.text("request_id", "client_request_id")
     return failed_call(
-        key_of(AGENT, "failure", request) if request else key,
+        failure_key(request, key),
         thread,
         at_us,
         attributes.text("error") or "",
