@@ -39,8 +39,11 @@ _SHOP = {
 }
 
 
-def installed(manager: str, package: str, version: str) -> Path:
-    """The directory of a pinned package with all that it needs, installed if it is not there."""
+def installed(manager: str, package: str, version: str, *beside: str) -> Path:
+    """The directory of a pinned package with all that it needs, installed if it is not there.
+
+    `beside` names what the package needs and does not ask for.
+    """
     place = Path(tempfile.gettempdir(), "tachlog-record", f"{Path(package).name}-{version}")
     done = place / "installed"
     if not done.exists():
@@ -51,7 +54,7 @@ def installed(manager: str, package: str, version: str) -> Path:
         else:
             subprocess.run([sys.executable, "-m", "venv", place], check=True)
             command = [f"{place}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*command, f"{package}=={version}"], check=True)
+            subprocess.run([*command, f"{package}=={version}", *beside], check=True)
         done.touch()
     return place
 

@@ -29,8 +29,8 @@ class Scrub:
     def __init__(
         self, root: Path, patterns: Iterable[str] = (), rules: Iterable[Rule] = ()
     ) -> None:
-        slug = re.sub(r"[^A-Za-z0-9]", "-", str(root))
-        self._texts = [(str(root), ""), (slug, ""), (str(root).lstrip("/"), "")]
+        slugs = (re.sub(r"[^A-Za-z0-9]", "-", str(root)), str(root).replace("/", "-"))
+        self._texts = [(mine, "") for mine in (str(root), *slugs, str(root).lstrip("/"))]
         host = socket.gethostname()
         if len(host) > 3:
             self._texts.append((host, "till"))
