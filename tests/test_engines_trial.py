@@ -109,3 +109,12 @@ def test_a_trial_as_text(tmp_path: Path) -> None:
     cut = tmp_path / "c.jsonl.gz"
     cut.write_bytes((CASES / "otlp/compressed/input.jsonl.gz").read_bytes()[:-20])
     assert "ends in the middle" in list(lines_of(try_file(str(cut))))[-1]
+
+
+def test_a_database_is_tried_row_by_row() -> None:
+    """The rows of a database are its records, each with what it tells."""
+    trial = try_file(str(CASES / "opencode/recorded_1.18.33/opencode.db"), 2)
+    assert (trial.source, trial.frame, trial.note) == ("opencode", "sqlite", None)
+    assert trial.records[0].tells[0].startswith("Mark name=cwd value=")
+    assert trial.parsed > len(trial.records) == 2
+    assert trial.problems == {}
