@@ -110,7 +110,9 @@ def mappings_part() -> list[str]:
         "## A log format of your own",
         "Each `[[sources.mappings]]` says how the records of some files (JSON lines, CSV rows, rows"
         " of an SQL table) are to be read. It says how, not where: name the files to the command or"
-        " in `sources.paths`. Where a mapping matches a file, it wins over the formats that tachlog"
+        " in `sources.paths`; in a directory only names that end as logs do (`.jsonl`, `.csv` and"
+        " the like) are looked at, others have to be named themselves."
+        " Where a mapping matches a file, it wins over the formats that tachlog"
         " knows; of several mappings that match, the first does. `tachlog formats --try FILE` shows"
         " what comes of it and which values stay unused. A file that was read before its mapping"
         " was changed is not read again by itself.",
