@@ -110,6 +110,10 @@ class Store(Archive, Protocol):
         """How many operations that a thread tells another session owns, by that session's id."""
         ...
 
+    def count(self) -> int:
+        """How many main conversations are known."""
+        ...
+
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
         ...

@@ -66,6 +66,11 @@ class SqlArchive:
             )
             return reading.shared(self.database, found[0][0]) if found else {}
 
+    def count(self) -> int:
+        """How many main conversations are known."""
+        ((number,),) = self.database.rows("SELECT count(*) FROM threads WHERE parent IS NULL")
+        return int(number)
+
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
         pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
