@@ -116,6 +116,16 @@ def test_appended_lines_give_the_rows_of_reading_once(tmp_path: Path) -> None:
         assert contents(store) == expected, f"cut at byte {cut}"
 
 
+def test_a_prompt_said_again_is_told_when_it_was_first(tmp_path: Path) -> None:
+    """A first prompt that comes again after others gives the same rows read whole or in parts."""
+    said = ["Hi", "Go on", "Hi"]
+    records = [user("a", f"u{n}", at(n), text) for n, text in enumerate(said)]
+    whole = archive_of([jsonl(tmp_path / "whole.jsonl", records)])
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        files = [jsonl(tmp_path / f"{order}" / f"{n}.jsonl", [records[n]]) for n in order]
+        assert archive_of(files)["marks"] == whole["marks"]
+
+
 def test_a_longer_snapshot_after_a_shorter_one_adds_what_is_new(tmp_path: Path) -> None:
     """An earlier snapshot of a session and the whole of it count once, in either order."""
     records = turn("s1", 1, minute=0) + turn("s1", 2, minute=5)

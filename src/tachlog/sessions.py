@@ -72,7 +72,7 @@ _Merge = Callable[[_Operation, _Operation], _Operation]
 Sessions = dict[Thread, Session]
 
 FIRST_ONLY = frozenset(("title.prompt",))
-"""Marks of which only the value told first is kept."""
+"""Marks of which only the value told first is kept, with the time at which it was."""
 
 
 def fold(events: Iterable[Event], into: Sessions) -> None:
@@ -140,11 +140,11 @@ def merge_sessions(a: Session, b: Session) -> Session:
 
 
 def _keep_first(spans: dict[str, Span]) -> None:
-    """Leave only the value that was told first."""
-    if len(spans) > 1:
-        first = min(spans, key=lambda value: (spans[value].first_us, value))
-        for value in [value for value in spans if value != first]:
-            del spans[value]
+    """Leave only the value that was told first, and when that was."""
+    first = min(spans, key=lambda value: (spans[value].first_us, value))
+    first_us = spans[first].first_us
+    spans.clear()
+    spans[first] = Span(first_us, first_us)
 
 
 def _put(into: dict[int, _Operation], told: _Operation, merge: _Merge[_Operation]) -> None:

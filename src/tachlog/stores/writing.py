@@ -279,6 +279,11 @@ class _Batch:
             " ORDER BY m.first_us, m.value LIMIT 1)",
             (listed(FIRST_ONLY), listed(self.told)),
         )
+        self.database.run(
+            "UPDATE marks SET last_us = first_us WHERE last_us > first_us"
+            f" AND name IN {LISTED} AND thread IN {LISTED}",
+            (listed(FIRST_ONLY), listed(self.told)),
+        )
 
     def _figures(self) -> None:
         """The rows of the user's table, for every thread that changed."""
