@@ -298,7 +298,7 @@ def _ended(a: ToolUse, b: ToolUse) -> ToolUse:
     return min(a, b, key=_result_rank)
 
 
-def _call_rank(use: ToolUse) -> tuple[bool, bool, bool, bool, int, int, str, int, int, str]:
+def _call_rank(use: ToolUse) -> tuple[bool, bool, bool, bool, int, str]:
     """The least is the fullest: with a target, an input, the model call that asked; then the first.
 
     What follows the time only decides between tellings of one moment.
@@ -309,26 +309,18 @@ def _call_rank(use: ToolUse) -> tuple[bool, bool, bool, bool, int, int, str, int
         not use.input_digest,
         use.call is None,
         use.at_us,
-        use.input_digest,
-        use.tool or "",
-        use.call or 0,
-        use.input_bytes,
-        repr(use.target),
+        repr((use.input_digest, use.tool, use.call, use.input_bytes, use.target)),
     )
 
 
-def _result_rank(use: ToolUse) -> tuple[bool, bool, bool, int, int, str, str, int, str]:
+def _result_rank(use: ToolUse) -> tuple[bool, bool, bool, int, str]:
     """The least is the fullest: an error that a text explains, an exit code; then the first."""
     return (
         use.end_us is None,
         use.reported == "error" and use.fingerprint is None,
         use.exit_code is None,
         use.end_us or 0,
-        use.exit_code or 0,
-        use.reported,
-        use.error_class or "",
-        use.fingerprint or 0,
-        use.excerpt or "",
+        repr((use.exit_code, use.reported, use.error_class, use.fingerprint, use.excerpt)),
     )
 
 
