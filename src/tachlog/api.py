@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -22,6 +23,8 @@ from tachlog.model import Chunk
 from tachlog.pipeline import bring_up_to_date, setup_of
 from tachlog.pricing import PriceBook, load_overrides
 from tachlog.stores import PRIVATE, Store, open_store
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
 
 NAME = "process_logs"
 ROWS_AT_ONCE = 10_000
@@ -101,9 +104,18 @@ def _chunks(logs: Iterable[Mapping[str, Any] | msgspec.Struct]) -> Iterator[Chun
     rows = iter(logs)
     offset = 0
     while batch := list(islice(rows, ROWS_AT_ONCE)):
-        data = b"".join(msgspec.json.encode(row) + b"\n" for row in batch)
+        data = b"".join(_line(row) for row in batch)
         yield Chunk(NAME, offset, data, last=len(batch) < ROWS_AT_ONCE)
         offset += len(data)
+
+
+def _line(row: Mapping[str, Any] | msgspec.Struct) -> bytes:
+    """A record as a line of JSON; what JSON does not have is told as text."""
+    try:
+        return _encoder.encode(row) + b"\n"
+    except (TypeError, UnicodeEncodeError):  # odd keys, and halves of characters
+        plain = msgspec.to_builtins(row) if isinstance(row, msgspec.Struct) else row
+        return json.dumps(plain, default=str, skipkeys=True).encode() + b"\n"
 
 
 def _result(

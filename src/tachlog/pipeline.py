@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from tachlog.config import Config
@@ -55,12 +56,13 @@ def bring_up_to_date(
     whatever stands in the logs ends up in the archive or in its problems.
     """
     begun = perf_counter()
-    wanted, notes = _wanted(paths)
+    wanted, tables, notes = _wanted(paths)
+    setup = msgspec.structs.replace(setup_of(config), tables=tables)
     tally = _Tally()
     for _ in range(ROUNDS):
         known = store.progress()
         tasks = [task for path in wanted if (task := _task(path, known.get(path))) is not None]
-        if not tasks or not _read(store, tasks, config, jobs, progress, tally):
+        if not tasks or not _read(store, tasks, setup, jobs, progress, tally):
             break
     notes |= tally.notes
     return ReadNow(
@@ -77,7 +79,7 @@ def bring_up_to_date(
 def _read(
     store: Store,
     tasks: Sequence[Task],
-    config: Config,
+    setup: Setup,
     jobs: int | None,
     progress: Shown | None,
     tally: _Tally,
@@ -86,7 +88,6 @@ def _read(
     from tachlog.engines import local
     from tachlog.engines.work import prepare
 
-    setup = setup_of(config)
     measure = prepare(setup)
     total = sum(task.size for task in tasks)
     late = False
@@ -112,17 +113,34 @@ def setup_of(config: Config) -> Setup:
     )
 
 
-def _wanted(paths: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The files below the paths, tables by their URL, and what could not be looked at."""
-    tables = [path for path in paths if "://" in path]
-    wanted: list[str] = list(tables)
-    notes: dict[str, str] = {}
+def _wanted(paths: Sequence[str]) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """The files below the paths and the tables, the tables' URLs, what could not be looked at.
+
+    A table is called by its URL without user, password and options, here and in the archive.
+    """
+    tables, notes = _named([path for path in paths if "://" in path])
+    wanted = list(tables)
     for found in walk([path for path in paths if "://" not in path]):
         if isinstance(found, Problem):
             notes[found.path] = found.detail
         else:
             wanted.append(found)
-    return wanted, notes
+    return wanted, tables, notes
+
+
+def _named(urls: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Tables' URLs by name, and what is wrong with the others."""
+    tables: dict[str, str] = {}
+    notes: dict[str, str] = {}
+    if urls:
+        from tachlog.frames import FrameError, table_name
+
+        for url in urls:
+            try:
+                tables[table_name(url)] = url
+            except FrameError as error:
+                notes[error.path] = error.detail
+    return tables, notes
 
 
 def _task(path: str, known: Progress | None) -> Task | None:

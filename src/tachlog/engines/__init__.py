@@ -17,7 +17,8 @@ class Setup(Struct, frozen=True):
     """What reading needs of the configuration.
 
     The user's own patterns for errors and behaviours, the user's price file, names of projects by
-    directory, thresholds of complexity, the user's own log formats.
+    directory, thresholds of complexity, the user's own log formats, and the URLs of SQL tables by
+    the names that they have in the archive, which hold no password.
     """
 
     errors: dict[str, list[str]] = {}
@@ -26,6 +27,7 @@ class Setup(Struct, frozen=True):
     projects: dict[str, str] = {}
     factors: ComplexityFactors = DEFAULT
     mappings: tuple[Mapping, ...] = ()
+    tables: dict[str, str] = {}
 
 
 class Task(Struct, frozen=True, array_like=True):

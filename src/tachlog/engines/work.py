@@ -47,6 +47,7 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 
 _measurer = Measurer(price, project_of)
+_tables: dict[str, str] = {}
 
 
 def prepare(setup: Setup) -> Measurer:
@@ -55,7 +56,8 @@ def prepare(setup: Setup) -> Measurer:
     Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken
     pattern.
     """
-    global _measurer  # noqa: PLW0603 - set once, before a process reads its first record
+    global _measurer, _tables  # noqa: PLW0603 - set once, before a process reads a record
+    _tables = setup.tables
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
     book = PriceBook(load_overrides(Path(setup.price_file)) if setup.price_file else None)
@@ -239,7 +241,8 @@ def _read_table(task: Task) -> Reading:
     state = _state(source, portion.state)
     sessions: Sessions = {}
     try:
-        for page in read_table(task.path, was.identity.decode() if was and was.identity else None):
+        after = was.identity.decode() if was and was.identity else None
+        for page in read_table(_tables.get(task.path, task.path), after):
             _take(portion, source, state, sessions, page.chunk)
             portion.identity = page.cursor.encode()
             portion.offset = page.chunk.offset + page.chunk.data.count(b"\n")

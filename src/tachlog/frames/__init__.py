@@ -10,7 +10,7 @@ from tachlog.frames.csv_rows import read_csv_rows
 from tachlog.frames.documents import RowCursor, read_database, read_whole
 from tachlog.frames.files import FileId, identify, same_file
 from tachlog.frames.lines import read_lines, split_tail
-from tachlog.frames.sql_table import Page, read_table
+from tachlog.frames.sql_table import Page, read_table, table_name
 from tachlog.frames.stream import FrameError, head, looks_binary, read_document
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "read_whole",
     "same_file",
     "split_tail",
+    "table_name",
 ]

@@ -87,6 +87,11 @@ def read_table(url: str, after: str | None = None, *, page_rows: int = PAGE_ROWS
         yield Page(msgspec.structs.replace(held.chunk, last=True), held.cursor)
 
 
+def table_name(url: str) -> str:
+    """What a table is called without giving secrets away; raises FrameError for a wrong URL."""
+    return parse_url(url)[2]
+
+
 def parse_url(url: str) -> tuple[URL, str, str]:
     """Return the database, the table's name, and how to call it without giving secrets away."""
     try:
