@@ -3,7 +3,8 @@
 Prints one JSON object. `python bench/analyze.py [LOGS …] [--runs N]`; without LOGS it reads the
 real logs beside the checkout (`../shared/corpus/claude-code`) where they exist, else 100 MB of
 example logs that it writes first. Each figure is the median of the runs with least and greatest;
-memory is the greatest sum of the resident sizes of all processes of a run, sampled every 5 ms.
+memory is the greatest sum of the resident sizes of all processes, sampled every 5 ms in a run of
+its own, since looking costs the run that is looked at.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def rate(size: int, figures: dict[str, float]) -> dict[str, float]:
 
 
 def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
-    """Wall seconds and greatest memory of a command over several runs, after one uncounted."""
+    """Wall seconds of a command over several runs, after one that only its memory is taken of."""
     seconds: list[float] = []
     memory = 0
     for run in range(runs + 1):
@@ -86,7 +87,7 @@ def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
         environment = {**os.environ, "HOME": str(scratch), "XDG_DATA_HOME": str(scratch)}
         begun = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
-            while process.poll() is None:
+            while run == 0 and process.poll() is None:
                 memory = max(memory, resident_bytes(process.pid))
                 time.sleep(0.005)
         if process.returncode != 0:
