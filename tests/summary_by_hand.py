@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tachlog.analysis.selection import Input, Quarter, Selection, Step
+from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
 from tachlog.metrics import ModelUse, SessionMetrics, TimeSplit, ToolStats
 from tachlog.metrics.sketch import exact_quantile, sketch_of
 from tachlog.sessions import Session
@@ -124,10 +124,19 @@ def quarter(when: str, model: str | None = MODEL, **facts: Any) -> Quarter:
     return Quarter(at(when) // (900 * SECOND), model, **facts)
 
 
-def steps(session_id: str, *tools: str, root: str | None = None, failed: int = -1) -> list[Step]:
+def steps(
+    session_id: str, *tools: str, root: str | None = None, failed: int = -1
+) -> list[StoredStep]:
     """Return calls of tools one after the other, all with different input; one of them failed."""
     return [
-        Step(root or session_id, session_id, name, n + 1, "error" if n == failed else "success", n)
+        StoredStep(
+            n,
+            name,
+            n + 1,
+            "error" if n == failed else "success",
+            root or session_id,
+            session_id,
+        )
         for n, name in enumerate(tools)
     ]
 
@@ -141,7 +150,7 @@ class Shelf:
         *,
         quarters: Sequence[Quarter] | None = None,
         responses: Sequence[tuple[int, int]] = (),
-        steps: Sequence[Step] = (),
+        steps: Sequence[StoredStep] = (),
         read: Input = INPUT,
     ) -> None:
         self.threads = list(threads)
@@ -168,7 +177,7 @@ class Shelf:
         """The response times in the selection."""
         return [item for item in self.kept_responses if _within(item[0], selection)]
 
-    def steps(self, selection: Selection) -> list[Step]:
+    def steps(self, selection: Selection) -> list[StoredStep]:
         """All steps."""
         return list(self.kept_steps)
 

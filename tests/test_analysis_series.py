@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tachlog.analysis.selection import Input, Quarter, Selection, Step
+from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
 from tachlog.analysis.series import (
     daily_complexity,
     daily_tools,
@@ -35,9 +35,9 @@ def session(hour: int, score: int, parent: str | None = None) -> SessionMetrics:
     )
 
 
-def used(hour: int, tool: str) -> Step:
+def used(hour: int, tool: str) -> StoredStep:
     """Return a call of a tool in an hour after `HOUR`."""
-    return Step("s", "s", tool, 0, "success", (HOUR + hour) * HOUR_US)
+    return StoredStep((HOUR + hour) * HOUR_US, tool, 0, "success", "s", "s")
 
 
 class Told:
@@ -54,7 +54,7 @@ class Told:
         """Tell a session in every hour."""
         return [session(hour, 3) for hour in self.hours]
 
-    def steps(self, selection: Selection) -> list[Step]:
+    def steps(self, selection: Selection) -> list[StoredStep]:
         """Tell a tool call in every hour."""
         return [used(hour, "Read") for hour in self.hours]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tachlog.analysis.selection import Input, Quarter, Selection, Step
+from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
 
@@ -20,7 +20,7 @@ class Archive(Protocol):
         """One thread with its operations."""
         ...
 
-    def steps(self, selection: Selection) -> list[Step]:
+    def steps(self, selection: Selection) -> list[StoredStep]:
         """Tool calls in the order of their threads."""
         ...
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tachlog.analysis.sequences import Step
+
 
 class Selection(Struct, frozen=True):
     """Filters that all must hold; None filters nothing.
@@ -56,15 +58,11 @@ class Quarter(Struct, frozen=True, array_like=True):
         return self.input + self.cache_read + self.cache_write + self.output
 
 
-class Step(Struct, frozen=True, array_like=True):
-    """One tool call in the order of its thread; `root` is the session it belongs to."""
+class StoredStep(Step, frozen=True, gc=False):
+    """A step with its thread's `session_id` and the session `root` that the thread belongs to."""
 
     root: str
     session_id: str
-    tool: str
-    input_digest: int
-    outcome: str
-    at_us: int
 
 
 class Input(Struct, frozen=True):

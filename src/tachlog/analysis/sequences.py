@@ -27,7 +27,7 @@ Gram = tuple[str, ...]
 
 
 class Step(Struct, frozen=True, gc=False):
-    """One tool call of a thread; an `input_digest` of 0 means that it is not known."""
+    """One tool call in the order of its thread; an `input_digest` of 0 is an unknown one."""
 
     at_us: int
     tool: str

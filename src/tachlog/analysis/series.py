@@ -15,7 +15,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import Quarter, Selection, Step
+from tachlog.analysis.selection import Quarter, Selection, StoredStep
 from tachlog.analysis.trends import Direction, trend
 from tachlog.analysis.units import rfc3339
 from tachlog.analysis.windows import QUARTER_US, local_date, midnight_us, zone_of
@@ -97,7 +97,7 @@ def daily_complexity(threads: Iterable[SessionMetrics], zone: tzinfo) -> Values:
     return {day: sum(found) / len(found) for day, found in scores.items()}
 
 
-def daily_tools(steps: Iterable[Step], zone: tzinfo) -> Values:
+def daily_tools(steps: Iterable[StoredStep], zone: tzinfo) -> Values:
     """How many different tools were called on each day."""
     tools: dict[int, set[str]] = defaultdict(set)
     for step in steps:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from operator import add
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from tachlog.analysis import sequences
-from tachlog.analysis.selection import Step
+from tachlog.analysis.selection import StoredStep
 from tachlog.analysis.sequences import Gram, Sequences
 from tachlog.metrics import (
     Anomaly,
@@ -25,7 +25,6 @@ from tachlog.metrics import (
     TimeSplit,
     ToolStats,
 )
-from tachlog.model import Outcome
 
 _Name = TypeVar("_Name", str, int)
 
@@ -161,7 +160,7 @@ def trees_of(metrics: Iterable[SessionMetrics]) -> list[Tree]:
     ]
 
 
-def tally_of(trees: Iterable[Tree], steps: Iterable[Step]) -> Tally:
+def tally_of(trees: Iterable[Tree], steps: Iterable[StoredStep]) -> Tally:
     """Add up sessions; `steps` are the tool calls of their threads, each thread's in order."""
     tally = Tally()
     for tree in trees:
@@ -250,14 +249,11 @@ def _of_thread(m: SessionMetrics) -> Tally:
     )
 
 
-def _add_steps(tally: Tally, steps: Iterable[Step]) -> None:
+def _add_steps(tally: Tally, steps: Iterable[StoredStep]) -> None:
     """Count sequences: never across threads, the sessions of each by their root."""
-    by_root: dict[str, dict[str, list[sequences.Step]]] = {}
+    by_root: dict[str, dict[str, list[StoredStep]]] = {}
     for step in steps:
-        threads = by_root.setdefault(step.root, {})
-        threads.setdefault(step.session_id, []).append(
-            sequences.Step(step.at_us, step.tool, step.input_digest, cast(Outcome, step.outcome))
-        )
+        by_root.setdefault(step.root, {}).setdefault(step.session_id, []).append(step)
     for threads in by_root.values():
         grams: set[Gram] = set()
         for thread in threads.values():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
+from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, StoredStep
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
 from tachlog.stores import Measure, Portion, Progress, reading, writing
@@ -104,7 +104,7 @@ class SqlArchive:
         """(at_us, response_us) of the selected model calls that have a response time."""
         return reading.responses(self.database, selection)
 
-    def steps(self, selection: Selection) -> list[Step]:
+    def steps(self, selection: Selection) -> list[StoredStep]:
         """Tool calls in the order of their threads."""
         with self.database.snapshot():
             return reading.steps(self.database, self._names(), selection)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, Step
+from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, StoredStep
 from tachlog.metrics import SessionMetrics
 from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED, Database, listed
@@ -149,7 +149,7 @@ def responses(database: Database, selection: Selection) -> list[tuple[int, int]]
     ]
 
 
-def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[Step]:
+def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[StoredStep]:
     """Tool calls in the order of their threads."""
     test, values = operations_filter(selection)
     found = database.rows(
@@ -160,7 +160,7 @@ def steps(database: Database, names: Mapping[int, str], selection: Selection) ->
     )
     found.sort(key=itemgetter(0, 1))
     return [
-        Step(root, session_id, names[tool], digest, OUTCOMES[outcome], at_us)
+        StoredStep(at_us, names[tool], digest, OUTCOMES[outcome], root, session_id)
         for session_id, _, root, tool, digest, outcome, at_us in found
     ]
 
