@@ -32,37 +32,17 @@ def faults(told: Told) -> list[Fault]:
     return faults_of(failed_attempts(timeline.moments), timeline.uses)
 
 
-def test_a_line_that_repeats_the_last_attempt_is_no_further_failure() -> None:
-    """Three attempts and the line that tells the person are three failures."""
+def test_every_failed_attempt_is_a_failure() -> None:
+    """Attempts in a row, and those between replies and tools, count each, in order."""
     told = Told()
     told.prompt(0)
     for when in (1, 2, 4):
         told.failure(when, "rate_limit")
-    told.failure(4.1, "unknown", synthetic=True)
-    assert failures(told) == ["rate_limit"] * 3
-
-
-def test_a_line_that_repeats_nothing_is_a_failure() -> None:
-    """After a prompt, a reply or a tool the line is the only telling of its failure."""
-    told = Told()
-    told.prompt(0)
-    told.failure(1, "rate_limit", synthetic=True)
-    told.prompt(10)
-    told.failure(11, "rate_limit")
     told.reply(12)
-    told.failure(13, "timeout", synthetic=True)
+    told.failure(13, "timeout")
     told.tool(14, 15)
-    told.failure(16, "network", synthetic=True)
-    assert failures(told) == ["rate_limit", "rate_limit", "timeout", "network"]
-
-
-def test_a_second_line_in_a_row_is_a_failure() -> None:
-    """One line repeats one attempt; the next one tells another."""
-    told = Told()
-    told.failure(1)
-    told.failure(2, synthetic=True)
-    told.failure(3, synthetic=True)
-    assert failures(told) == ["overloaded"] * 2
+    told.failure(16, "network")
+    assert failures(told) == ["rate_limit"] * 3 + ["timeout", "network"]
 
 
 def test_a_failed_attempt_before_another_attempt_was_retried() -> None:

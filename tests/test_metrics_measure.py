@@ -48,7 +48,6 @@ def test_operations_are_attempts_and_decided_tool_calls() -> None:
     told.prompt(0)
     told.failure(1)
     told.failure(2, "rate_limit")
-    told.failure(3, synthetic=True)
     told.reply(4)
     for when, outcome in enumerate(OUTCOMES, 5):
         told.tool(when, when + 0.5, "Bash", outcome)

@@ -226,11 +226,7 @@ class ToolResult(Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Failure(Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """One attempt of a model call failed, or the agent itself did.
-
-    `synthetic` marks a line by which the agent repeats the error of its last attempt to the person;
-    it is the same failure when an attempt of the same thread stands directly before it.
-    """
+    """One attempt of a model call failed, or the agent itself did."""
 
     key: int
     thread: Thread
@@ -242,7 +238,6 @@ class Failure(Struct, frozen=True, array_like=True, tag=True, gc=False):
     fingerprint: int | None = None
     excerpt: str | None = None
     model: str | None = None
-    synthetic: bool = False
 
 
 class Compaction(Struct, frozen=True, array_like=True, tag=True, gc=False):

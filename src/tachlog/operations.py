@@ -354,7 +354,6 @@ def merge_failures(a: Failure, b: Failure) -> Failure:
         _greater(a.fingerprint, b.fingerprint),
         _greater(a.excerpt, b.excerpt),
         _greater(a.model, b.model),
-        a.synthetic and b.synthetic,
     )
 
 

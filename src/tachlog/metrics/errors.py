@@ -30,21 +30,8 @@ class Fault(Struct, frozen=True):
 
 
 def failed_attempts(moments: Sequence[Moment]) -> list[Failure]:
-    """The failed model calls of a thread, each once.
-
-    A synthetic line is the same failure as the attempt that it repeats: the one that stands
-    directly before it in the thread, with no reply, tool or prompt between. A second synthetic line
-    in a row repeats nothing that is not told already, and is a failure of its own.
-    """
-    places = [place for place, moment in enumerate(moments) if moment[1] == FAILURE]
-    attempts = []
-    for place in places:
-        failure = moments[place][3]
-        before = moments[place - 1][3] if place else None
-        repeats = isinstance(before, Failure) and not before.synthetic
-        if isinstance(failure, Failure) and not (failure.synthetic and repeats):
-            attempts.append(failure)
-    return attempts
+    """The failed model calls of a thread, in order."""
+    return [what for _, _, _, what in moments if isinstance(what, Failure)]
 
 
 def model_retries(moments: Sequence[Moment], failures: int) -> int:

@@ -42,8 +42,7 @@ TOOL_COLUMNS: Final = (
 )
 PROMPT_COLUMNS: Final = "key, thread, at_us, characters, queued_ms, by_person"
 FAILURE_COLUMNS: Final = (
-    "key, thread, at_us, error_class, status, attempt, retry_after_ms, fingerprint, excerpt, "
-    "model, synthetic"
+    "key, thread, at_us, error_class, status, attempt, retry_after_ms, fingerprint, excerpt, model"
 )
 COMPACTION_COLUMNS: Final = 'key, thread, at_us, tokens_before, tokens_after, "trigger"'
 
@@ -225,7 +224,6 @@ def failure_row(failure: Failure, thread: int, words: Words) -> Row:
         failure.fingerprint,
         None if failure.excerpt is None else words.text_key(failure.excerpt),
         None if failure.model is None else words.name_id(failure.model),
-        int(failure.synthetic),
     )
 
 
@@ -242,7 +240,6 @@ def failure_of(row: Row, thread: Thread, words: Words, texts: Mapping[int, str])
         row[7],
         None if row[8] is None else texts.get(row[8]),
         None if row[9] is None else words.name(row[9]),
-        bool(row[10]),
     )
 
 

@@ -72,7 +72,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE failures (
         key INTEGER PRIMARY KEY, thread INTEGER NOT NULL, at_us INTEGER NOT NULL,
         error_class INTEGER NOT NULL, status INTEGER, attempt INTEGER, retry_after_ms INTEGER,
-        fingerprint INTEGER, excerpt INTEGER, model INTEGER, synthetic INTEGER NOT NULL);
+        fingerprint INTEGER, excerpt INTEGER, model INTEGER);
     CREATE INDEX idx_failures_thread ON failures (thread);
     CREATE INDEX idx_failures_at ON failures (at_us);
 
