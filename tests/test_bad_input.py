@@ -40,10 +40,11 @@ def counts(found: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def test_a_missing_path_is_misuse(analyze: Analyze) -> None:
-    """A path that is not there ends with 2 before anything is read, and names itself."""
-    ran = analyze("nowhere", check=False)
+def test_a_missing_path_is_misuse(analyze: Analyze, home: Path) -> None:
+    """A path that is not there ends with 2 before an archive is made, and names itself."""
+    ran = analyze("nowhere", "--db", "archive.db", check=False)
     assert ran == ("", "tachlog analyze: nowhere is not there: check the name\n", 2)
+    assert not (home / "archive.db").exists()
 
 
 def test_a_link_to_nothing_is_misuse(analyze: Analyze, home: Path) -> None:

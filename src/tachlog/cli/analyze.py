@@ -91,6 +91,9 @@ def _logs(ask: Ask) -> Logs:
     options = ask.options
     archive = "private:" if options.no_store else ask.config.storage.url
     if options.path:
+        from tachlog.discovery import walk
+
+        walk([path for path in options.path if "://" not in path])  # raises for a missing one
         return Logs(options.path, True, archive, [])
     found, looked_in = _discovered(ask)
     if found:
