@@ -16,11 +16,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed_in
 
 import golden
 from golden import Log
 from tachlog.frames import head
-from tachlog.model import Chunk, Event, Reading
+from tachlog.model import UNTIMED_US, Chunk, Event, Reading
+from tachlog.records import is_possible
 from tachlog.sessions import Session, Sessions, fold, merge_sessions
 from tachlog.sources import AmbiguousFormat, Source, all_sources, detect
 
@@ -210,6 +212,15 @@ def test_any_value_may_be_anything(log: Log) -> None:
         for changed in replaced(json.loads(line)):
             raw = json.dumps(changed).encode()
             assert records_in(read(log.source, raw, str(log.path))) == 1, raw
+
+
+@every_log
+def test_impossible_times_are_none(log: Log) -> None:
+    """A year 1 where a time stands is no time, and never one that nobody can show."""
+    for chunk in log.chunks:
+        wild = re.sub(rb"20\d\d-(\d\d-\d\d[T ])", rb"0001-\1", chunk.data)
+        for event in log.source.read(changed_in(chunk, data=wild), log.source.state()).events:
+            assert event.at_us < UNTIMED_US or is_possible(event.at_us), event
 
 
 @cache

@@ -91,17 +91,19 @@ def leading_type(raw: Raw) -> str:
     return name.decode("utf-8", "replace") if quote else ""
 
 
-def utc_micros(time: datetime) -> int:
-    """Microseconds since the epoch; a time without a zone is UTC."""
+def utc_micros(time: datetime) -> int | None:
+    """Microseconds since the epoch; a time without a zone is UTC.
+
+    None for a time at which no agent can have written: a zero, a wild clock.
+    """
+    at_us = _micros(time)
+    return at_us if is_possible(at_us) else None
+
+
+def _micros(time: datetime) -> int:
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
     return (time - _EPOCH) // _MICROSECOND
-
-
-def possible_micros(time: datetime) -> int | None:
-    """The same, or None for a time at which no agent can have written (a zero, a wild clock)."""
-    at_us = utc_micros(time)
-    return at_us if _EARLIEST_US <= at_us < _LATEST_US else None
 
 
 def is_possible(at_us: int) -> bool:
@@ -116,8 +118,8 @@ _TYPE_FIRST: Final = b'{"type":"'
 _TYPE_BYTES: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_EARLIEST_US: Final = utc_micros(datetime(2000, 1, 1, tzinfo=UTC))
-_LATEST_US: Final = utc_micros(datetime(2200, 1, 1, tzinfo=UTC))
+_EARLIEST_US: Final = _micros(datetime(2000, 1, 1, tzinfo=UTC))
+_LATEST_US: Final = _micros(datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from tachlog.model import (
     ToolResult,
     digest_of,
 )
-from tachlog.records import utc_micros
+from tachlog.records import is_possible, utc_micros
 
 MOST_TOKENS: Final = 1 << 48
 TOOL_NAME_CHARACTERS: Final = 120
@@ -192,9 +192,9 @@ def nanodollars(dollars: float | None) -> int | None:
 def micros(milliseconds: float | None) -> int | None:
     """A time in milliseconds since the epoch as microseconds, None when it is none."""
     told = whole(milliseconds)
-    return None if told is None or told >= _MOST // 1000 else told * 1000
+    return told * 1000 if told is not None and is_possible(told * 1000) else None
 
 
 def moment(time: datetime | None) -> int | None:
-    """A time as microseconds since the epoch."""
+    """A time as microseconds since the epoch, None when it is none."""
     return None if time is None else utc_micros(time)

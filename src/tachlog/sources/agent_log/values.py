@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from tachlog.records import is_possible, lenient, possible_micros
+from tachlog.records import is_possible, lenient, utc_micros
 
 Scalar = int | float | str | None
 """A number, or a text that may hold one: what comes from CSV is always a text."""
@@ -48,7 +48,7 @@ def moment(value: Scalar) -> tuple[int, bool] | None:
             time = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
-        at_us = possible_micros(time)
+        at_us = utc_micros(time)
         return None if at_us is None else (at_us, time.tzinfo is not None)
     count = number(value)
     for unit, least in ((1, 1e14), (1_000, 1e11), (1_000_000, 1e8)):

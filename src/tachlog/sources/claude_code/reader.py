@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from tachlog import signals
 from tachlog.model import Compaction, Mark, Prompt, Reading, Thread, digest_of, key_of
-from tachlog.records import leading_type, lenient, possible_micros
+from tachlog.records import leading_type, lenient, utc_micros
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.failures import api_failure, synthetic_events
 from tachlog.sources.claude_code.places import session_of, thread_of
@@ -101,7 +101,7 @@ class Reader:
         """When a record says it was written; None where it does not, or cannot have been."""
         if time is None:
             return None
-        at_us = possible_micros(time)
+        at_us = utc_micros(time)
         if at_us is None:
             self.unknown("timestamp/impossible")
         elif time.tzinfo is None:

@@ -38,7 +38,8 @@ class Reader(Telling):
     def take(self, record: Record) -> None:
         """Tell what one record tells, and count it."""
         state, payload = self.state, record.payload or Payload()
-        at_us = state.at_us if record.timestamp is None else utc_micros(record.timestamp)
+        told_us = None if record.timestamp is None else utc_micros(record.timestamp)
+        at_us = state.at_us if told_us is None else told_us
         state.inherited = record.ordinal is not None and record.ordinal < state.own_from
         kind = f"{record.type}/{payload.type}" if payload.type else record.type
         if payload.type == "item_completed" and payload.item is not None:

@@ -21,6 +21,7 @@ from tachlog.chat import (
 )
 from tachlog.model import (
     RUN_TOTALS,
+    UNTIMED_US,
     Compaction,
     Failure,
     Features,
@@ -185,7 +186,7 @@ class Run:
         error = lenient(event.error, str)
         taken_ms = milliseconds_of(output.time) or milliseconds_of(event.working_time)
         completed = moment(event.completed)
-        end_us = completed[0] if completed else at_us + (taken_ms or 0) * 1000
+        end_us = completed[0] if completed else _after(at_us, taken_ms)
         retries = whole(event.retries, 1 << 31)
         if error is not None:
             self.failure(Error(message=error), str(key), end_us, model)
@@ -232,7 +233,7 @@ class Run:
             return
         duration_ms = milliseconds_of(event.working_time)
         completed = moment(event.completed)
-        end_us = completed[0] if completed else at_us + (duration_ms or 0) * 1000
+        end_us = completed[0] if completed else _after(at_us, duration_ms)
         error = lenient(event.error, Error)
         if error is None:
             text, failed = self.text(event.result), False
@@ -344,6 +345,11 @@ def usage_of(told_usage: ModelUsage | None) -> tuple[Usage | None, int | None]:
     reasoning = None if reasoning is None else min(reasoning, output)
     spent = Usage(fresh, read, write, output, reasoning=reasoning)
     return spent, nanousd(told_usage.total_cost) or None
+
+
+def _after(at_us: int, duration_ms: int | None) -> int:
+    """When what began then was over; a place in a file that tells no times stays one."""
+    return at_us if at_us < UNTIMED_US else at_us + (duration_ms or 0) * 1000
 
 
 def milliseconds_of(seconds: Scalar) -> int | None:

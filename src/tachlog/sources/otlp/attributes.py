@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tachlog.records import lenient, utc_micros
+from tachlog.records import is_possible, lenient, utc_micros
 from tachlog.sources.agent_log.values import MAX_MS, whole
 
 MAX_TOKENS: Final = 1 << 48
@@ -165,7 +165,7 @@ def plain(raw: Raw) -> object:
 
 
 def micros(value: object) -> int | None:
-    """A time in microseconds since the epoch; None where none is told.
+    """A time in microseconds since the epoch; None where none is told, or one that cannot be.
 
     OTLP tells nanoseconds, as a text or a number; other exports ISO 8601 times (UTC without a
     zone), or numbers whose size tells their unit. 0 is OTLP's "not told".
@@ -177,13 +177,17 @@ def micros(value: object) -> int | None:
         if not text.isdecimal():
             return _iso(text)
         value = int(text) if len(text) <= 20 else 0
+    at_us = 0
     for unit, least in ((1_000, 10**17), (1, 10**14)):
-        if value >= least:
-            return int(value) // unit if value < 10**20 else None
-    for factor, least in ((1_000, 10**11), (1_000_000, 10**8)):
-        if value >= least:
-            return round(value * factor)
-    return None
+        if least <= value < 10**20:
+            at_us = int(value) // unit
+            break
+    else:
+        for factor, least in ((1_000, 10**11), (1_000_000, 10**8)):
+            if least <= value < 10**14:
+                at_us = round(value * factor)
+                break
+    return at_us if is_possible(at_us) else None
 
 
 def _iso(text: str) -> int | None:
