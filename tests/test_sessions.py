@@ -38,7 +38,6 @@ KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any, Any], Any]]] = {
             small,
             st.sampled_from(["timeout", "network"]),
             *(maybe, maybe, maybe, maybe, words, words),
-            st.booleans(),
         ),
         merge_failures,
     ),

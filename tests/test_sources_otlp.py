@@ -64,7 +64,7 @@ def read(*lines: bytes) -> Reading:
         ("soon", None),
         ("9" * 25, None),
         (10**30, None),
-        ("0001-01-01T00:00:00+23:00", -62135679600000000),
+        ("0001-01-01T00:00:00+23:00", None),
     ],
 )
 def test_times_by_their_size(told: object, at_us: int | None) -> None:
