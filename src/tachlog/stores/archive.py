@@ -78,9 +78,9 @@ class SqlArchive:
             session_id
             for (session_id,) in self.database.rows(
                 "SELECT session_id FROM agent_telemetry_summaries"
-                " WHERE session_id LIKE ?1 ESCAPE '\\' OR session_id LIKE '%/' || ?1 ESCAPE '\\'"
+                " WHERE session_id LIKE ? ESCAPE '\\' OR session_id LIKE ? ESCAPE '\\'"
                 " ORDER BY length(session_id), session_id",
-                (pattern,),
+                (pattern, f"%/{pattern}"),
             )
         ]
 

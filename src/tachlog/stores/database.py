@@ -28,12 +28,16 @@ class Database(Protocol):
         """All rows of a question."""
         ...
 
-    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement; gives the id of the row that it inserted last."""
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement."""
         ...
 
     def run_many(self, sql: str, rows: Sequence[Row]) -> None:
         """Run one statement for many rows."""
+        ...
+
+    def insert(self, table: str, columns: str, rows: Sequence[Row], conflict: str = "") -> None:
+        """Insert many rows; `conflict` is what the statement says behind ON CONFLICT."""
         ...
 
     def close(self) -> None:
@@ -53,3 +57,9 @@ def listed(values: Collection[int] | Collection[str]) -> str:
 def marks(columns: str) -> str:
     """As many placeholders as columns."""
     return ", ".join("?" * (columns.count(",") + 1))
+
+
+def replacing(columns: str, key: str) -> str:
+    """The conflict clause by which a new row takes the place of the one with its key."""
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns.split(", ") if name != key)
+    return f"({key}) DO UPDATE SET {changes}"

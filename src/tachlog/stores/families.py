@@ -35,9 +35,11 @@ def settle_families(database: Database, shared: Shared, touched: Collection[int]
 def _note(database: Database, shared: Shared) -> None:
     if not shared:
         return
-    database.run_many(
-        "INSERT INTO tellings (key, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    database.insert(
+        "tellings",
+        "key, thread",
         [(key, thread) for key, threads in shared.items() for thread in threads],
+        "DO NOTHING",
     )
     for threads in {frozenset(threads) for threads in shared.values()}:
         kin = listed(threads)

@@ -72,8 +72,9 @@ def advance(database: Database, portion: Portion) -> int | None:
         columns = ", ".join(f"{name} = ?" for name in FILE_COLUMNS.split(", "))
         database.run(f"UPDATE files SET {columns} WHERE id = ?", (*values, file))
     else:
-        file = database.run(
-            f"INSERT INTO files ({FILE_COLUMNS}) VALUES ({marks(FILE_COLUMNS)})", values
+        ((file,),) = database.rows(
+            f"INSERT INTO files ({FILE_COLUMNS}) VALUES ({marks(FILE_COLUMNS)}) RETURNING id",
+            values,
         )
     return file
 
@@ -109,29 +110,30 @@ def enter(database: Database, file: int, portion: Portion) -> None:
             else:
                 known[key] = file
                 told[key] -= 1
-    database.run_many(
-        "INSERT INTO ledger (key, file) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
-        [(key, file) for key in told if key not in known],
+    database.insert(
+        "ledger", "key, file", [(key, file) for key in told if key not in known], "(key) DO NOTHING"
     )
     again = {key: count for key, count in told.items() if key in known or count > 1}
     if again:
-        database.run_many(
-            "INSERT INTO copies (key, file, told) VALUES (?, ?, 1) ON CONFLICT DO NOTHING",
-            [(key, known.get(key, file)) for key in again],
+        columns = "key, file, told"
+        database.insert(
+            "copies", columns, [(key, known.get(key, file), 1) for key in again], "DO NOTHING"
         )
-        database.run_many(
-            "INSERT INTO copies (key, file, told) VALUES (?, ?, ?)"
-            " ON CONFLICT (key, file) DO UPDATE SET told = told + excluded.told",
+        database.insert(
+            "copies",
+            columns,
             [
                 (key, file, count if key in known else count - 1)
                 for key, count in again.items()
                 if count - (key not in known) > 0
             ],
+            "(key, file) DO UPDATE SET told = copies.told + excluded.told",
         )
-    database.run_many(
-        'INSERT INTO problems (file, "offset", kind, detail) VALUES (?, ?, ?, ?)'
-        " ON CONFLICT DO NOTHING",
+    database.insert(
+        "problems",
+        'file, "offset", kind, detail',
         [_problem_row(file, problem) for problem in portion.problems],
+        "DO NOTHING",
     )
 
 

@@ -54,7 +54,7 @@ def threads_filter(selection: Selection, *, by_start: bool) -> Filter:
             " ON r.session_id = t.root AND r.agent = t.agent)"
         )
         values.append(listed(selection.paths))
-    return " AND ".join(tests) or "1", values
+    return " AND ".join(tests) or "true", values
 
 
 def operations_filter(selection: Selection) -> Filter:
@@ -62,16 +62,16 @@ def operations_filter(selection: Selection) -> Filter:
     test, values = threads_filter(selection, by_start=False)
     tests = (
         []
-        if test == "1"
+        if test == "true"
         else [f"o.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"]
     )
-    if test == "1":
+    if test == "true":
         values = []
     for bound, limit in (("o.at_us >= ?", selection.since_us), ("o.at_us < ?", selection.until_us)):
         if limit is not None:
             tests.append(bound)
             values.append(limit)
-    return " AND ".join(tests) or "1", values
+    return " AND ".join(tests) or "true", values
 
 
 def sessions(database: Database, selection: Selection) -> list[SessionMetrics]:
@@ -89,14 +89,14 @@ def shared(database: Database, thread: int) -> dict[str, int]:
     """How many operations that a thread tells another one owns, by its session id; most first."""
     each = " UNION ALL ".join(
         f"SELECT o.thread FROM tellings y JOIN {table} o ON o.key = y.key"
-        " WHERE y.thread = ?1 AND o.thread <> ?1"
+        " WHERE y.thread = ? AND o.thread <> y.thread"
         for table in OPERATIONS
     )
     return dict(
         database.rows(
             f"SELECT t.session_id, count(*) FROM ({each}) c JOIN threads t ON t.id = c.thread"
             " GROUP BY t.session_id ORDER BY count(*) DESC, t.session_id",
-            (thread,),
+            (thread,) * len(OPERATIONS),
         )
     )
 
@@ -107,19 +107,21 @@ def quarters(database: Database, names: Mapping[int, str], selection: Selection)
     found = [
         Quarter(row[0], names.get(row[1]), *row[2:])
         for row in database.rows(
-            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), ifnull(sum(o.input), 0),"
-            " ifnull(sum(o.cache_read), 0), ifnull(sum(o.cache_write), 0),"
+            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), coalesce(sum(o.input), 0),"
+            " coalesce(sum(o.cache_read), 0), coalesce(sum(o.cache_write), 0),"
             " sum(o.settled_output), sum(o.estimated),"
-            " ifnull(sum(o.cost_nanousd), 0), sum(o.cost_nanousd IS NULL), count(o.response_us),"
-            f" ifnull(sum(o.response_us), 0) FROM calls o WHERE {test} GROUP BY 1, 2",
+            " coalesce(sum(o.cost_nanousd), 0), count(*) - count(o.cost_nanousd),"
+            " count(o.response_us), coalesce(sum(o.response_us), 0)"
+            f" FROM calls o WHERE {test} GROUP BY 1, 2",
             values,
         )
     ]
     ok = ", ".join(map(str, _SUCCESSES))
     sums: dict[int, list[int]] = {}
     for quarter, *counts in database.rows(
-        f"SELECT o.at_us / {QUARTER_US}, count(*), sum(o.outcome IN ({ok})),"
-        f" sum(o.outcome = {_ERROR}) FROM tool_calls o WHERE {test} GROUP BY 1",
+        f"SELECT o.at_us / {QUARTER_US}, count(*), count(*) FILTER (WHERE o.outcome IN ({ok})),"
+        f" count(*) FILTER (WHERE o.outcome = {_ERROR})"
+        f" FROM tool_calls o WHERE {test} GROUP BY 1",
         values,
     ):
         sums[quarter] = [*counts, 0]
@@ -170,21 +172,23 @@ def inputs(database: Database, selection: Selection) -> tuple[Input, dict[str, I
 
     A torn last record that waits for its rest is a record and a problem until it is whole.
     """
-    test, values = "1", []
+    test, values = "true", []
     if selection.paths is not None:
         test, values = f"f.path IN {LISTED}", [listed(selection.paths)]
     copies: dict[str, int] = dict(
         database.rows(
             "SELECT source, sum(n - 1) FROM ("
             " SELECT min(f.source) AS source, sum(c.told) AS n FROM copies c"
-            f" JOIN files f ON f.id = c.file WHERE {test} GROUP BY c.key) WHERE n > 1 GROUP BY 1",
+            f" JOIN files f ON f.id = c.file WHERE {test} GROUP BY c.key) again"
+            " WHERE n > 1 GROUP BY 1",
             values,
         )
     )
     by_source: dict[str, Input] = {}
     for source, files, records, parsed, problems, torn in database.rows(
         "SELECT f.source, count(*), sum(f.records), sum(f.parsed), sum(f.problems),"
-        f" sum(f.tail_bytes > 0) FROM files f WHERE f.source IS NOT NULL AND {test} GROUP BY 1",
+        " count(*) FILTER (WHERE f.tail_bytes > 0)"
+        f" FROM files f WHERE f.source IS NOT NULL AND {test} GROUP BY 1",
         values,
     ):
         duplicates = copies.get(source, 0)
@@ -215,8 +219,8 @@ def files(database: Database) -> list[FileReport]:
     threads: dict[int, int] = dict(database.rows("SELECT file, count(*) FROM told GROUP BY file"))
     copies: dict[int, int] = dict(
         database.rows(
-            "SELECT c.file, sum(c.told) - sum(l.file = c.file) FROM copies c"
-            " JOIN ledger l ON l.key = c.key GROUP BY c.file"
+            "SELECT c.file, sum(c.told) - count(*) FILTER (WHERE l.file = c.file)"
+            " FROM copies c JOIN ledger l ON l.key = c.key GROUP BY c.file"
         )
     )
     return [

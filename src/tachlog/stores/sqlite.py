@@ -14,6 +14,7 @@ from tachlog import __version__
 from tachlog.analysis.units import rfc3339
 from tachlog.stores import PRIVATE, StoreError, schema
 from tachlog.stores.archive import SqlArchive
+from tachlog.stores.database import marks
 from tachlog.stores.rows import Row
 
 BUSY_SECONDS: Final = 30.0
@@ -46,6 +47,7 @@ class SqliteDatabase:
         run = self.connection.execute
         run("PRAGMA temp_store = MEMORY")
         run("PRAGMA foreign_keys = OFF")
+        run("PRAGMA case_sensitive_like = ON")
         if self.private:
             run("PRAGMA journal_mode = OFF")
             run("PRAGMA synchronous = OFF")
@@ -127,13 +129,20 @@ class SqliteDatabase:
         with self.faults():
             return self.connection.execute(sql, values).fetchall()
 
-    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement; gives the id of the row that it inserted last."""
-        return self.connection.execute(sql, values).lastrowid or 0
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        self.connection.execute(sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Row]) -> None:
         """Run one statement for many rows."""
         self.connection.executemany(sql, rows)
+
+    def insert(self, table: str, columns: str, rows: Sequence[Row], conflict: str = "") -> None:
+        """Insert many rows; `conflict` is what the statement says behind ON CONFLICT."""
+        clause = f" ON CONFLICT {conflict}" if conflict else ""
+        self.connection.executemany(
+            f"INSERT INTO {table} ({columns}) VALUES ({marks(columns)}){clause}", rows
+        )
 
     def close(self) -> None:
         """Close the connection."""

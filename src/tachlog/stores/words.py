@@ -25,11 +25,11 @@ class Words:
         number = self.numbers.get(name)
         if number is None:
             found = self.database.rows("SELECT id FROM names WHERE text = ?", (name,))
-            number = (
-                int(found[0][0])
-                if found
-                else self.database.run("INSERT INTO names (text) VALUES (?)", (name,))
-            )
+            if not found:
+                found = self.database.rows(
+                    "INSERT INTO names (text) VALUES (?) RETURNING id", (name,)
+                )
+            number = int(found[0][0])
             self.numbers[name] = number
             self.names[number] = name
         return number
@@ -51,9 +51,8 @@ class Words:
     def keep_texts(self) -> None:
         """Write the texts met since the last call."""
         if self.new_texts:
-            self.database.run_many(
-                "INSERT INTO texts (key, text) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
-                list(self.new_texts.items()),
+            self.database.insert(
+                "texts", "key, text", list(self.new_texts.items()), "(key) DO NOTHING"
             )
             self.new_texts.clear()
 

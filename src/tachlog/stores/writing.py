@@ -18,7 +18,7 @@ from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
 from tachlog.stores import Measure, Portion, progress
-from tachlog.stores.database import LISTED, Database, listed, marks
+from tachlog.stores.database import LISTED, Database, listed, replacing
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
     CALLS,
@@ -69,9 +69,11 @@ def write(
                     measured.pop(number, None)
                 else:
                     measured[number] = figures
-            database.run_many(
-                "INSERT INTO told (file, thread) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            database.insert(
+                "told",
+                "file, thread",
                 [(file, numbers[one.thread]) for one in portion.sessions if not one.is_silent],
+                "DO NOTHING",
             )
         changed = new | moved | {n for n, session in told.items() if not session.is_silent}
         _Batch(database, words, measure, told, new, changed, measured).keep()
@@ -97,8 +99,9 @@ def _threads(
     for thread in sorted(set(threads), key=_kinship, reverse=True):
         number, was = known.get((thread.agent, thread.session_id), (None, thread))
         if number is None:
-            number = database.run(
-                "INSERT INTO threads (agent, session_id, root, parent) VALUES (?, ?, ?, ?)",
+            ((number,),) = database.rows(
+                "INSERT INTO threads (agent, session_id, root, parent) VALUES (?, ?, ?, ?)"
+                " RETURNING id",
                 (thread.agent, thread.session_id, thread.root, thread.parent),
             )
             new.add(number)
@@ -247,12 +250,14 @@ class _Batch:
 
     def _insert(self, table: Table, merged: Mapping[int, tuple[int, Any]]) -> None:
         columns = table.columns + _EXTRA.get(table.name, "")
-        self.database.run_many(
-            f"INSERT OR REPLACE INTO {table.name} ({columns}) VALUES ({marks(columns)})",
+        self.database.insert(
+            table.name,
+            columns,
             [
                 operation_row(table, operation, number, self.words, self._settled)
                 for number, operation in merged.values()
             ],
+            replacing(columns, "key"),
         )
 
     def _settled(self, call: Any) -> Row:
@@ -260,17 +265,20 @@ class _Batch:
         return (settled.output, settled.estimated, settled.cost_nanousd, settled.response_us)
 
     def _marks(self) -> None:
-        self.database.run_many(
-            "INSERT INTO marks (thread, name, value, first_us, last_us) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (thread, name, value) DO UPDATE SET"
-            " first_us = min(first_us, excluded.first_us),"
-            " last_us = max(last_us, excluded.last_us)",
+        self.database.insert(
+            "marks",
+            "thread, name, value, first_us, last_us",
             [
                 (number, name, value, span.first_us, span.last_us)
                 for number, session in self.told.items()
                 for name, spans in session.marks.items()
                 for value, span in spans.items()
             ],
+            "(thread, name, value) DO UPDATE SET"
+            " first_us = CASE WHEN excluded.first_us < marks.first_us"
+            " THEN excluded.first_us ELSE marks.first_us END,"
+            " last_us = CASE WHEN excluded.last_us > marks.last_us"
+            " THEN excluded.last_us ELSE marks.last_us END",
         )
         self.database.run(
             f"DELETE FROM marks WHERE name IN {LISTED} AND thread IN {LISTED}"
@@ -293,19 +301,15 @@ class _Batch:
             if figures is None:
                 figures = self.measure.session(load_session(self.database, self.words, number))
                 self.database.run_many(
-                    "UPDATE calls SET response_us = ?2 WHERE key = ?1 AND response_us IS NOT ?2",
-                    [(key, settled.response_us) for key, settled in figures.calls.items()],
+                    "UPDATE calls SET response_us = ? WHERE key = ?",
+                    [(settled.response_us, key) for key, settled in figures.calls.items()],
                 )
             metrics = figures.metrics
             metrics.project = project_of(self.database, metrics, self.measure)
             summaries.append(summary_row(number, metrics))
-        changes = ", ".join(
-            f"{name} = excluded.{name}"
-            for name in SUMMARY_COLUMNS.split(", ")
-            if name not in ("id", "created_at")
-        )
-        self.database.run_many(
-            f"INSERT INTO agent_telemetry_summaries ({SUMMARY_COLUMNS})"
-            f" VALUES ({marks(SUMMARY_COLUMNS)}) ON CONFLICT (id) DO UPDATE SET {changes}",
+        self.database.insert(
+            "agent_telemetry_summaries",
+            SUMMARY_COLUMNS,
             summaries,
+            replacing(SUMMARY_COLUMNS.replace("created_at, ", ""), "id"),
         )
