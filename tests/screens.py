@@ -39,6 +39,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "tools": ("tools",),
     "errors": ("errors",),
     "patterns": ("patterns",),
+    "cost": ("cost",),
+    "cost-tool": ("cost", "--by", "tool"),
     "trends": ("trends",),
     "doctor": ("doctor",),
     "help": ("--help",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
 
@@ -34,4 +34,11 @@ class Archive(Protocol):
 
     def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
         """What was read, in all and by source."""
+        ...
+
+    def spending(self, selection: Selection, by: By) -> list[Spending]:
+        """What the selected model calls used and cost, grouped; each call counts once.
+
+        `model` and `provider` of the selection are those of the calls themselves.
+        """
         ...

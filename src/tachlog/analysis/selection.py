@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from msgspec import Struct
 
 from tachlog.analysis.sequences import Step
+from tachlog.metrics import ModelUse
+
+By = Literal[
+    "day",
+    "week",
+    "month",
+    "model",
+    "agent",
+    "project",
+    "branch",
+    "pr",
+    "session",
+    "subagent",
+    "tool",
+]
+BYS: tuple[By, ...] = get_args(By)
+PERIODS = frozenset({"day", "week", "month"})
+
+QUARTER_US = 900_000_000
+NUMBER_NOT_TOLD = "?"
+"""The pull request of a session that opened one, where its log does not name it."""
 
 
 class Selection(Struct, frozen=True):
@@ -56,6 +79,21 @@ class Quarter(Struct, frozen=True, array_like=True):
     def tokens(self) -> int:
         """All tokens."""
         return self.input + self.cache_read + self.cache_write + self.output
+
+
+class Spending(Struct, frozen=True, array_like=True):
+    """The calls of one group with one model.
+
+    `group` and `within` are, by day, week or month: the quarter hour (UTC, × 900 s since the
+    epoch); by branch: its name, and the project; by session: the id of the main conversation, and
+    the agent; by pull request: `owner/name#number` or `NUMBER_NOT_TOLD`; by sub-agent: its type;
+    else the name. None is for calls that belong to none.
+    """
+
+    group: int | str | None
+    within: str | None
+    model: str
+    use: ModelUse
 
 
 class StoredStep(Step, frozen=True, gc=False):

@@ -187,7 +187,7 @@ def result_of(
         generated_at=rfc3339(generated_at_us),
         prices=prices,
         time_zone=time_zone,
-        selection=_selection_view(selection),
+        selection=selection_view(selection),
         sessions=_session_views(summary.trees),
         totals=totals_of(summary.tally),
         patterns=patterns_of(summary.tally),
@@ -201,7 +201,7 @@ def totals_of(tally: Tally) -> Totals:
     """The view of a tally's figures."""
     uses = list(tally.models.values())
     tokens = tokens_of(uses)
-    models = _by_name(tally.models)
+    models = by_name(tally.models)
     tools = sorted(tally.tools.items(), key=lambda item: (-item[1].count, item[0]))
     peak_tokens, window = tally.peak
     return Totals(
@@ -280,7 +280,7 @@ def _place(m: SessionMetrics) -> tuple[int, str, str]:
     return (m.start_us or 0, m.session_id, m.agent)
 
 
-def _by_name(models: Mapping[tuple[str, str], ModelUse]) -> dict[str, ModelUse]:
+def by_name(models: Mapping[tuple[str, str], ModelUse]) -> dict[str, ModelUse]:
     """Models with the most calls first, whoever served them.
 
     The provider of each is that of most of its calls.
@@ -326,7 +326,8 @@ def _sequence_count(tally: Tally, gram: Gram) -> SequenceCount:
     )
 
 
-def _selection_view(selection: Selection) -> SelectionView:
+def selection_view(selection: Selection) -> SelectionView:
+    """The view of a selection."""
     return SelectionView(
         since=optional_rfc3339(selection.since_us),
         until=optional_rfc3339(selection.until_us),

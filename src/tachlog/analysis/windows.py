@@ -19,12 +19,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import Quarter, Selection
+from tachlog.analysis.selection import QUARTER_US, Quarter, Selection
 from tachlog.analysis.trends import SIGNIFICANCE, Direction
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.sketch import exact_quantile
 
-QUARTER_US = 900 * 1_000_000
 WEEK = 7
 BASE_DAYS = 28
 DAYS = WEEK + BASE_DAYS

@@ -22,6 +22,19 @@ FILTERS = (
 )
 READING = (*FILTERS, *ARCHIVE)
 SESSION = Option("ID", "the session's id, the beginning of it, or of its last part")
+BY = (
+    "day",
+    "week",
+    "month",
+    "model",
+    "agent",
+    "project",
+    "branch",
+    "pr",
+    "session",
+    "subagent",
+    "tool",
+)
 LIMIT = Option("--limit", "show at most so many rows", "N", positive)
 SORTS = ("when", "active", "calls", "tokens", "cost", "errors", "complexity")
 
@@ -100,6 +113,21 @@ VERBS = (
         "patterns",
         (LIMIT, *READING),
         "one object: `sequences`, `transitions`, `loops`, `recoveries`, `behaviors`, `anomalies`",
+    ),
+    Verb(
+        "cost",
+        "show what model calls cost, by day, model, project, pull request and more",
+        "cost",
+        (
+            Option("--by", "a row for each", "WHAT", choices=BY, default="day"),
+            Option("--csv", "print the rows as CSV"),
+            LIMIT,
+            *READING,
+        ),
+        "one object: `by`, `rows`, `total`, `unpriced_models`",
+        "Amounts are at API prices: what the tokens cost at the providers' list prices, whatever"
+        " you pay. `--model` and `--provider` select single calls here;"
+        " docs/cost.md has the rules.",
     ),
     Verb(
         "trends",

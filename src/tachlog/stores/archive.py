@@ -6,10 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import (
+    By,
+    FileReport,
+    Input,
+    Quarter,
+    Selection,
+    Spending,
+    StoredStep,
+)
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
-from tachlog.stores import Measure, Portion, Progress, reading, writing
+from tachlog.stores import Measure, Portion, Progress, reading, spending, writing
 from tachlog.stores.database import Database
 from tachlog.stores.loading import load_session
 from tachlog.stores.summaries import metrics_of
@@ -118,6 +126,11 @@ class SqlArchive:
         """Every file that was looked at."""
         with self.database.snapshot():
             return reading.files(self.database)
+
+    def spending(self, selection: Selection, by: By) -> list[Spending]:
+        """What the selected model calls used and cost, grouped; each call counts once."""
+        with self.database.snapshot():
+            return spending.spending(self.database, self._names(), selection, by)
 
     def close(self) -> None:
         """Let go of the archive."""

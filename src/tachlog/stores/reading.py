@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from tachlog.analysis.selection import FileReport, Input, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import QUARTER_US, FileReport, Input, Quarter, Selection, StoredStep
 from tachlog.metrics import SessionMetrics
 from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.schema import OPERATIONS
 from tachlog.stores.summaries import metrics_of
 
-QUARTER_US: Final = 900_000_000
 _SUCCESSES: Final = tuple(
     OUTCOMES.index(name) for name in ("success", "expected_negative", "check_failed")
 )

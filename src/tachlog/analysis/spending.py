@@ -1,0 +1,146 @@
+"""What model calls used and cost, added up by day, model, project, pull request and the like.
+
+Every call counts in exactly one row, so that rows add up to the total whatever they are cut by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, tzinfo
+
+from msgspec import Struct
+
+from tachlog import __version__
+from tachlog.analysis.selection import PERIODS, QUARTER_US, By, Selection, Spending
+from tachlog.analysis.shapes import ModelUsage, Tokens, Unpriced
+from tachlog.analysis.summary import SelectionView, by_name, selection_view
+from tachlog.analysis.tally import add_use
+from tachlog.analysis.units import rfc3339
+from tachlog.analysis.view import cost_basis, cost_usd, model_usage, tokens_of
+from tachlog.analysis.windows import local_date
+from tachlog.metrics import ModelUse
+from tachlog.model import UNTIMED_US
+
+
+class CostRow(Struct, frozen=True, kw_only=True):
+    """What the calls of one group come to.
+
+    `key` is None for the calls that have none (no branch, no pull request, no date); `within` is
+    the project of a branch, the agent of a session. `calls` are model calls; by tool they are tool
+    calls, and model calls that asked for no tool. `cost_usd` is at API prices or as the log reports
+    it (`cost_basis`), None when no call has a price; `models` has what each model came to.
+    """
+
+    key: str | None
+    within: str | None = None
+    calls: int
+    total_tokens: int
+    tokens: Tokens
+    cost_usd: float | None
+    cost_basis: str | None
+    unpriced_calls: int
+    models: dict[str, ModelUsage]
+
+
+class Costs(Struct, frozen=True, kw_only=True):
+    """The answer of `tachlog cost`: periods in order, other rows with the dearest first."""
+
+    tachlog: str = __version__
+    generated_at: str
+    prices: str
+    time_zone: str
+    selection: SelectionView
+    by: By
+    rows: list[CostRow]
+    total: CostRow
+    unpriced_models: dict[str, Unpriced]
+
+
+Key = tuple[str | None, str | None]
+Uses = dict[tuple[str, str], ModelUse]
+"""By model and provider."""
+
+
+def costs_of(
+    found: Iterable[Spending],
+    selection: Selection,
+    by: By,
+    *,
+    zone: tzinfo,
+    time_zone: str,
+    prices: str,
+    generated_at_us: int,
+) -> Costs:
+    """Add up what a store found for a selection, grouped by `by`."""
+    groups: dict[Key, Uses] = {}
+    total: Uses = {}
+    for spending in found:
+        key = _key_of(spending, by, zone)
+        for uses in (groups.setdefault(key, {}), total):
+            add(uses, spending)
+    rows = [_row(key, uses) for key, uses in groups.items()]
+    rows.sort(key=_by_period if by in PERIODS else _by_cost)
+    return Costs(
+        generated_at=rfc3339(generated_at_us),
+        prices=prices,
+        time_zone=time_zone,
+        selection=selection_view(selection),
+        by=by,
+        rows=rows,
+        total=_row((None, None), total),
+        unpriced_models={
+            name: Unpriced(use.unpriced_calls, use.unpriced_tokens)
+            for name, use in by_name(total).items()
+            if use.unpriced_calls
+        },
+    )
+
+
+def add(uses: Uses, found: Spending) -> None:
+    """Count the calls of a group."""
+    provider = found.use.provider
+    add_use(uses.setdefault((found.model, provider), ModelUse(provider)), found.use)
+
+
+def period_of(day: date, by: By) -> str:
+    """The day, ISO week or month that a day lies in: `2026-11-22`, `2026-W47`, `2026-11`."""
+    if by == "month":
+        return f"{day:%Y-%m}"
+    if by == "week":
+        year, week, _ = day.isocalendar()
+        return f"{year}-W{week:02}"
+    return day.isoformat()
+
+
+def _key_of(found: Spending, by: By, zone: tzinfo) -> Key:
+    if not isinstance(found.group, int):
+        return found.group, found.within
+    at_us = found.group * QUARTER_US
+    if at_us < UNTIMED_US:
+        return None, None
+    return period_of(local_date(at_us, zone), by), None
+
+
+def _row(key: Key, uses: Uses) -> CostRow:
+    each = list(uses.values())
+    tokens = tokens_of(each)
+    return CostRow(
+        key=key[0],
+        within=key[1],
+        calls=sum(use.calls for use in each),
+        total_tokens=tokens.total,
+        tokens=tokens,
+        cost_usd=cost_usd(each),
+        cost_basis=cost_basis(each),
+        unpriced_calls=sum(use.unpriced_calls for use in each),
+        models={name: model_usage(use) for name, use in by_name(uses).items()},
+    )
+
+
+def _by_period(row: CostRow) -> tuple[str, str]:
+    return row.key or "", ""
+
+
+def _by_cost(row: CostRow) -> tuple[float, int, bool, str, str]:
+    cost = row.cost_usd or 0
+    return -cost, -row.total_tokens, row.key is None, row.key or "", row.within or ""

@@ -1,0 +1,150 @@
+"""What the archive's model calls used and cost, grouped by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from tachlog.analysis.selection import NUMBER_NOT_TOLD, QUARTER_US, By, Selection, Spending
+from tachlog.metrics import ModelUse
+from tachlog.metrics.facts import PROPOSING
+from tachlog.model import OUTCOMES, TARGET_KINDS
+from tachlog.stores.database import Database
+from tachlog.stores.reading import operations_filter
+from tachlog.stores.rows import Row
+
+_SUMS: Final = (
+    "o.input",
+    "o.cache_read",
+    "o.cache_write",
+    "o.cache_write_1h",
+    "o.settled_output",
+    "o.reasoning",
+    "o.estimated",
+    "o.cost_nanousd",
+)
+_TOKENS: Final = "ifnull(o.input + o.cache_read + o.cache_write, 0) + o.settled_output"
+_QUARTER: Final = f"o.at_us / {QUARTER_US}"
+_NAME: Final = "(SELECT text FROM names WHERE id = o.branch)"
+_TYPE: Final = (
+    "CASE WHEN t.parent IS NOT NULL THEN ifnull((SELECT m.value FROM marks m WHERE"
+    " m.thread = t.id AND m.name = 'agent_type' ORDER BY m.last_us DESC, m.value LIMIT 1), '') END"
+)
+
+_GROUPS: Final[Mapping[By, tuple[str, str]]] = {
+    "day": (_QUARTER, "NULL"),
+    "week": (_QUARTER, "NULL"),
+    "month": (_QUARTER, "NULL"),
+    "model": ("NULL", "NULL"),
+    "agent": ("t.agent", "NULL"),
+    "project": ("s.project", "NULL"),
+    "branch": (_NAME, "s.project"),
+    "pr": ("p.value", "NULL"),
+    "session": ("t.root", "t.agent"),
+    "subagent": (_TYPE, "NULL"),
+    "tool": ("(SELECT text FROM names WHERE id = p.tool)", "NULL"),
+}
+
+_PROPOSED: Final = " OR ".join(
+    f"' && ' || x.text || ' && ' LIKE '% && {command} && %'" for command in sorted(PROPOSING)
+)
+_PULLS: Final = f"""
+WITH named AS (
+    SELECT t.root, t.agent, m.value, min(m.first_us) AS at_us
+    FROM marks m JOIN threads t ON t.id = m.thread
+    WHERE m.name = 'pull_request' GROUP BY 1, 2, 3),
+told AS (
+    SELECT * FROM named UNION ALL
+    SELECT t.root, t.agent, '{NUMBER_NOT_TOLD}', min(u.at_us)
+    FROM texts x JOIN tool_calls u ON u.target = x.key JOIN threads t ON t.id = u.thread
+    WHERE u.target_kind = {TARGET_KINDS.index("command")} AND ({_PROPOSED})
+    AND u.reported = {OUTCOMES.index("success")} AND NOT EXISTS (
+        SELECT 1 FROM named n WHERE n.root = t.root AND n.agent = t.agent)
+    GROUP BY 1, 2, 3),
+pulls AS (
+    SELECT root, agent, value, lag(at_us, 1, -1) OVER ordered AS after_us,
+    CASE WHEN lead(at_us) OVER ordered IS NULL THEN {(1 << 63) - 1} ELSE at_us END AS until_us
+    FROM told WINDOW ordered AS (PARTITION BY root, agent ORDER BY at_us, value))
+"""
+"""The time of each pull request of a session: from the one before, the last one's to the end."""
+
+_JOINS: Final[Mapping[By, str]] = {
+    "pr": (
+        " LEFT JOIN pulls p ON p.root = t.root AND p.agent = t.agent"
+        " AND o.at_us > p.after_us AND o.at_us <= p.until_us"
+    ),
+    "tool": (
+        " LEFT JOIN (SELECT u.call, u.tool, count(*) OVER (PARTITION BY u.call) AS parts,"
+        " row_number() OVER (PARTITION BY u.call ORDER BY u.key) AS part FROM tool_calls u"
+        " WHERE u.call IS NOT NULL AND u.tool IS NOT NULL) p ON p.call = o.key"
+    ),
+}
+
+
+def spending(
+    database: Database, names: Mapping[int, str], selection: Selection, by: By
+) -> list[Spending]:
+    """The selected calls by group, model and provider, in no order.
+
+    A pull request has the calls up to the one that opened it, or up to the first after it was
+    opened by one; the last of a session also those that follow. By tool, a call that asked for
+    several is divided among them in whole tokens and nano-dollars.
+    """
+    test, values = _filter(names, selection)
+    share = _part_of if by == "tool" else str
+    group, within = _GROUPS[by]
+    sums = ", ".join(f"sum({share(column)})" for column in _SUMS)
+    unpriced = f"sum(CASE WHEN o.cost_nanousd IS NULL THEN {share(_TOKENS)} ELSE 0 END)"
+    found = database.rows(
+        f"{_PULLS if by == 'pr' else ''} SELECT {group}, {within}, o.model, o.provider, count(*),"
+        f" {sums}, sum(o.cost_nanousd IS NULL), {unpriced}, count(o.reported_nanousd)"
+        " FROM calls o JOIN threads t ON t.id = o.thread"
+        " LEFT JOIN agent_telemetry_summaries s ON s.thread = t.id"
+        f"{_JOINS.get(by, '')} WHERE {test} GROUP BY 1, 2, 3, 4",
+        values,
+    )
+    return [_spending(row, names, by) for row in found]
+
+
+def _spending(row: Row, names: Mapping[int, str], by: By) -> Spending:
+    group, within, model, provider, calls, *sums, unpriced, unpriced_tokens, reported = row
+    fresh, read, written, hour, output, reasoning, estimated, nanousd = sums
+    name = names[model]
+    use = ModelUse(
+        names[provider],
+        calls,
+        fresh or 0,
+        read or 0,
+        written or 0,
+        hour or 0,
+        output,
+        reasoning,
+        estimated,
+        nanousd,
+        unpriced,
+        unpriced_tokens,
+        reported,
+    )
+    return Spending(name if by == "model" else group, within, name, use)
+
+
+def _part_of(amount: str) -> str:
+    """The part of a call's amount that falls to one of its tools: the first ones have the rest."""
+    return (
+        f"CASE WHEN p.parts IS NULL THEN {amount} ELSE ({amount}) / p.parts"
+        f" + (p.part <= ({amount}) % p.parts) END"
+    )
+
+
+def _filter(names: Mapping[int, str], selection: Selection) -> tuple[str, list[Any]]:
+    """A condition on calls, whose model and provider are their own."""
+    test, values = operations_filter(replace(selection, model=None, provider=None))
+    numbers = {text: number for number, text in names.items()}
+    for column in ("model", "provider"):
+        wanted = getattr(selection, column)
+        if wanted is not None:
+            test += f" AND o.{column} = ?"
+            values.append(numbers.get(wanted, -1))
+    return test, values

@@ -1,0 +1,266 @@
+"""`tachlog cost`: every call is in one row, whatever rows are cut by, and nothing silently zero."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, tzinfo
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from archives import assistant, at, jsonl, read_in, tool_result, tool_use, user
+from screens import Desk
+from summary_by_hand import DOLLAR, MODEL, use
+from summary_by_hand import at as moment
+from tachlog.analysis.selection import BYS, QUARTER_US, By, Selection, Spending
+from tachlog.analysis.spending import Costs, costs_of
+from tachlog.stores import Store, open_store
+
+
+def costs(found: list[Spending], by: By = "day", zone: tzinfo = UTC) -> Costs:
+    """Add up what a store found."""
+    return costs_of(
+        found,
+        Selection(),
+        by,
+        zone=zone,
+        time_zone=str(zone),
+        prices="prices",
+        generated_at_us=moment("2026-11-20T12:00"),
+    )
+
+
+def quarter(text: str, cost: int | None = DOLLAR, model: str = MODEL) -> Spending:
+    """One call in the quarter hour of a time, for a dollar."""
+    return Spending(moment(text) // QUARTER_US, None, model, use(cost=cost))
+
+
+@pytest.mark.parametrize(
+    ("by", "keys"),
+    [
+        ("day", ["2025-12-31", "2026-01-01", "2026-01-05"]),
+        ("week", ["2026-W01", "2026-W02"]),
+        ("month", ["2025-12", "2026-01"]),
+    ],
+)
+def test_periods_are_cut_in_the_zone_and_come_in_order(by: By, keys: list[str]) -> None:
+    """Half past eleven at night in UTC is the next day in Vienna; weeks are those of ISO 8601."""
+    found = [
+        quarter("2026-01-05T08:00"),
+        quarter("2025-12-31T23:30"),
+        quarter("2025-12-31T22:30"),
+    ]
+    assert [row.key for row in costs(found, by, ZoneInfo("Europe/Vienna")).rows] == keys
+
+
+def test_calls_without_a_time_have_a_row_of_their_own() -> None:
+    """A log that tells no times gives places in a file, which are no day."""
+    rows = costs([Spending(0, None, MODEL, use()), quarter("2026-11-18T09:00")]).rows
+    assert [(row.key, row.calls) for row in rows] == [(None, 1), ("2026-11-18", 1)]
+
+
+def test_a_call_without_a_price_is_listed_with_its_tokens() -> None:
+    """It has no cost, it is counted, its model is named, and the total is that of the others."""
+    found = costs([quarter("2026-11-18T09:00"), quarter("2026-11-18T10:00", None, "mystery-1")])
+    (row,) = found.rows
+    assert (row.cost_usd, row.unpriced_calls) == (1.0, 1)
+    assert found.unpriced_models["mystery-1"].tokens == 1_000
+    assert row.models["mystery-1"].cost_usd is None
+
+
+def test_a_row_of_which_no_call_has_a_price_has_none() -> None:
+    """Unknown is not zero."""
+    (row,) = costs([quarter("2026-11-18T09:00", None)]).rows
+    assert (row.cost_usd, row.cost_basis) == (None, None)
+
+
+def test_rows_that_are_no_periods_come_with_the_dearest_first() -> None:
+    """Those without a price follow by their tokens, those without a key after those with one."""
+    found = [
+        Spending("a", None, MODEL, use(cost=1)),
+        Spending("c", None, MODEL, use(cost=None)),
+        Spending(None, None, MODEL, use(cost=None)),
+        Spending("b", None, MODEL, use(cost=2)),
+        Spending("d", None, MODEL, use(2, cost=None)),
+    ]
+    assert [row.key for row in costs(found, "project").rows] == ["b", "a", "d", "c", None]
+
+
+def test_one_model_of_two_providers_is_one_model() -> None:
+    """It is told with the provider of most of its calls."""
+    found = [
+        Spending(None, None, MODEL, use()),
+        Spending(None, None, MODEL, use(2, provider="vertex")),
+    ]
+    assert costs(found, "agent").total.models[MODEL].provider == "vertex"
+    assert costs(found, "agent").total.models[MODEL].calls == 3
+
+
+def pr_link(session: str, minute: int, number: int) -> dict[str, Any]:
+    """The record of a pull request that a session is about."""
+    return {
+        "type": "pr-link",
+        "sessionId": session,
+        "prNumber": number,
+        "prRepository": "ana/shop",
+        "timestamp": at(minute),
+    }
+
+
+def replies(session: str, minutes: list[int], **more: Any) -> Iterator[dict[str, Any]]:
+    """A reply in each of these minutes."""
+    for minute in minutes:
+        name = f"{session}-{minute}"
+        yield assistant(session, name, at(minute, 5), f"m-{name}", **more)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an archive of a session with two pull requests, one that ran `gh pr create`, and one."""
+    two = [
+        user("two", "u1", at(0), "Go"),
+        *replies("two", [0]),
+        pr_link("two", 10, 1),
+        *replies("two", [11], gitBranch="fix"),
+        pr_link("two", 20, 2),
+        *replies("two", [30, 31]),
+    ]
+    created = "gh pr create --fill"
+    opened = [
+        user("opened", "u2", at(0), "Go"),
+        assistant(
+            "opened",
+            "o1",
+            at(1),
+            "m-o1",
+            content=[
+                tool_use("t1", "Bash", command=created),
+                tool_use("t2", "Read", file_path="/home/ana/shop/a"),
+                tool_use("t3", "Read", file_path="/home/ana/shop/b"),
+            ],
+        ),
+        tool_result("opened", "x1", at(2), "t1", "https://example.org/1"),
+    ]
+    sub = {"isSidechain": True, "agentId": "a1"}
+    alone = [user("alone", "u3", at(0), "Go"), *replies("alone", [40])]
+    helper = [
+        user("two", "s1", at(5), "Look", **sub),
+        assistant("two", "s2", at(6), "m-s2", **sub),
+    ]
+    archive = open_store("private:")
+    logs = {"two": two, "opened": opened, "alone": alone, "agent-a1": helper}
+    read_in(archive, [jsonl(tmp_path / f"{name}.jsonl", log) for name, log in logs.items()])
+    yield archive
+    archive.close()
+
+
+def calls(store: Store, by: By, selection: Selection = Selection()) -> dict[Any, int]:  # noqa: B008
+    """The calls of each group."""
+    return {found.group: found.use.calls for found in store.spending(selection, by)}
+
+
+@pytest.mark.parametrize("by", BYS)
+def test_rows_add_up_to_the_same_total_whatever_they_are_cut_by(store: Store, by: By) -> None:
+    """Tokens and nano-dollars of all rows are those of all calls, to the last one."""
+    found = [spending.use for spending in store.spending(Selection(), by)]
+    # Seven calls of Opus 4.5, each 10×5,000 + 1,000×500 + 100×6,250 + 50×25,000 nano-dollars
+    assert sum(use.cost_nanousd or 0 for use in found) == 7 * 2_425_000
+    assert sum(use.total for use in found) == 7 * 1_160
+    assert sum(use.unpriced_calls for use in found) == 0
+
+
+def test_a_pull_request_has_the_calls_that_led_to_it(store: Store) -> None:
+    """Up to it from the one before; the last has what follows; sub-agents' calls count alike."""
+    assert calls(store, "pr") == {"ana/shop#1": 2, "ana/shop#2": 3, "?": 1, None: 1}
+
+
+def test_a_call_that_asked_for_several_tools_is_divided_among_them(store: Store) -> None:
+    """Each of three tools has a third, the first ones what is left over."""
+    found = {spending.group: spending.use for spending in store.spending(Selection(), "tool")}
+    assert {name: use.calls for name, use in found.items()} == {"Bash": 1, "Read": 2, None: 6}
+    assert found["Bash"].total + found["Read"].total == 1_160
+    # Ten fresh tokens are 4 + 3 + 3, a thousand 334 + 333 + 333, and so on, in the order of keys.
+    assert found["Bash"].input in (3, 4)
+    assert found["Bash"].cache_read in (333, 334)
+    assert (found["Bash"].cost_nanousd or 0) + (found["Read"].cost_nanousd or 0) == 2_425_000
+
+
+def test_branches_are_those_of_a_project(store: Store) -> None:
+    """The same branch name in two projects is two branches."""
+    found = {(s.group, s.within): s.use.calls for s in store.spending(Selection(), "branch")}
+    assert found == {("main", "shop"): 6, ("fix", "shop"): 1}
+
+
+def test_main_conversations_and_sub_agents_are_told_apart(store: Store) -> None:
+    """A sub-agent whose type no log tells is one without a type, not a main conversation."""
+    assert calls(store, "subagent") == {None: 6, "": 1}
+
+
+def test_the_calls_of_a_sub_agent_are_its_sessions(store: Store) -> None:
+    """A session is the main conversation with all that it delegated."""
+    assert calls(store, "session") == {"two": 5, "opened": 1, "alone": 1}
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (Selection(model=MODEL), 7),
+        (Selection(model="gpt-5.5"), 0),
+        (Selection(provider="anthropic"), 7),
+        (Selection(provider="nobody"), 0),
+        (Selection(since_us=moment("2026-11-18T09:30")), 3),
+        (Selection(until_us=moment("2026-11-18T09:01")), 1),
+    ],
+)
+def test_a_selection_is_of_single_calls(store: Store, selection: Selection, expected: int) -> None:
+    """Model, provider and times are those of the calls, whatever their session's are."""
+    assert sum(calls(store, "model", selection).values()) == expected
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Give a home whose sessions are in the archive; tests only look at it."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    desk.write()
+    assert desk.run("analyze").code == 0
+    return desk
+
+
+@pytest.mark.parametrize("by", BYS)
+def test_every_cut_is_shown_with_its_total(desk: Desk, by: By) -> None:
+    """The last row of the table is the whole, and its cost that of the JSON."""
+    shown = desk.run("cost", "--by", by)
+    total = json.loads(desk.run("cost", "--by", by, "--json").out)["total"]
+    line = next(line for line in shown.out.splitlines() if line.startswith("in all"))
+    assert f"${total['cost_usd']:.2f}" in line, shown.err
+
+
+def test_csv_has_the_rows_of_the_json(desk: Desk) -> None:
+    """Each row once, with the keys and amounts that the JSON tells, and the version of prices."""
+    told = json.loads(desk.run("cost", "--by", "tool", "--json").out)
+    rows = list(csv.DictReader(StringIO(desk.run("cost", "--by", "tool", "--csv").out)))
+    assert [row["key"] or None for row in rows] == [row["key"] for row in told["rows"]]
+    assert [float(row["cost_usd"]) for row in rows] == [row["cost_usd"] for row in told["rows"]]
+    assert {row["prices"] for row in rows} == {told["prices"]}
+
+
+def test_rows_beyond_the_limit_are_one_row(desk: Desk) -> None:
+    """What is not shown by name is still counted: the total stays."""
+    shown = desk.run("cost", "--by", "tool", "--limit", "1").out
+    assert "4 more tools" in shown
+
+
+def test_json_and_csv_exclude_each_other(desk: Desk) -> None:
+    """One answer has one form."""
+    ran = desk.run("cost", "--json", "--csv")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_an_empty_selection_says_so(desk: Desk) -> None:
+    """Nothing is told of nothing."""
+    assert desk.run("cost", "--model", "gpt-5.5").out == "nothing fits these filters\n"
