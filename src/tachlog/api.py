@@ -54,7 +54,11 @@ def analyze(
     try:
         read = bring_up_to_date(store, [os.fspath(name) for name in names], config, jobs=jobs)
         told = ReadNowView(
-            files=read.files, bytes=read.bytes, records=read.records, seconds=read.seconds
+            files=read.files,
+            bytes=read.bytes,
+            records=read.records,
+            seconds=read.seconds,
+            renewed=read.renewed,
         )
         return _result(store, Selection(paths=read.paths), config, told)
     finally:

@@ -13,11 +13,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from tachlog.analysis.summary import RenewedView
 from tachlog.config import Config
 from tachlog.discovery import walk
 from tachlog.engines import Setup, Task
 from tachlog.model import Problem
 from tachlog.stores import Portion, Progress, Store
+from tachlog.upgrade import renew_outdated
 
 ROUNDS: Final = 3
 """How often files that another process read meanwhile are taken up again."""
@@ -30,7 +32,8 @@ class ReadNow(Struct, frozen=True):
     """What one run read: files with something new, their bytes and records.
 
     `paths` are all files that were asked for, `notes` those of them (or of what was looked for)
-    that could not be read and why; files that are no logs are not among them.
+    that could not be read and why; files that are no logs are not among them. `renewed` is what
+    newer revisions of formats changed of what had been read before.
     """
 
     files: int
@@ -40,6 +43,7 @@ class ReadNow(Struct, frozen=True):
     seconds: float
     paths: tuple[str, ...]
     notes: dict[str, str]
+    renewed: tuple[RenewedView, ...] = ()
 
 
 def bring_up_to_date(
@@ -52,12 +56,15 @@ def bring_up_to_date(
 ) -> ReadNow:
     """Read everything below `paths` that the archive does not have yet.
 
+    What an earlier revision of a format had told of any file is told anew before.
+
     Raises `MissingPath` for a path that is not there and `StoreError` when the archive fails;
     whatever stands in the logs ends up in the archive or in its problems.
     """
     begun = perf_counter()
     wanted, tables, notes = _wanted(paths)
     setup = msgspec.structs.replace(setup_of(config), tables=tables)
+    renewed = renew_outdated(store, setup, jobs, progress)
     tally = _Tally()
     for _ in range(ROUNDS):
         known = store.progress()
@@ -73,6 +80,7 @@ def bring_up_to_date(
         perf_counter() - begun,
         tuple(wanted),
         notes,
+        tuple(renewed),
     )
 
 

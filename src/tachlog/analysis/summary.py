@@ -52,11 +52,32 @@ MOST_SEQUENCES = 50
 COMPLEXITIES = tuple(name for _, name in reversed(NAMES))
 
 
+class RenewedView(Struct, frozen=True):
+    """What a newer `revision` of a log format changed of what was read before, and `change` why.
+
+    `files` were read again; `staying` were not, since other files that told of the same sessions
+    are gone. The figures are those of the sessions in them, before and now.
+    """
+
+    source: str
+    title: str
+    revision: int
+    change: str
+    files: int
+    staying: int
+    calls_before: int
+    calls: int
+    tool_calls_before: int
+    tool_calls: int
+    tokens_before: int
+    tokens: int
+
+
 class ReadNowView(Struct, frozen=True):
     """What one run read.
 
     `sessions` were not known before (None: not counted); it took `seconds`; `since` is when the
-    archive had been brought up to date before.
+    archive had been brought up to date before; `renewed` tells of logs that were read again.
     """
 
     files: int = 0
@@ -65,6 +86,7 @@ class ReadNowView(Struct, frozen=True):
     sessions: int | None = None
     seconds: float | None = None
     since: str | None = None
+    renewed: tuple[RenewedView, ...] = ()
 
 
 class SelectionView(Struct, frozen=True):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.progress import progress_bar
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tachlog.analysis.alerts import Alert
     from tachlog.analysis.overview import Overview
     from tachlog.analysis.selection import FileReport, Selection
-    from tachlog.analysis.summary import ReadNowView
+    from tachlog.analysis.summary import ReadNowView, RenewedView
     from tachlog.pipeline import ReadNow
     from tachlog.stores import Store
 
@@ -61,7 +62,7 @@ def analyze(ask: Ask) -> Answer:
     return Answer(
         found.result,
         lambda: _screen(ask, found, _unknown(files, selection.paths)),
-        [*unread, *logs.notes],
+        [*unread, *logs.notes, *map(_renewed, found.result.read_now.renewed)],
         FOUND_PROBLEMS if problems else int(bool(logs.chosen and unread)),
     )
 
@@ -169,6 +170,7 @@ def _read_now(store: Store, read: ReadNow, before: _Before) -> ReadNowView:
         sessions=store.count() - before.sessions,
         seconds=read.seconds,
         since=optional_rfc3339(before.read_us),
+        renewed=read.renewed,
     )
 
 
@@ -209,6 +211,26 @@ def _unread(logs: Logs, read: ReadNow, reports: Sequence[FileReport]) -> list[st
         if logs.chosen and os.path.isdir(path) and not _within(os.path.abspath(path), read.paths)
     ]
     return told + empty
+
+
+def _renewed(one: RenewedView) -> str:
+    """What reading again moved and why, in one line."""
+    told = f"{one.title} logs: revision {one.revision} of this format"
+    told += f" ({one.change})" if one.change else ""
+    if one.files:
+        figures = (
+            ("call", one.calls_before, one.calls),
+            ("tool call", one.tool_calls_before, one.tool_calls),
+            ("token", one.tokens_before, one.tokens),
+        )
+        moved = [
+            f"{fmt.plural(now, name)}, before {was:,}" for name, was, now in figures if was != now
+        ]
+        told += f", {fmt.plural(one.files, 'file')} read again: "
+        told += "; ".join(moved) or "calls and tokens are as before"
+    if one.staying:
+        told += f"; {fmt.plural(one.staying, 'file')} not, as others that told of the same are gone"
+    return told
 
 
 def _within(directory: str, paths: Sequence[str]) -> bool:

@@ -33,12 +33,14 @@ class Setup(Struct, frozen=True):
 class Task(Struct, frozen=True, array_like=True):
     """Read one file on from where its progress stands (None: it was never read).
 
-    `size` is its size in bytes when it was listed, for balance and progress bars only.
+    `size` is its size in bytes when it was listed, for balance and progress bars only. `again`
+    reads it from its start in place of what it told; that gives no portion where it cannot be.
     """
 
     path: str
     progress: Progress | None
     size: int
+    again: bool = False
 
 
 class Reading(Struct, array_like=True):

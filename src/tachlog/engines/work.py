@@ -77,20 +77,22 @@ def read(task: Task) -> Reading:
     was = task.progress
     offset, state, replaced = 0, b"", False
     try:
-        if was is not None and was.identity:
+        if was is not None and was.identity and not task.again:
             change = same_file(msgspec.msgpack.decode(was.identity, type=FileId), task.path)
             if change == "unchanged" and was.done and was.mtime_ns != LIVE:
                 return Reading(None)
             if change == "replaced":
                 replaced = True
-            elif was.source is not None:
+            elif was.source is not None and _fits(was):
                 offset, state = was.offset, was.state
         identity = identify(task.path)
         beginning = head(task.path)
         source = all_sources()[was.source] if state and was and was.source else None
         source = source or detect(task.path, beginning)
+        if task.again and not _tells_again(task, source, beginning):
+            return Reading(None)
     except (FrameError, AmbiguousFormat) as error:
-        return Reading(_unread(task, error.detail))
+        return Reading(None if task.again else _unread(task, error.detail))
     if source is None:
         portion = _blank(task, None)
         portion.identity = _encoder.encode(identity)
@@ -98,7 +100,7 @@ def read(task: Task) -> Reading:
         portion.note = _why_unknown(beginning)
         return Reading(portion)
     frame = source.frame(task.path, beginning)
-    if was is not None and was.source is not None:
+    if was is not None and was.source is not None and not task.again:
         if frame in ("document", "archive"):
             offset, state, replaced = 0, b"", True
         elif frame == "sqlite" and _is_same_database(was.identity, identity):
@@ -108,8 +110,30 @@ def read(task: Task) -> Reading:
     portion.size, portion.mtime_ns = identity.size, identity.mtime_ns
     portion.offset, portion.state, portion.replaced = offset, state, replaced
     if frame == "sqlite":
-        return _read_database(portion, source, was is not None)
+        return _read_database(portion, source, was is not None and not task.again)
     return Reading(portion, _fill(portion, source, chunks_of(source, frame, task.path, offset)))
+
+
+def _fits(was: Progress) -> bool:
+    """Whether reading can go on with the state that another revision of the format left."""
+    source = all_sources().get(was.source or "")
+    if source is None or source.revision == was.revision:
+        return True
+    try:
+        _state(source, was.state)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _tells_again(task: Task, source: Source | None, beginning: bytes) -> bool:
+    """Whether a file that was read before still holds what it told; raises FrameError."""
+    was = task.progress
+    if was is None or source is None or source.name != was.source:
+        return False
+    if source.frame(task.path, beginning) != "lines":
+        return True
+    return same_file(msgspec.msgpack.decode(was.identity, type=FileId), task.path) != "replaced"
 
 
 def portions_of(name: str, source: Source, chunks: Iterator[Chunk]) -> Iterator[Portion]:
@@ -236,12 +260,12 @@ def _read_table(task: Task) -> Reading:
     was = task.progress
     source = source_of_table(task.path)
     portion = _blank(task, source)
-    if was is not None:
+    if was is not None and not task.again:
         portion.identity, portion.offset, portion.state = was.identity, was.offset, was.state
     state = _state(source, portion.state)
     sessions: Sessions = {}
     try:
-        after = was.identity.decode() if was and was.identity else None
+        after = portion.identity.decode() or None
         for page in read_table(_tables.get(task.path, task.path), after):
             _take(portion, source, state, sessions, page.chunk)
             portion.identity = page.cursor.encode()

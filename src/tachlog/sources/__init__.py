@@ -8,16 +8,18 @@ reading resumes anywhere.
 
 from __future__ import annotations
 
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from tachlog.model import Chunk, Reading
+from tachlog.model import Chunk, Reading, digest_of
 
 HEAD_BYTES = 64 << 10
 
@@ -40,9 +42,11 @@ def nothing_beside(path: str) -> tuple[str, ...]:
 class Source(Struct, frozen=True, kw_only=True):
     """One log format.
 
-    `revision` is raised when the meaning of its output changes; `frame(path, head)` says how a file
-    that it claims is cut into chunks. A document may need files `beside` it (patterns of paths, see
-    `frames.read_whole`), a member of an archive other members (see `frames.read_archive`);
+    `revision` is raised when the meaning of its output changes, and `change` then says in a few
+    words what it tells otherwise: logs that still exist are read again. `frame(path, head)` says
+    how a file that it claims is cut into chunks. A document may need files `beside` it (patterns
+    of paths, see `frames.read_whole`), a member of an archive other members (see
+    `frames.read_archive`);
     `statements` select the rows of a database (see `frames.read_database`).
     `claims(path, head)` sees the first 64 KiB and answers whether the file is this
     format's; `asked` says that it claims what the user named, which goes before what files look
@@ -57,6 +61,7 @@ class Source(Struct, frozen=True, kw_only=True):
     name: str
     title: str
     revision: int
+    change: str = ""
     frame: Callable[[str, bytes], Frame] = by_lines
     beside: Callable[[str], tuple[str, ...]] = nothing_beside
     statements: tuple[str, ...] = ()
@@ -94,6 +99,26 @@ def all_sources() -> dict[str, Source]:
             raise AmbiguousFormat(f"entry point {entry.value}", [source.name, source.name])
         found[source.name] = source
     return found
+
+
+def code_stamp() -> str:
+    """Changes when the code of a format may have changed; no format is loaded for it."""
+    stamps = list[str]()
+    for directory, _, names in os.walk(__path__[0]):
+        stamps += [_file_stamp(os.path.join(directory, n)) for n in names if n.endswith(".py")]
+    for entry in entry_points(group="tachlog.sources"):
+        found = find_spec(entry.module.partition(".")[0])
+        version = entry.dist.version if entry.dist else ""
+        stamps.append(f"{entry.value} {version} {_file_stamp(found.origin if found else None)}")
+    return f"{digest_of(' '.join(sorted(stamps)).encode()):x}"
+
+
+def _file_stamp(path: str | None) -> str:
+    try:
+        status = os.stat(path or "")
+    except OSError:
+        return str(path)
+    return f"{path}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def detect(path: str, head: bytes) -> Source | None:

@@ -8,7 +8,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -77,6 +77,31 @@ class Progress(Struct, frozen=True, array_like=True):
     done: bool
 
 
+class Renewal(Struct, frozen=True):
+    """Files to be read again together, since a newer revision tells something else of `outdated`.
+
+    `files` are these and all others that tell of the same threads.
+    """
+
+    outdated: frozenset[str]
+    files: frozenset[str]
+
+
+class Figures(Struct, frozen=True):
+    """What some threads come to: model calls, tool calls, tokens."""
+
+    calls: int = 0
+    tool_calls: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            self.calls + other.calls,
+            self.tool_calls + other.tool_calls,
+            self.tokens + other.tokens,
+        )
+
+
 class Measure(Protocol):
     """The arithmetic that a store asks for while it writes."""
 
@@ -104,6 +129,30 @@ class Store(Archive, Protocol):
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file another process read."""
+        ...
+
+    def renewals(
+        self, outdated: Collection[str], gone: Collection[str]
+    ) -> tuple[list[Renewal], list[str]]:
+        """What to read again for the outdated files; those that stay, for what a gone one told."""
+        ...
+
+    def renew(
+        self, renewal: Renewal, batches: Iterable[Sequence[Portion]], measure: Measure
+    ) -> tuple[Figures, Figures] | None:
+        """Keep portions of a renewal's files, all from their start, in place of what they told.
+
+        One transaction; gives the figures before and after, None (and nothing is changed) when
+        another process read one of the files.
+        """
+        ...
+
+    def noted(self, name: str) -> str | None:
+        """A note that a program left in the archive."""
+        ...
+
+    def note(self, name: str, value: str) -> None:
+        """Leave a note."""
         ...
 
     def shared(self, session_id: str) -> dict[str, int]:
@@ -144,4 +193,14 @@ def open_store(url: str) -> Store:
     return store
 
 
-__all__ = ["PRIVATE", "Measure", "Portion", "Progress", "Store", "StoreError", "open_store"]
+__all__ = [
+    "PRIVATE",
+    "Figures",
+    "Measure",
+    "Portion",
+    "Progress",
+    "Renewal",
+    "Store",
+    "StoreError",
+    "open_store",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -17,8 +17,18 @@ from tachlog.analysis.selection import (
 )
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
-from tachlog.stores import Measure, Portion, Progress, reading, spending, writing
-from tachlog.stores.database import Database
+from tachlog.stores import (
+    Figures,
+    Measure,
+    Portion,
+    Progress,
+    Renewal,
+    reading,
+    renewal,
+    spending,
+    writing,
+)
+from tachlog.stores.database import Database, replacing
 from tachlog.stores.loading import load_session
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -47,6 +57,38 @@ class SqlArchive:
         except BaseException:
             self.words.forget()
             raise
+
+    def renewals(
+        self, outdated: Collection[str], gone: Collection[str]
+    ) -> tuple[list[Renewal], list[str]]:
+        """What to read again for the outdated files; those that stay, for what a gone one told."""
+        with self.database.snapshot():
+            return renewal.renewals(self.database, outdated, gone)
+
+    def renew(
+        self, what: Renewal, batches: Iterable[Sequence[Portion]], measure: Measure
+    ) -> tuple[Figures, Figures] | None:
+        """Keep portions of a renewal's files in place of what they told, in one transaction."""
+        try:
+            return writing.renew(self.database, self.words, what, batches, measure)
+        except writing.TooLate:
+            self.words.forget()
+            return None
+        except BaseException:
+            self.words.forget()
+            raise
+
+    def noted(self, name: str) -> str | None:
+        """A note that a program left in the archive."""
+        found = self.database.rows("SELECT value FROM meta WHERE name = ?", (name,))
+        return str(found[0][0]) if found else None
+
+    def note(self, name: str, value: str) -> None:
+        """Leave a note."""
+        with self.database.transaction():
+            self.database.insert(
+                "meta", "name, value", [(name, value)], replacing("name, value", "name")
+            )
 
     def sessions(self, selection: Selection) -> list[SessionMetrics]:
         """The figures of the selected threads, in order of start, then session id."""

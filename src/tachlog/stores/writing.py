@@ -8,7 +8,7 @@ something gets new figures.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import zip_longest
 from typing import Any, Final
@@ -17,7 +17,7 @@ from tachlog.identity import unified
 from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
-from tachlog.stores import Measure, Portion, progress
+from tachlog.stores import Figures, Measure, Portion, Renewal, progress, renewal
 from tachlog.stores.database import LISTED, Database, listed, replacing
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
@@ -42,42 +42,70 @@ def write(
 ) -> list[Portion]:
     """Keep portions; gives back those that came too late because their file's progress moved."""
     with database.transaction():
-        late: list[Portion] = []
-        kept: list[tuple[int, Portion]] = []
-        for portion in portions:
-            file = progress.advance(database, portion)
-            if file is None:
-                late.append(portion)
+        return _keep(database, words, portions, measure)
+
+
+class TooLate(Exception):
+    """Another process read a file meanwhile that was to be read again: all stays as it was."""
+
+
+def renew(
+    database: Database,
+    words: Words,
+    what: Renewal,
+    batches: Iterable[Sequence[Portion]],
+    measure: Measure,
+) -> tuple[Figures, Figures]:
+    """Keep portions in place of what their files told; raises `TooLate`."""
+    with database.transaction():
+        before = renewal.figures(database, what)
+        renewal.forget(database, what)
+        for portions in batches:
+            if _keep(database, words, portions, measure):
+                raise TooLate
+        return before, renewal.figures(database, what)
+
+
+def _keep(
+    database: Database, words: Words, portions: Sequence[Portion], measure: Measure
+) -> list[Portion]:
+    """Keep portions within a transaction; gives back those that came too late."""
+    late: list[Portion] = []
+    kept: list[tuple[int, Portion]] = []
+    for portion in portions:
+        file = progress.advance(database, portion)
+        if file is None:
+            late.append(portion)
+        else:
+            kept.append((file, portion))
+    numbers, new, moved = _threads(
+        database, [session.thread for _, portion in kept for session in portion.sessions]
+    )
+    told: dict[int, Session] = {}
+    measured: dict[int, Measured] = {}
+    for file, portion in kept:
+        progress.enter(database, file, portion)
+        for session, figures in zip_longest(portion.sessions, portion.measured):
+            number = numbers[session.thread]
+            known = told.get(number)
+            if known and session.is_silent and session.thread == known.thread:
+                continue
+            if known and not (known.is_silent and session.thread == known.thread):
+                session, figures = merge_sessions(known, session), None
+            told[number] = session
+            if figures is None:
+                measured.pop(number, None)
             else:
-                kept.append((file, portion))
-        numbers, new, moved = _threads(
-            database, [session.thread for _, portion in kept for session in portion.sessions]
+                measured[number] = figures
+        database.insert(
+            "told",
+            "file, thread",
+            [(file, numbers[one.thread]) for one in portion.sessions if not one.is_silent],
+            "DO NOTHING",
         )
-        told: dict[int, Session] = {}
-        measured: dict[int, Measured] = {}
-        for file, portion in kept:
-            progress.enter(database, file, portion)
-            for session, figures in zip_longest(portion.sessions, portion.measured):
-                number = numbers[session.thread]
-                known = told.get(number)
-                if known and session.is_silent and session.thread == known.thread:
-                    continue
-                if known and not (known.is_silent and session.thread == known.thread):
-                    session, figures = merge_sessions(known, session), None
-                told[number] = session
-                if figures is None:
-                    measured.pop(number, None)
-                else:
-                    measured[number] = figures
-            database.insert(
-                "told",
-                "file, thread",
-                [(file, numbers[one.thread]) for one in portion.sessions if not one.is_silent],
-                "DO NOTHING",
-            )
-        changed = new | moved | {n for n, session in told.items() if not session.is_silent}
-        _Batch(database, words, measure, told, new, changed, measured).keep()
-        return late
+    changed = new | moved | {n for n, session in told.items() if not session.is_silent}
+    _Batch(database, words, measure, told, new, changed, measured).keep()
+    return late
 
 
 def _threads(

@@ -1,0 +1,176 @@
+"""Take back what files told, so that they can be read again by a newer revision of their format.
+
+What a file told is merged with what others told of the same threads, so it cannot be taken back
+alone: whole threads go, with the families that they share operations with, and every file that
+tells one of them is read again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from tachlog.stores import Figures, Renewal
+from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.schema import OPERATIONS
+
+
+def renewals(
+    database: Database, outdated: Collection[str], gone: Collection[str]
+) -> tuple[list[Renewal], list[str]]:
+    """What is to be read again together for the `outdated` files, and which of them stay.
+
+    Those stay that tell of threads which a file that is `gone` tells as well: reading again what is
+    left would lose its part.
+    """
+    paths: dict[int, str] = dict(database.rows("SELECT id, path FROM files"))
+    units: dict[int, set[int]] = {file: set() for file in paths}
+    for file, unit in database.rows(
+        "SELECT DISTINCT d.file, coalesce(t.family, t.id) FROM told d"
+        " JOIN threads t ON t.id = d.thread"
+    ):
+        units[file].add(unit)
+    old = {file for file, path in paths.items() if path in outdated}
+    lost = {file for file, path in paths.items() if path in gone}
+    groups, staying = _grouped(units, old, lost)
+    return (
+        [
+            Renewal(
+                frozenset(paths[file] for file in files & old),
+                frozenset(paths[file] for file in files),
+            )
+            for files in groups
+        ],
+        sorted(paths[file] for file in staying - lost),
+    )
+
+
+def _grouped(
+    units: Mapping[int, set[int]], old: set[int], lost: set[int]
+) -> tuple[list[set[int]], set[int]]:
+    """Files to be read again together, and those of `old` that stay as they are.
+
+    A family is called by the least number of its threads, which no other thread or family has.
+    """
+    tellers: dict[int, set[int]] = defaultdict(set)
+    for file, told in units.items():
+        for unit in told:
+            tellers[unit].add(file)
+    groups: list[set[int]] = []
+    staying: set[int] = set()
+    for part in _connected((file, units[file]) for file in sorted(old)):
+        files = part.union(*(tellers[unit] for file in part for unit in units[file]))
+        if files & lost:
+            staying |= part
+        else:
+            groups.append(files)
+    together = _connected((number, files) for number, files in enumerate(groups))
+    return [set().union(*(groups[number] for number in part)) for part in together], staying
+
+
+def _connected(things: Iterable[tuple[int, Collection[int]]]) -> list[set[int]]:
+    """Sets of things that have a mark in common, directly or through others."""
+    above: dict[int, int] = {}
+    first: dict[int, int] = {}
+
+    def top(thing: int) -> int:
+        while above[thing] != thing:
+            above[thing] = thing = above[above[thing]]
+        return thing
+
+    for thing, marks in things:
+        above[thing] = thing
+        for mark in marks:
+            above[top(first.setdefault(mark, thing))] = top(thing)
+    parts: dict[int, set[int]] = defaultdict(set)
+    for thing in above:
+        parts[top(thing)].add(thing)
+    return list(parts.values())
+
+
+def figures(database: Database, renewal: Renewal) -> Figures:
+    """What the threads that a renewal is about come to."""
+    threads = _threads(database, renewal)
+    ((calls, tokens),) = database.rows(
+        "SELECT count(*), coalesce(sum(coalesce(input, 0) + coalesce(cache_read, 0)"
+        " + coalesce(cache_write, 0) + settled_output), 0)"
+        f" FROM calls WHERE thread IN {LISTED}",
+        (listed(threads),),
+    )
+    ((tools,),) = database.rows(
+        f"SELECT count(*) FROM tool_calls WHERE thread IN {LISTED}", (listed(threads),)
+    )
+    return Figures(int(calls), int(tools), int(tokens))
+
+
+def _threads(database: Database, renewal: Renewal) -> set[int]:
+    """The threads that the outdated files tell, and those that share operations with them."""
+    told = {
+        (thread, family)
+        for thread, family in database.rows(
+            "SELECT DISTINCT t.id, t.family FROM files f JOIN told d ON d.file = f.id"
+            f" JOIN threads t ON t.id = d.thread WHERE f.path IN {LISTED}",
+            (listed(renewal.outdated),),
+        )
+    }
+    kin = database.rows(
+        f"SELECT id FROM threads WHERE family IN {LISTED}",
+        (listed({family for _, family in told if family is not None}),),
+    )
+    return {thread for thread, _ in told} | {thread for (thread,) in kin}
+
+
+def forget(database: Database, renewal: Renewal) -> None:
+    """Take back what is to be told anew; the progress of the files stays for the check of it."""
+    threads = listed(_threads(database, renewal))
+    roots = database.rows(
+        f"SELECT DISTINCT agent, root FROM threads WHERE id IN {LISTED}", (threads,)
+    )
+    for table in (*OPERATIONS, "tellings", "marks", "told", "agent_telemetry_summaries"):
+        database.run(f"DELETE FROM {table} WHERE thread IN {LISTED}", (threads,))
+    database.run(f"DELETE FROM threads WHERE id IN {LISTED}", (threads,))
+    _forget_roots(database, roots)
+    _forget_records(database, renewal)
+
+
+def _forget_roots(database: Database, roots: Iterable[tuple[str, str]]) -> None:
+    """Drop main threads that stood only for sub-agents which are gone now."""
+    for agent, root in roots:
+        rows = database.rows(
+            "SELECT id FROM threads WHERE agent = ? AND session_id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM told WHERE told.thread = threads.id)"
+            " AND NOT EXISTS (SELECT 1 FROM threads o"
+            " WHERE o.agent = threads.agent AND o.root = threads.root AND o.id <> threads.id)",
+            (agent, root),
+        )
+        for (thread,) in rows:
+            database.run("DELETE FROM agent_telemetry_summaries WHERE thread = ?", (thread,))
+            database.run("DELETE FROM threads WHERE id = ?", (thread,))
+
+
+def _forget_records(database: Database, renewal: Renewal) -> None:
+    """Make the files tell no record; one that others tell as well is theirs."""
+    files = listed(
+        [
+            file
+            for (file,) in database.rows(
+                f"SELECT id FROM files WHERE path IN {LISTED}", (listed(renewal.files),)
+            )
+        ]
+    )
+    database.run(f"DELETE FROM copies WHERE file IN {LISTED}", (files,))
+    database.run(
+        f"DELETE FROM ledger WHERE file IN {LISTED} AND key NOT IN (SELECT key FROM copies)",
+        (files,),
+    )
+    database.run(
+        "UPDATE ledger SET file = (SELECT min(c.file) FROM copies c WHERE c.key = ledger.key)"
+        f" WHERE file IN {LISTED}",
+        (files,),
+    )
+    database.run(f"DELETE FROM problems WHERE file IN {LISTED}", (files,))
+    database.run(
+        "UPDATE files SET records = 0, parsed = 0, skipped = '{}', unknown = '{}', problems = 0"
+        f" WHERE id IN {LISTED}",
+        (files,),
+    )
