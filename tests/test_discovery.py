@@ -156,7 +156,15 @@ def test_a_file_in_place_of_a_directory_is_no_place(tmp_path: Path) -> None:
 
 def test_logs_are_taken_in_the_order_of_their_paths(tmp_path: Path) -> None:
     """All that may be a log below a directory is given once, sorted as whole paths."""
-    logs = ["a-b.jsonl", "a/b/c.json", "a/b.jsonl", "a.JSONL", "b/x.ndjson.gz", "x.jsonl/y.csv"]
+    logs = [
+        "a-b.jsonl",
+        "a/b/c.db",
+        "a/b/c.json",
+        "a/b.jsonl",
+        "a.JSONL",
+        "b/x.ndjson.gz",
+        "x.jsonl/y.csv",
+    ]
     logs += [
         "r/agent.jsonl.1",
         "r/agent.jsonl-20260102.gz",
@@ -165,7 +173,7 @@ def test_logs_are_taken_in_the_order_of_their_paths(tmp_path: Path) -> None:
         ".c/d.json",
     ]
     others = [".git/x.json", "a/node_modules/x.json", ".x.jsonl.swp", ".#x.jsonl", "x.txt", "x.log"]
-    others += ["x.jsonl.tmp", "x.tar.gz", "x.jsonl~", "json", ".jsonl", "x.json.tmp-12"]
+    others += ["x.jsonl.tmp", "x.tar.gz", "x.jsonl~", "json", ".jsonl", "x.json.tmp-12", "x.db-wal"]
     put(*(tmp_path / name for name in [*logs, *others]))
     assert names(walk([str(tmp_path)]), tmp_path) == sorted(logs)
 

@@ -12,10 +12,11 @@ from msgspec import Struct
 from tachlog.model import Problem
 
 LOG_NAME = re.compile(
-    r"[^.].*\.(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?",
+    r"[^.].*\.(?:(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?|db)",
     re.IGNORECASE,
 )
-"""Names that may be logs, rotated (`agent.jsonl.1`) and compressed ones too; no hidden files."""
+"""Names that may be logs, rotated (`agent.jsonl.1`) and compressed ones too, and databases; no
+hidden files."""
 
 SKIPPED_DIRECTORIES = {".git", "node_modules"}
 

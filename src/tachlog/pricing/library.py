@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,8 +60,11 @@ def version_of(package: Path) -> str:
     )
 
 
+@cache
 def read_table(package: Path) -> Table:
     """Run the library's generated `data.py` with our constructors and return its table.
+
+    A process reads it once: an installed library does not change under it.
 
     Raises LibraryError when the file uses a constructor or a property that is not known here.
     """
