@@ -165,6 +165,22 @@ def test_a_file_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> No
         ),
         (MAPPING.replace("bot", "The Bot"), "sources.mappings[0].name: Expected `str` matching"),
         (f"{MAPPING}\n[[sources.mappings]]\n", "sources.mappings[1]: Object missing required"),
+        (
+            "[[billing]]\nprovider = 'openai'\nplan = 'pro'",
+            "billing[0].plan: give one of subscription, api",
+        ),
+        (
+            "[[billing]]\nprovidr = 'openai'\nplan = 'api'",
+            "billing[0]: unknown key providr; did you mean provider?",
+        ),
+        (
+            "[[billing]]\nprovider = 'openai'\nplan = 'subscription'",
+            "billing[0]: a subscription needs usd_per_month",
+        ),
+        (
+            "[[billing]]\nprovider = 'openai'\nplan = 'api'\nusd_per_month = 5",
+            "billing[0]: plan api is billed by use and has no usd_per_month",
+        ),
         ("[sources]\nmappings = 3", "sources.mappings = 3: Expected `array`, got `int`"),
     ],
 )

@@ -4,32 +4,58 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from datetime import UTC, tzinfo
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from archives import assistant, at, jsonl, read_in, tool_result, tool_use, user
 from screens import Desk
-from summary_by_hand import DOLLAR, MODEL, use
+from summary_by_hand import DOLLAR, MODEL, Shelf, use
 from summary_by_hand import at as moment
-from tachlog.analysis.selection import BYS, QUARTER_US, By, Selection, Spending
+from tachlog.analysis.billing import Billing
+from tachlog.analysis.selection import BYS, QUARTER_US, By, Selection, Spending, Told
 from tachlog.analysis.spending import Costs, costs_of
 from tachlog.stores import Store, open_store
 
 
-def costs(found: list[Spending], by: By = "day", zone: tzinfo = UTC) -> Costs:
-    """Add up what a store found."""
+class Found(Shelf):
+    """An archive that gives these groups and facts, whatever it is asked."""
+
+    def __init__(self, found: list[Spending], marks: Mapping[str, list[Told]]) -> None:
+        super().__init__()
+        self.found = found
+        self.marks = marks
+
+    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
+        """Give the groups, divided by the moments."""
+        return [replace(each, period=sum(c <= each.first_us for c in cuts)) for each in self.found]
+
+    def told(self, selection: Selection, mark: str) -> list[Told]:
+        """Give what is told of plans and limits."""
+        return self.marks.get(mark, [])
+
+
+def costs(
+    found: list[Spending],
+    by: By = "day",
+    time_zone: str = "UTC",
+    *,
+    billing: Sequence[Billing] = (),
+    selection: Selection = Selection(),  # noqa: B008 (frozen)
+    **marks: list[Told],
+) -> Costs:
+    """Add up what a store found, at noon on 20 November 2026."""
     return costs_of(
-        found,
-        Selection(),
+        Found(found, marks),
+        selection,
         by,
-        zone=zone,
-        time_zone=str(zone),
+        billing,
+        time_zone=time_zone,
         prices="prices",
         generated_at_us=moment("2026-11-20T12:00"),
     )
@@ -37,7 +63,8 @@ def costs(found: list[Spending], by: By = "day", zone: tzinfo = UTC) -> Costs:
 
 def quarter(text: str, cost: int | None = DOLLAR, model: str = MODEL) -> Spending:
     """One call in the quarter hour of a time, for a dollar."""
-    return Spending(moment(text) // QUARTER_US, None, model, use(cost=cost))
+    at_us = moment(text)
+    return Spending(at_us // QUARTER_US, None, model, use(cost=cost), 0, at_us)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +82,7 @@ def test_periods_are_cut_in_the_zone_and_come_in_order(by: By, keys: list[str]) 
         quarter("2025-12-31T23:30"),
         quarter("2025-12-31T22:30"),
     ]
-    assert [row.key for row in costs(found, by, ZoneInfo("Europe/Vienna")).rows] == keys
+    assert [row.key for row in costs(found, by, "Europe/Vienna").rows] == keys
 
 
 def test_calls_without_a_time_have_a_row_of_their_own() -> None:
@@ -99,6 +126,66 @@ def test_one_model_of_two_providers_is_one_model() -> None:
     ]
     assert costs(found, "agent").total.models[MODEL].provider == "vertex"
     assert costs(found, "agent").total.models[MODEL].calls == 3
+
+
+MAX = Billing("anthropic", "subscription", 30.436875, date(2026, 11, 1), "Claude Max")
+API = Billing("anthropic", "api", since=date(2026, 11, 11))
+
+
+def test_only_what_is_billed_by_use_is_spent() -> None:
+    """A plan's calls are part of the cost at API prices, and no cent of them was spent."""
+    found = [quarter("2026-10-31T09:00"), quarter("2026-11-10T09:00"), quarter("2026-11-11T09:00")]
+    answer = costs(found, billing=[API, MAX])
+    assert (answer.total.cost_usd, answer.total.spent_usd) == (3.0, 1.0)
+    assert [row.spent_usd for row in answer.rows] == [None, 0.0, 1.0]
+
+
+def test_nothing_is_called_spent_where_nothing_says_how_it_is_paid() -> None:
+    """Without `[[billing]]`, or with one of another provider, amounts are at API prices alone."""
+    found = [quarter("2026-11-10T09:00")]
+    assert costs(found).total.spent_usd is None
+    assert costs(found, billing=[Billing("openai", "api")]).total.spent_usd is None
+
+
+def test_a_subscription_is_compared_with_what_it_was_used_for() -> None:
+    """Ten of 30.436875 days of a plan of as many dollars cost ten; five dollars of use are half."""
+    found = [quarter(f"2026-11-0{day}T09:00") for day in range(1, 6)]
+    (plan,) = costs(found, billing=[MAX, API]).plans
+    assert (plan.name, plan.paid_usd, plan.used_usd, plan.leverage) == ("Claude Max", 10, 5, 0.5)
+    assert (plan.start, plan.end) == ("2026-11-01T00:00:00.000Z", "2026-11-11T00:00:00.000Z")
+
+
+def test_a_subscription_is_paid_until_now_from_its_first_call_where_no_day_is_told() -> None:
+    """Two days after the first call, two days were paid; a free plan has no leverage."""
+    free = Billing("anthropic", "subscription", 0)
+    (plan,) = costs([quarter("2026-11-18T12:00")], billing=[free]).plans
+    assert (plan.start, plan.end) == ("2026-11-18T12:00:00.000Z", "2026-11-20T12:00:00.000Z")
+    assert (plan.name, plan.paid_usd, plan.leverage) == ("anthropic", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("selection", "plans"),
+    [
+        (Selection(), 1),
+        (Selection(provider="anthropic"), 1),
+        (Selection(provider="openai"), 0),
+        (Selection(project="shop"), 0),
+        (Selection(model=MODEL), 0),
+        (Selection(until_us=moment("2026-10-01T00:00")), 0),
+    ],
+)
+def test_the_price_of_a_plan_is_that_of_all_its_calls(selection: Selection, plans: int) -> None:
+    """It is not held against a part of them, nor against a time in which it was not paid."""
+    found = costs([quarter("2026-11-10T09:00")], billing=[MAX], selection=selection)
+    assert len(found.plans) == plans
+
+
+def test_a_limit_hints_at_a_plan_where_no_log_names_one() -> None:
+    """Codex names its plan, so that its limits say nothing new; Claude Code only hits limits."""
+    plan = Told("codex", "plus", 2)
+    limits = [Told("codex", "usage", 1), Told("claude_code", "8am", 1), Told("claude_code", "9", 2)]
+    told = costs([], plan=[plan], limit=limits).plans_told
+    assert [(each.agent, each.sessions) for each in told] == [("codex", 2), ("claude_code", 3)]
 
 
 def pr_link(session: str, minute: int, number: int) -> dict[str, Any]:
@@ -157,6 +244,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
     read_in(archive, [jsonl(tmp_path / f"{name}.jsonl", log) for name, log in logs.items()])
     yield archive
     archive.close()
+
+
+def test_calls_are_divided_at_the_moments_that_are_asked_for(store: Store) -> None:
+    """A call at the moment itself comes after it; `first_us` is the first call of the group."""
+    cut = moment("2026-11-18T09:40") + 5_000_000
+    found = store.spending(Selection(), "agent", [cut])
+    assert sorted((each.period, each.use.calls) for each in found) == [(0, 6), (1, 1)]
+    assert {each.first_us for each in found if each.period} == {cut}
+
+
+def test_marks_are_told_with_the_sessions_that_tell_them(store: Store) -> None:
+    """A sub-agent's marks are its session's."""
+    (shop,) = store.told(Selection(), "cwd")
+    assert (shop.agent, shop.value, shop.sessions) == ("claude_code", "/home/ana/shop", 3)
 
 
 def calls(store: Store, by: By, selection: Selection = Selection()) -> dict[Any, int]:  # noqa: B008
@@ -264,3 +365,26 @@ def test_json_and_csv_exclude_each_other(desk: Desk) -> None:
 def test_an_empty_selection_says_so(desk: Desk) -> None:
     """Nothing is told of nothing."""
     assert desk.run("cost", "--model", "gpt-5.5").out == "nothing fits these filters\n"
+
+
+BILLED = """
+[[billing]]
+provider = "anthropic"
+plan = "subscription"
+usd_per_month = 200
+name = "Claude Max"
+"""
+
+
+def test_a_plan_is_shown_with_its_price_and_its_use(tmp_path: Path) -> None:
+    """The sentence names the plan, what was paid and how many times that was used."""
+    desk = Desk(tmp_path)
+    desk.write()
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + BILLED)
+    assert desk.run("analyze").code == 0
+    shown = desk.run("cost").out
+    # From 09:00 on the 18th to 18:00 on the 20th: 2.375 of 30.436875 days, $200 × 0.07803
+    assert "Claude Max, $200 a month: you paid $15.61 from 18 Nov 2026 to 20 Nov 2026" in shown
+    config.write_text(config.read_text().replace('"subscription"\nusd_per_month = 200', '"api"'))
+    assert "SPENT" in desk.run("cost").out

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep
+from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
 
@@ -36,9 +37,14 @@ class Archive(Protocol):
         """What was read, in all and by source."""
         ...
 
-    def spending(self, selection: Selection, by: By) -> list[Spending]:
+    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
         """What the selected model calls used and cost, grouped; each call counts once.
 
-        `model` and `provider` of the selection are those of the calls themselves.
+        `model` and `provider` of the selection are those of the calls themselves. Groups are also
+        divided at the moments `cuts` (µs, ascending).
         """
+        ...
+
+    def told(self, selection: Selection, mark: str) -> list[Told]:
+        """The values of a mark that the selected sessions tell, by agent; most sessions first."""
         ...

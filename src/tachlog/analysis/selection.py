@@ -87,13 +87,24 @@ class Spending(Struct, frozen=True, array_like=True):
     `group` and `within` are, by day, week or month: the quarter hour (UTC, × 900 s since the
     epoch); by branch: its name, and the project; by session: the id of the main conversation, and
     the agent; by pull request: `owner/name#number` or `NUMBER_NOT_TOLD`; by sub-agent: its type;
-    else the name. None is for calls that belong to none.
+    else the name. None is for calls that belong to none. `period` counts the moments that the
+    question named and that lie before the calls, or at them; `first_us` is the time of the first.
     """
 
     group: int | str | None
     within: str | None
     model: str
     use: ModelUse
+    period: int = 0
+    first_us: int = 0
+
+
+class Told(Struct, frozen=True):
+    """A fact (a `Mark`) that logs of an agent tell, and of how many main conversations."""
+
+    agent: str
+    value: str
+    sessions: int
 
 
 class StoredStep(Step, frozen=True, gc=False):

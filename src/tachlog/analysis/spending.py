@@ -5,19 +5,22 @@ Every call counts in exactly one row, so that rows add up to the total whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, tzinfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tachlog import __version__
-from tachlog.analysis.selection import PERIODS, QUARTER_US, By, Selection, Spending
+from tachlog.analysis.archive import Archive
+from tachlog.analysis.billing import Billing, Bills, PlanUse
+from tachlog.analysis.selection import PERIODS, QUARTER_US, By, Selection, Spending, Told
 from tachlog.analysis.shapes import ModelUsage, Tokens, Unpriced
 from tachlog.analysis.summary import SelectionView, by_name, selection_view
 from tachlog.analysis.tally import add_use
-from tachlog.analysis.units import rfc3339
+from tachlog.analysis.units import dollars, rfc3339
 from tachlog.analysis.view import cost_basis, cost_usd, model_usage, tokens_of
-from tachlog.analysis.windows import local_date
+from tachlog.analysis.windows import local_date, zone_of
 from tachlog.metrics import ModelUse
 from tachlog.model import UNTIMED_US
 
@@ -28,7 +31,9 @@ class CostRow(Struct, frozen=True, kw_only=True):
     `key` is None for the calls that have none (no branch, no pull request, no date); `within` is
     the project of a branch, the agent of a session. `calls` are model calls; by tool they are tool
     calls, and model calls that asked for no tool. `cost_usd` is at API prices or as the log reports
-    it (`cost_basis`), None when no call has a price; `models` has what each model came to.
+    it (`cost_basis`), None when no call has a price; `spent_usd` is the part of it that is billed
+    by use, None where the configuration says of none of the calls how they are paid. `models` has
+    what each model came to.
     """
 
     key: str | None
@@ -38,12 +43,17 @@ class CostRow(Struct, frozen=True, kw_only=True):
     tokens: Tokens
     cost_usd: float | None
     cost_basis: str | None
+    spent_usd: float | None
     unpriced_calls: int
     models: dict[str, ModelUsage]
 
 
 class Costs(Struct, frozen=True, kw_only=True):
-    """The answer of `tachlog cost`: periods in order, other rows with the dearest first."""
+    """The answer of `tachlog cost`: periods in order, other rows with the dearest first.
+
+    `plans` are the configured subscriptions in the selected time, `plans_told` what logs tell of
+    them.
+    """
 
     tachlog: str = __version__
     generated_at: str
@@ -54,31 +64,43 @@ class Costs(Struct, frozen=True, kw_only=True):
     rows: list[CostRow]
     total: CostRow
     unpriced_models: dict[str, Unpriced]
+    plans: list[PlanUse]
+    plans_told: list[Told]
+
+
+class Sums(Struct):
+    """The uses of a row by model and provider, and what of it was billed by use, nano-dollars."""
+
+    uses: dict[tuple[str, str], ModelUse] = field(default_factory=dict)
+    spent_nanousd: int | None = None
 
 
 Key = tuple[str | None, str | None]
-Uses = dict[tuple[str, str], ModelUse]
-"""By model and provider."""
+LIMIT_PLAN = "a subscription: a usage limit was hit"
+"""What a limit tells of a plan where the log does not name it, as in Claude Code's."""
 
 
 def costs_of(
-    found: Iterable[Spending],
+    archive: Archive,
     selection: Selection,
     by: By,
+    billing: Sequence[Billing] = (),
     *,
-    zone: tzinfo,
     time_zone: str,
     prices: str,
     generated_at_us: int,
 ) -> Costs:
-    """Add up what a store found for a selection, grouped by `by`."""
-    groups: dict[Key, Uses] = {}
-    total: Uses = {}
+    """Add up what the selected calls of an archive used and cost."""
+    zone = zone_of(time_zone)
+    bills = Bills(billing, zone)
+    found = archive.spending(selection, by, bills.cuts)
+    groups: dict[Key, Sums] = {}
+    total = Sums()
     for spending in found:
         key = _key_of(spending, by, zone)
-        for uses in (groups.setdefault(key, {}), total):
-            add(uses, spending)
-    rows = [_row(key, uses) for key, uses in groups.items()]
+        for sums in (groups.setdefault(key, Sums()), total):
+            _add(sums, spending, bills.spent_nanousd(spending))
+    rows = [_row(key, sums) for key, sums in groups.items()]
     rows.sort(key=_by_period if by in PERIODS else _by_cost)
     return Costs(
         generated_at=rfc3339(generated_at_us),
@@ -90,16 +112,30 @@ def costs_of(
         total=_row((None, None), total),
         unpriced_models={
             name: Unpriced(use.unpriced_calls, use.unpriced_tokens)
-            for name, use in by_name(total).items()
+            for name, use in by_name(total.uses).items()
             if use.unpriced_calls
         },
+        plans=bills.plans(found, selection, generated_at_us),
+        plans_told=_plans_told(archive, selection),
     )
 
 
-def add(uses: Uses, found: Spending) -> None:
-    """Count the calls of a group."""
+def _plans_told(archive: Archive, selection: Selection) -> list[Told]:
+    """The plans that logs name; agents that name none have one when they hit its limit."""
+    plans = archive.told(selection, "plan")
+    limits = Counter[str]()
+    for limit in archive.told(selection, "limit"):
+        limits[limit.agent] += limit.sessions
+    named = {plan.agent for plan in plans}
+    hinted = [Told(agent, LIMIT_PLAN, n) for agent, n in limits.items() if agent not in named]
+    return plans + hinted
+
+
+def _add(sums: Sums, found: Spending, spent_nanousd: int | None) -> None:
     provider = found.use.provider
-    add_use(uses.setdefault((found.model, provider), ModelUse(provider)), found.use)
+    add_use(sums.uses.setdefault((found.model, provider), ModelUse(provider)), found.use)
+    if spent_nanousd is not None:
+        sums.spent_nanousd = (sums.spent_nanousd or 0) + spent_nanousd
 
 
 def period_of(day: date, by: By) -> str:
@@ -121,8 +157,8 @@ def _key_of(found: Spending, by: By, zone: tzinfo) -> Key:
     return period_of(local_date(at_us, zone), by), None
 
 
-def _row(key: Key, uses: Uses) -> CostRow:
-    each = list(uses.values())
+def _row(key: Key, sums: Sums) -> CostRow:
+    each = list(sums.uses.values())
     tokens = tokens_of(each)
     return CostRow(
         key=key[0],
@@ -132,8 +168,9 @@ def _row(key: Key, uses: Uses) -> CostRow:
         tokens=tokens,
         cost_usd=cost_usd(each),
         cost_basis=cost_basis(each),
+        spent_usd=None if sums.spent_nanousd is None else dollars(sums.spent_nanousd),
         unpriced_calls=sum(use.unpriced_calls for use in each),
-        models={name: model_usage(use) for name, use in by_name(uses).items()},
+        models={name: model_usage(use) for name, use in by_name(sums.uses).items()},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from tachlog.stores import Store
 MOST_ROWS = 31
 MOST_MODELS = 3
 MOST_UNPRICED = 4
+MOST_PLANS = 3
 
 NAMES = {"pr": "pull request", "subagent": "sub-agent"}
 WITHOUT = {
@@ -46,6 +47,7 @@ CSV = (
     "estimated",
     "cost_usd",
     "cost_basis",
+    "spent_usd",
     "unpriced_calls",
     "models",
     "prices",
@@ -59,10 +61,10 @@ def cost(ask: Ask) -> Answer:
     selection = ask.selection()
     with ask.store() as store:
         found = costs_of(
-            store.spending(selection, ask.options.by),
+            store,
             selection,
             ask.options.by,
-            zone=ask.zone,
+            ask.config.billing,
             time_zone=ask.config.display.time_zone,
             prices=ask.prices,
             generated_at_us=ask.caller.now_us,
@@ -101,6 +103,7 @@ def _csv_cells(row: CostRow, prices: str) -> list[object]:
         tokens.estimated,
         row.cost_usd,
         row.cost_basis,
+        row.spent_usd,
         row.unpriced_calls,
         " ".join(row.models),
         prices,
@@ -116,6 +119,7 @@ def _lines(found: Costs, titles: Mapping[str, str], ask: Ask) -> Iterator[str]:
     yield fmt.line([(title, "bold"), facts], ask.width, ask.has_color)
     yield ""
     yield from _table(found, titles, ask)
+    yield from _paid(found, ask)
     yield from _doubts(found, ask)
 
 
@@ -143,6 +147,7 @@ _COLUMNS = (
     Column("OUTPUT", right=True, spare=3),
     Column("TOKENS", right=True),
     Column("COST", right=True),
+    Column("SPENT", right=True),
     Column("SHARE", right=True, spare=1),
     Column("MODELS", least=16, spare=4),
 )
@@ -158,7 +163,7 @@ def named_money(found: Costs) -> str:
         case "mixed":
             return "at API prices, or as the log reports it"
         case _:
-            return "at API prices"
+            return "at API prices" if found.total.spent_usd is None else "at API prices and spent"
 
 
 def _cells(row: CostRow, name: str, found: Costs) -> list[str]:
@@ -174,6 +179,7 @@ def _cells(row: CostRow, name: str, found: Costs) -> list[str]:
         *(map(fmt.short_count, buckets) if found.by in BUCKETED else ("",) * len(buckets)),
         fmt.short_count(row.total_tokens),
         money,
+        "" if row.spent_usd is None else fmt.money(row.spent_usd),
         "" if row is found.total else fmt.percent(share),
         "" if row is found.total or found.by == "model" else _models(row.models),
     ]
@@ -197,6 +203,7 @@ def _cut(found: Costs, most: int) -> tuple[list[CostRow], list[CostRow]]:
 def _together(rows: Sequence[CostRow]) -> CostRow:
     """Several rows as one."""
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
+    spent = [row.spent_usd for row in rows if row.spent_usd is not None]
     first = rows[0]
     names = ("input", "cache_read", "cache_write", "output", "estimated")
     sums = {name: sum(getattr(row.tokens, name) for row in rows) for name in names}
@@ -206,6 +213,7 @@ def _together(rows: Sequence[CostRow]) -> CostRow:
         total_tokens=sum(row.total_tokens for row in rows),
         tokens=replace(first.tokens, **sums),
         cost_usd=sum(costs) if costs else None,
+        spent_usd=sum(spent) if spent else None,
         unpriced_calls=sum(row.unpriced_calls for row in rows),
         models={name: use for row in reversed(rows) for name, use in row.models.items()},
     )
@@ -242,6 +250,32 @@ def _name(row: CostRow, found: Costs, titles: Mapping[str, str], ids: Mapping[st
 
 def _day(day: date) -> str:
     return f"{day.day:2} {day:%b %Y}"
+
+
+def _paid(found: Costs, ask: Ask) -> Iterator[str]:
+    """What subscriptions cost beside what was used, and what logs tell of plans."""
+    told = [
+        f"{fmt.plain(plan.name)}, ${plan.usd_per_month:,.0f} a month: you paid"
+        f" {fmt.money(plan.paid_usd)} from {_local_day(plan.start, ask)} to"
+        f" {_local_day(plan.end, ask)} and used {fmt.money(plan.used_usd)} at API prices"
+        + ("" if plan.leverage is None else f", {plan.leverage:.1f} × the price")
+        for plan in found.plans
+    ]
+    if not told and found.plans_told:
+        plans = ", ".join(
+            f"{agent_name(plan.agent)} {fmt.plain(plan.value)}"
+            f" ({fmt.plural(plan.sessions, 'session')})"
+            for plan in found.plans_told[:MOST_PLANS]
+        )
+        told.append(f"plans that the logs tell: {plans}; say what you pay in [[billing]]")
+    if told:
+        yield ""
+    for text in told:
+        yield from fmt.wrap(text, ask.width)
+
+
+def _local_day(text: str, ask: Ask) -> str:
+    return _day(datetime.fromisoformat(text).astimezone(ask.zone).date()).strip()
 
 
 def _doubts(found: Costs, ask: Ask) -> Iterator[str]:

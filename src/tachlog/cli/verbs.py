@@ -124,7 +124,7 @@ VERBS = (
             LIMIT,
             *READING,
         ),
-        "one object: `by`, `rows`, `total`, `unpriced_models`",
+        "one object: `by`, `rows`, `total`, `unpriced_models`, `plans`, `plans_told`",
         "Amounts are at API prices: what the tokens cost at the providers' list prices, whatever"
         " you pay. `--model` and `--provider` select single calls here;"
         " docs/cost.md has the rules.",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.mappings import Mapping
 
@@ -144,6 +145,13 @@ class Config(Struct, frozen=True, kw_only=True):
     prices: Prices = Prices()
     sources: Sources = Sources()
     signals: Signals = Signals()
+    billing: Annotated[
+        tuple[Billing, ...],
+        Meta(
+            description="how providers are paid, each a `[[billing]]` with provider, plan"
+            " (subscription or api), usd_per_month, since, name"
+        ),
+    ] = ()
     projects: Annotated[
         dict[str, str],
         Meta(

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.config.keys import PREFIX, Config, Key, as_toml, keys
 from tachlog.mappings import Fields
@@ -202,8 +203,9 @@ def _checked(key: Key, value: object, where: str) -> object:
         converted: object = msgspec.convert(value, key.type, dec_hook=_path)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at ")
-        if key.name == "sources.mappings" and place.startswith("`$["):
-            raise ConfigError(where, _mapping_fault(reason, place.strip("`$"))) from None
+        if key.name in _TABLES and place.startswith("`$["):
+            fault = _table_fault(key.name, reason, place.strip("`$"))
+            raise ConfigError(where, fault) from None
         if reason.startswith("Invalid enum value"):
             reason = f"give one of {', '.join(_names(key.type))}"
         raise ConfigError(
@@ -212,15 +214,23 @@ def _checked(key: Key, value: object, where: str) -> object:
     return converted
 
 
-def _mapping_fault(reason: str, place: str) -> str:
-    """What is wrong in a mapping; `place` is as `[0].fields`, counted from 0."""
-    kind = Fields if place.endswith(".fields") else LogMapping
+_TABLES: Mapping[str, type[Struct]] = {"sources.mappings": LogMapping, "billing": Billing}
+"""The keys that are lists of tables, with the type of each."""
+
+
+def _table_fault(name: str, reason: str, place: str) -> str:
+    """What is wrong in a table of a list; `place` is as `[0].fields`, counted from 0."""
+    kind = Fields if place.endswith(".fields") else _TABLES[name]
+    if reason.startswith("Invalid enum value"):
+        field = place.rpartition(".")[2]
+        types = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}
+        reason = f"give one of {', '.join(_names(types[field]))}"
     _, is_unknown, unknown = reason.partition("Object contains unknown field ")
     if is_unknown:
         unknown = unknown.strip("`")
         nearest = _nearest(unknown, list(kind.__struct_fields__))
         reason = f"unknown key {unknown}; did you mean {nearest}?"
-    return f"sources.mappings{place}: {reason}"
+    return f"{name}{place}: {reason}"
 
 
 def _path(kind: type, value: object) -> object:
@@ -261,6 +271,8 @@ def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> No
             origins["display.time_zone"],
             f"display.time_zone: {zone!r} is no zone; {_zone_hint(zone)}",
         )
+    if fault := _bill_fault(values.get("billing")):
+        raise ConfigError(origins["billing"], fault)
     factors = "analysis.complexity_factors."
     given = {n.removeprefix(factors): v for n, v in values.items() if n.startswith(factors)}
     for name, value in given.items():
@@ -275,6 +287,16 @@ def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> No
                 fault = f"{name} is none of {', '.join(names)}"
             if fault is not None:
                 raise ConfigError(origins[key], f"{key}: {name} = {pattern!r}: {fault}")
+
+
+def _bill_fault(bills: object) -> str | None:
+    """What is wrong in the first bill that cannot be."""
+    for number, bill in enumerate(bills if isinstance(bills, tuple) else ()):
+        if bill.plan == "subscription" and bill.usd_per_month is None:
+            return f"billing[{number}]: a subscription needs usd_per_month"
+        if bill.plan == "api" and bill.usd_per_month is not None:
+            return f"billing[{number}]: plan api is billed by use and has no usd_per_month"
+    return None
 
 
 def _patterns(table: object) -> Iterator[tuple[str, str]]:

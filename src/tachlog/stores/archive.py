@@ -14,6 +14,7 @@ from tachlog.analysis.selection import (
     Selection,
     Spending,
     StoredStep,
+    Told,
 )
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
@@ -169,10 +170,14 @@ class SqlArchive:
         with self.database.snapshot():
             return reading.files(self.database)
 
-    def spending(self, selection: Selection, by: By) -> list[Spending]:
+    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
         """What the selected model calls used and cost, grouped; each call counts once."""
         with self.database.snapshot():
-            return spending.spending(self.database, self._names(), selection, by)
+            return spending.spending(self.database, self._names(), selection, by, cuts)
+
+    def told(self, selection: Selection, mark: str) -> list[Told]:
+        """The values of a mark that the selected sessions tell, by agent; most sessions first."""
+        return reading.told(self.database, selection, mark)
 
     def close(self) -> None:
         """Let go of the archive."""

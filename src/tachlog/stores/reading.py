@@ -8,7 +8,15 @@ from typing import Any, Final
 
 import msgspec
 
-from tachlog.analysis.selection import QUARTER_US, FileReport, Input, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import (
+    QUARTER_US,
+    FileReport,
+    Input,
+    Quarter,
+    Selection,
+    StoredStep,
+    Told,
+)
 from tachlog.metrics import SessionMetrics
 from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED, Database, listed
@@ -163,6 +171,21 @@ def steps(database: Database, names: Mapping[int, str], selection: Selection) ->
     return [
         StoredStep(at_us, names[tool], digest, OUTCOMES[outcome], root, session_id)
         for session_id, _, root, tool, digest, outcome, at_us in found
+    ]
+
+
+def told(database: Database, selection: Selection, mark: str) -> list[Told]:
+    """The values of a mark that the selected sessions tell, by agent; most sessions first."""
+    test, values = threads_filter(selection, by_start=True)
+    return [
+        Told(*row)
+        for row in database.rows(
+            "SELECT t.agent, m.value, count(DISTINCT t.root) FROM marks m"
+            " JOIN threads t ON t.id = m.thread"
+            " JOIN agent_telemetry_summaries s ON s.thread = t.id"
+            f" WHERE m.name = ? AND {test} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+            [mark, *values],
+        )
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -25,11 +25,11 @@ _SUMS: Final = (
     "o.estimated",
     "o.cost_nanousd",
 )
-_TOKENS: Final = "ifnull(o.input + o.cache_read + o.cache_write, 0) + o.settled_output"
+_TOKENS: Final = "coalesce(o.input + o.cache_read + o.cache_write, 0) + o.settled_output"
 _QUARTER: Final = f"o.at_us / {QUARTER_US}"
 _NAME: Final = "(SELECT text FROM names WHERE id = o.branch)"
 _TYPE: Final = (
-    "CASE WHEN t.parent IS NOT NULL THEN ifnull((SELECT m.value FROM marks m WHERE"
+    "CASE WHEN t.parent IS NOT NULL THEN coalesce((SELECT m.value FROM marks m WHERE"
     " m.thread = t.id AND m.name = 'agent_type' ORDER BY m.last_us DESC, m.value LIMIT 1), '') END"
 )
 
@@ -84,9 +84,13 @@ _JOINS: Final[Mapping[By, str]] = {
 
 
 def spending(
-    database: Database, names: Mapping[int, str], selection: Selection, by: By
+    database: Database,
+    names: Mapping[int, str],
+    selection: Selection,
+    by: By,
+    cuts: Sequence[int] = (),
 ) -> list[Spending]:
-    """The selected calls by group, model and provider, in no order.
+    """The selected calls by group, model, provider and period, in no order.
 
     A pull request has the calls up to the one that opened it, or up to the first after it was
     opened by one; the last of a session also those that follow. By tool, a call that asked for
@@ -97,19 +101,22 @@ def spending(
     group, within = _GROUPS[by]
     sums = ", ".join(f"sum({share(column)})" for column in _SUMS)
     unpriced = f"sum(CASE WHEN o.cost_nanousd IS NULL THEN {share(_TOKENS)} ELSE 0 END)"
+    period = " + ".join(["0", *(f"CASE WHEN o.at_us >= {cut} THEN 1 ELSE 0 END" for cut in cuts)])
     found = database.rows(
-        f"{_PULLS if by == 'pr' else ''} SELECT {group}, {within}, o.model, o.provider, count(*),"
-        f" {sums}, sum(o.cost_nanousd IS NULL), {unpriced}, count(o.reported_nanousd)"
+        f"{_PULLS if by == 'pr' else ''} SELECT {group}, {within}, o.model, o.provider, {period},"
+        f" min(o.at_us), count(*), {sums}, count(*) - count(o.cost_nanousd), {unpriced},"
+        " count(o.reported_nanousd)"
         " FROM calls o JOIN threads t ON t.id = o.thread"
         " LEFT JOIN agent_telemetry_summaries s ON s.thread = t.id"
-        f"{_JOINS.get(by, '')} WHERE {test} GROUP BY 1, 2, 3, 4",
+        f"{_JOINS.get(by, '')} WHERE {test} GROUP BY 1, 2, 3, 4, 5",
         values,
     )
     return [_spending(row, names, by) for row in found]
 
 
 def _spending(row: Row, names: Mapping[int, str], by: By) -> Spending:
-    group, within, model, provider, calls, *sums, unpriced, unpriced_tokens, reported = row
+    group, within, model, provider, period, first_us, *counts = row
+    calls, *sums, unpriced, unpriced_tokens, reported = counts
     fresh, read, written, hour, output, reasoning, estimated, nanousd = sums
     name = names[model]
     use = ModelUse(
@@ -127,14 +134,14 @@ def _spending(row: Row, names: Mapping[int, str], by: By) -> Spending:
         unpriced_tokens,
         reported,
     )
-    return Spending(name if by == "model" else group, within, name, use)
+    return Spending(name if by == "model" else group, within, name, use, period, first_us)
 
 
 def _part_of(amount: str) -> str:
     """The part of a call's amount that falls to one of its tools: the first ones have the rest."""
     return (
         f"CASE WHEN p.parts IS NULL THEN {amount} ELSE ({amount}) / p.parts"
-        f" + (p.part <= ({amount}) % p.parts) END"
+        f" + CASE WHEN p.part <= ({amount}) % p.parts THEN 1 ELSE 0 END END"
     )
 
 
