@@ -313,12 +313,16 @@ def _call_rank(use: ToolUse) -> tuple[bool, bool, bool, bool, int, str]:
     )
 
 
-def _result_rank(use: ToolUse) -> tuple[bool, bool, bool, int, str]:
-    """The least is the fullest: an error that a text explains, an exit code; then the first."""
+def _result_rank(use: ToolUse) -> tuple[bool, bool, int, int, str]:
+    """The least is the fullest: what a text explains, what an exit code does; then the first.
+
+    A search that finds nothing has only its exit code to say so.
+    """
+    known = 2 * (use.fingerprint is not None) + (use.exit_code is not None)
     return (
         use.end_us is None,
-        use.reported == "error" and use.fingerprint is None,
-        use.exit_code is None,
+        use.reported == "error" and not known,
+        -known,
         use.end_us or 0,
         repr((use.exit_code, use.reported, use.error_class, use.fingerprint, use.excerpt)),
     )
