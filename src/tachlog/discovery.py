@@ -90,6 +90,9 @@ PLACES = (
     Place("copilot_cli", ("{home}/.copilot",), "session-state", "COPILOT_HOME"),
     # Gemini CLI: its chatRecordingService.ts and paths.ts; checked 2026-11-22.
     Place("gemini_cli", ("{home}",), ".gemini/tmp", "GEMINI_CLI_HOME"),
+    # Qwen Code: QWEN_HOME and QWEN_RUNTIME_DIR of 0.24.4; checked 2026-11-22.
+    Place("qwen_code", ("{home}/.qwen",), "projects", "QWEN_HOME"),
+    Place("qwen_code", (), "projects", "QWEN_RUNTIME_DIR"),
     # OpenCode: a database, before 1.2 a tree of files, there on every system; checked 2026-11-22.
     *(
         Place("opencode", ("{home}/.local/share",), f"opencode/{below}", "XDG_DATA_HOME")

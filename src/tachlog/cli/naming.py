@@ -20,6 +20,7 @@ AGENTS = {
     "mini_swe_agent": "mini-SWE-agent",
     "opencode": "OpenCode",
     "openhands": "OpenHands",
+    "qwen_code": "Qwen Code",
     "swe_agent": "SWE-agent",
 }
 """Agents as their makers write them; others are told as their logs do."""

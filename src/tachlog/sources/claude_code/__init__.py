@@ -19,6 +19,9 @@ from tachlog.sources.claude_code.reader import Reader, State
 _record_decoder = msgspec.json.Decoder(shapes.Record)
 _head_decoder = msgspec.json.Decoder(shapes.Head)
 
+_PARTS = b'"parts":['
+"""What messages have in the transcripts of Qwen Code's sub-agents, whose lines are alike."""
+
 
 def claims(path: str, head: bytes) -> bool:
     """Whether one of the first whole records has the shape of a transcript's."""
@@ -26,6 +29,8 @@ def claims(path: str, head: bytes) -> bool:
         return False
     lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 40)[:40]
     for line in lines:
+        if _PARTS in line:
+            continue
         try:
             record = _head_decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -33,7 +38,8 @@ def claims(path: str, head: bytes) -> bool:
         if record.telling:
             return True
     first = lines[0]
-    return all(name in first for name in (b'"parentUuid"', b'"isSidechain"', b'"sessionId"'))
+    named = (b'"parentUuid"', b'"isSidechain"', b'"sessionId"')
+    return _PARTS not in first and all(name in first for name in named)
 
 
 def read(chunk: Chunk, state: State) -> Reading:
