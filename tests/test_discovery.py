@@ -175,8 +175,15 @@ def test_logs_are_taken_in_the_order_of_their_paths(tmp_path: Path) -> None:
         "r/agent.json.2.zst",
         "é.tsv",
         ".c/d.json",
+        "r/state.vscdb",
+        "r/opencode.db",
+        "r/goose.SQLite",
+        "r/run.eval",
+        "r/rollout.jsonl.zst",
+        "agent.gz",
     ]
     others = [".git/x.json", "a/node_modules/x.json", ".x.jsonl.swp", ".#x.jsonl", "x.txt", "x.log"]
+    others += ["x.db-wal", "x.db-shm", "x.sqlite-journal", "x.log.gz", ".gz"]
     others += ["x.jsonl.tmp", "x.tar.gz", "x.jsonl~", "json", ".jsonl", "x.json.tmp-12", "x.db-wal"]
     put(*(tmp_path / name for name in [*logs, *others]))
     assert names(walk([str(tmp_path)]), tmp_path) == sorted(logs)
@@ -288,7 +295,24 @@ def test_forbidden_directory_is_a_problem() -> None:
             (found,) = existing(discover({}, home))
     assert isinstance(problem, Problem)
     assert problem.detail == "cannot be listed (Permission denied)"
-    assert found.files == 0
+    assert (found.files, found.problems) == (0, (problem,))
+
+
+def test_a_place_that_cannot_be_looked_at_says_why() -> None:
+    """A directory behind a forbidden one, and one that is a link to nothing, are told as such."""
+    with TemporaryDirectory() as name:
+        home = Path(name)
+        home.chmod(0o755)
+        put(home / ".claude/projects/a/x.jsonl")
+        (home / ".codex").symlink_to("moved")
+        with forbidden(home / ".claude"):
+            claude, codex, _ = existing(discover({}, home))
+    assert [problem.detail for problem in claude.problems] == [
+        "cannot be looked at (Permission denied)"
+    ]
+    assert [(problem.path, problem.detail) for problem in codex.problems] == [
+        (str(home / ".codex"), "is a link to nothing")
+    ]
 
 
 def test_real_logs_are_found(corpus_dir: Path) -> None:

@@ -118,6 +118,30 @@ def test_a_member_that_is_too_large_is_refused(
     assert up_to_error(path)[0] == []
 
 
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members that together unpack to a thousand times the archive end it with a clear message."""
+    monkeypatch.setattr(archives, "FREE_BYTES", 100)
+    monkeypatch.setattr(archives, "MOST_RATIO", 50)
+    path = written(tmp_path / "a.eval", **{f"{n}.json": b'"%065536d"' % n for n in range(9)})
+    found, error = up_to_error(path)
+    assert "unpacks to more than 50 times its size" in str(error)
+    assert len(found) < 9
+
+
+def test_a_bomb_in_a_cut_archive_is_unpacked_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member whose header lies about its size is cut where members may be no longer."""
+    monkeypatch.setattr(archives, "DOCUMENT_BYTES", 100)
+    whole = written(tmp_path / "a.eval", zipfile.ZIP_ZSTANDARD, **{"a.json": b"1" * 4096})
+    data = bytearray(whole.read_bytes()[:-5])
+    data[22:26] = struct.pack("<I", 9)
+    path = tmp_path / "cut.eval"
+    path.write_bytes(data)
+    (line,), _ = up_to_error(path)
+    assert line.count(b"1") == 100
+
+
 def test_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
     """A file of another kind, or none, gives nothing and says why."""
     path = tmp_path / "a.eval"

@@ -12,7 +12,8 @@ from msgspec import Struct
 from tachlog.model import Problem
 
 LOG_NAME = re.compile(
-    r"[^.].*\.(?:(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?|db)",
+    r"[^.].*\.(?:(?:jsonl|ndjson|json|csv|tsv|traj|eval)(?:[.-]\d+)*(?:\.(?:gz|zst|zstd))?"
+    r"|db|sqlite3?|vscdb)|[^.][^.]*\.(?:gz|zst|zstd)",
     re.IGNORECASE,
 )
 """Names that may be logs, rotated (`agent.jsonl.1`) and compressed ones too, and databases; no
@@ -38,14 +39,16 @@ class Place(Struct, frozen=True):
 class Found(Struct, frozen=True):
     """A directory where an agent's logs are, or would be.
 
-    `why` is "default" or the environment variable that named it, `files` what `walk` gives there.
+    `why` is "default" or what named it: an environment variable, a key of the configuration. `walk`
+    gives so many `files` there and these `problems`. `agent` is None where anybody's may be.
     """
 
-    agent: str
+    agent: str | None
     directory: Path
     why: str
     exists: bool
     files: int
+    problems: tuple[Problem, ...] = ()
 
 
 class MissingPath(Exception):
@@ -115,9 +118,10 @@ def discover(
             for directory in _directories(base, place.below):
                 seen = os.path.realpath(directory)
                 if seen not in found:
-                    exists = os.path.isdir(directory) or "*" in place.below
-                    files = _count(directory) if exists else 0
-                    found[seen] = Found(place.agent, directory, why, exists, files)
+                    if os.path.isfile(directory) and "*" not in place.below:
+                        found[seen] = Found(place.agent, directory, why, False, 0)
+                    else:
+                        found[seen] = look(directory, why, place.agent)
     return list(found.values())
 
 
@@ -142,8 +146,28 @@ def _directories(base: Path, below: str) -> list[Path]:
     return sorted(base.glob(below)) if "*" in below else [base / below]
 
 
-def _count(directory: Path) -> int:
-    return sum(isinstance(each, str) for each in walk([str(directory)]))
+def look(directory: Path, why: str, agent: str | None = None) -> Found:
+    """What is at a place."""
+    if (problem := _unseen(directory)) is not None:
+        return Found(agent, directory, why, True, 0, (problem,))
+    if not os.path.exists(directory):
+        return Found(agent, directory, why, False, 0)
+    found = list(walk([str(directory)]))
+    problems = tuple(each for each in found if isinstance(each, Problem))
+    return Found(agent, directory, why, True, len(found) - len(problems), problems)
+
+
+def _unseen(directory: Path) -> Problem | None:
+    """Why a place cannot be looked at though it may be there."""
+    try:
+        os.stat(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        for path in (directory, *directory.parents):
+            if path.is_symlink() and not path.exists():
+                return _problem(str(path), "is a link to nothing")
+    except OSError as error:
+        return _problem(str(directory), f"cannot be looked at ({error.strerror})")
+    return None
 
 
 def walk(paths: Sequence[str]) -> Iterator[str | Problem]:

@@ -315,12 +315,28 @@ class Chunk(Struct, frozen=True, array_like=True, gc=False):
     last: bool
 
 
+NOTES: dict[str, str] = {
+    "impossible": "a time that cannot be, so that the record counts at the one before it",
+    "no_zone": "a time without a zone, read as UTC",
+    "unreadable": "a part of a record that could not be read; the rest of it was",
+    "without a call": "a result whose call no record tells",
+}
+"""What a source may note of a record as the last part of an `unknown` kind (`timestamp/no_zone`);
+kinds that end otherwise are kinds of records that it does not know."""
+
+
+def is_note(kind: str) -> bool:
+    """Whether an `unknown` kind says something of a known kind of record."""
+    return kind.rpartition("/")[2] in NOTES
+
+
 class Reading(Struct):
     """What a source made of one chunk.
 
     `record_keys` has one key for each record that was parsed (a digest of its identity, so that a
     copy has the key of its original). `skipped` counts records of kinds that the source knows to
-    carry no telemetry, `unknown` (a part of parsed) kinds that it does not know. The records of the
+    carry no telemetry, `unknown` (a part of parsed) kinds that it does not know, and what `NOTES`
+    names. The records of the
     chunk are len(record_keys) + sum(skipped.values()) + len(problems).
     """
 

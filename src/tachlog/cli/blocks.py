@@ -16,6 +16,7 @@ from tachlog.analysis.windows import Change, Day, Window, Windows
 from tachlog.cli import format as fmt
 from tachlog.cli.format import Span
 from tachlog.cli.naming import agent_name, model_name, name_of, when
+from tachlog.model import is_note
 
 Line = list[Span]
 
@@ -117,9 +118,11 @@ def how_sure(result: TelemetryResult, unknown: Mapping[str, int], width: int) ->
     if totals.time_split is not None and totals.time_split.approval is None and totals.tool_usage:
         doubts.append("tool times include waits for approval")
     told = [_equation(result.input), " · ".join(doubts)]
-    if unknown:
-        kinds = [f"{fmt.plain(kind)} ({fmt.count(n)})" for kind, n in _most_first(unknown)]
-        told.append(f"new record kinds: {_some(kinds)}")
+    for heading, noted in (("new record kinds", False), ("odd records", True)):
+        some = {kind: n for kind, n in unknown.items() if is_note(kind) is noted}
+        if some:
+            kinds = [f"{fmt.plain(kind)} ({fmt.count(n)})" for kind, n in _most_first(some)]
+            told.append(f"{heading}: {_some(kinds)}")
     texts = [text for part in told for text in fmt.wrap(part, width - INDENT)]
     return [[(fmt.left("" if n else "HOW SURE", INDENT), "bold"), t] for n, t in enumerate(texts)]
 

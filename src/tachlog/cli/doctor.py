@@ -13,6 +13,7 @@ from tachlog.analysis.view import cost_usd
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name
+from tachlog.model import NOTES, is_note
 from tachlog.stores import Store
 
 REMEDIES = {
@@ -30,14 +31,25 @@ COSTS_CHECKED = 50
 COST_DIFFERS = 0.02
 
 
-class Place(Struct, frozen=True):
-    """A directory where an agent's logs are, or would be; `why` it was looked at."""
+class Unwalked(Struct, frozen=True):
+    """What discovery met and could not look into, and why."""
 
-    agent: str
+    path: str
+    detail: str
+
+
+class Place(Struct, frozen=True):
+    """A directory where logs are, or would be; `why` it was looked at.
+
+    `agent` is None for the paths that the person's configuration names.
+    """
+
+    agent: str | None
     directory: str
     why: str
     exists: bool
     files: int
+    problems: list[Unwalked]
 
 
 class ArchiveReport(Struct, frozen=True):
@@ -124,12 +136,23 @@ def examine(ask: Ask) -> Doctor:
 
 
 def _places(ask: Ask) -> list[Place]:
-    from tachlog.discovery import discover
+    from tachlog.discovery import discover, look
 
     environ = ask.caller.environ
+    home = Path(environ.get("HOME") or Path.home())
+    own = [
+        look(Path(path), "sources.paths") for path in ask.config.sources.paths if "://" not in path
+    ]
     return [
-        Place(found.agent, str(found.directory), found.why, found.exists, found.files)
-        for found in discover(environ, Path(environ.get("HOME") or Path.home()))
+        Place(
+            found.agent,
+            str(found.directory),
+            found.why,
+            found.exists,
+            found.files,
+            [Unwalked(problem.path, problem.detail) for problem in found.problems],
+        )
+        for found in [*discover(environ, home), *own]
     ]
 
 
@@ -190,8 +213,8 @@ def _lines(found: Doctor, ask: Ask) -> Iterator[str]:
 
 
 def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
-    width = max((fmt.cells(agent_name(place.agent)) for place in found.places), default=0)
-    yield "PLACES", [_place(place, width) for place in found.places]
+    width = max((fmt.cells(_whose(place)) for place in found.places), default=0)
+    yield "PLACES", [line for place in found.places for line in _place(place, width)]
     yield "ARCHIVE", [_archive_line(found.archive)]
     if not found.archive.exists:
         return
@@ -199,8 +222,11 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
     skipped, unknown = _kinds(found.files)
     if skipped:
         yield "SKIPPED, as these kinds carry no telemetry", _counted(skipped, ask.width)
-    if unknown:
-        yield f"UNKNOWN, {UNKNOWN}", _counted(unknown, ask.width)
+    kinds = Counter({kind: n for kind, n in unknown.items() if not is_note(kind)})
+    if kinds:
+        yield f"UNKNOWN, {UNKNOWN}", _counted(kinds, ask.width)
+    if unknown - kinds:
+        yield "NOTES on records that were read", _noted(unknown - kinds)
     findings = [file for file in found.files if file.has_finding or ask.options.all]
     if findings:
         shown = findings if ask.options.all else findings[:MOST_FILES]
@@ -212,10 +238,18 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
         yield "COSTS that logs report, beside ours", _costs(found.reported_costs)
 
 
-def _place(place: Place, width: int) -> str:
+def _whose(place: Place) -> str:
+    return "your own" if place.agent is None else agent_name(place.agent)
+
+
+def _place(place: Place, width: int) -> Iterator[str]:
     state = fmt.plural(place.files, "file") if place.exists else "not there"
     why = "" if place.why == "default" else f" ({place.why})"
-    return f"  {fmt.left(agent_name(place.agent), width)}  {state:>10}  {place.directory}{why}"
+    yield f"  {fmt.left(_whose(place), width)}  {state:>10}  {fmt.plain(place.directory)}{why}"
+    for problem in place.problems[:MOST_PROBLEMS]:
+        yield f"    {fmt.plain(problem.path)} {problem.detail}"
+    if len(place.problems) > MOST_PROBLEMS:
+        yield f"    {len(place.problems) - MOST_PROBLEMS:,} more that could not be walked"
 
 
 def _archive_line(archive: ArchiveReport) -> str:
@@ -255,13 +289,22 @@ def _counted(kinds: Counter[str], width: int) -> list[str]:
     return [f"  {line}" for line in fmt.wrap(" · ".join(told), width - 2)]
 
 
+def _noted(notes: Counter[str]) -> list[str]:
+    return [
+        f"  {fmt.plain(kind)} {count:,}: {NOTES[kind.rpartition('/')[2]]}"
+        for kind, count in notes.most_common()
+    ]
+
+
 def _file(file: FileView) -> Iterator[str]:
     yield f"  {fmt.plain(file.path)}"
     if file.note:
         yield f"    not read: {file.note}"
         return
-    if file.unknown:
-        yield "    unknown: " + ", ".join(f"{kind} {n:,}" for kind, n in file.unknown.items())
+    for heading, noted in (("unknown", False), ("noted", True)):
+        kinds = [f"{kind} {n:,}" for kind, n in file.unknown.items() if is_note(kind) is noted]
+        if kinds:
+            yield f"    {heading}: {', '.join(kinds)}"
     for problem in file.problems[:MOST_PROBLEMS]:
         yield f"    {problem.kind} at byte {problem.offset:,}: {fmt.plain(problem.detail)}"
         if problem.remedy:

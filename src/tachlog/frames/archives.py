@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 import zlib
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from tachlog.frames.documents import DOCUMENT_BYTES
-from tachlog.frames.stream import FrameError, open_file
+from tachlog.frames.stream import FREE_BYTES, MOST_RATIO, FrameError, open_file
 from tachlog.model import Chunk
 
 if TYPE_CHECKING:
@@ -40,18 +41,20 @@ def read_archive(path: str, beside: Sequence[str] = ()) -> Iterator[Chunk]:
     lost its directory: its members are then taken as they stand in the file, up to the cut.
 
     Raises FrameError, after what could be read was yielded: for a file that cannot be opened or is
-    cut short, and for a member that unpacks to more than `DOCUMENT_BYTES`.
+    cut short, for a member that unpacks to more than `DOCUMENT_BYTES`, and for an archive that
+    unpacks to more than `MOST_RATIO` times its size.
     """
     zipfile = _zipfile()
     with open_file(path) as file:
+        most = max(FREE_BYTES, MOST_RATIO * file.seek(0, os.SEEK_END))
         try:
             archive = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError):
-            yield from _lines(path, list(_salvaged(file)), beside)
+            yield from _lines(path, _salvaged(file), beside, most)
             what = "is cut short, or no zip archive"
             raise FrameError(path, what, "its first members were read; copy it again") from None
         with archive:
-            yield from _lines(path, _members(path, archive), beside)
+            yield from _lines(path, _members(path, archive), beside, most)
 
 
 def _zipfile() -> ModuleType:
@@ -105,22 +108,26 @@ def _unpacked(method: int, data: bytes) -> bytes:
 
 def _unzstd(data: bytes) -> bytes:
     if sys.version_info >= (3, 14):
-        from compression.zstd import ZstdError, decompress
+        from compression.zstd import ZstdDecompressor, ZstdError
     else:
-        from backports.zstd import ZstdError, decompress
+        from backports.zstd import ZstdDecompressor, ZstdError
     try:
-        return decompress(data)
+        return ZstdDecompressor().decompress(data, DOCUMENT_BYTES)
     except ZstdError as error:
         raise ValueError(str(error)) from error
 
 
 def _lines(
-    path: str, members: Iterator[tuple[str, bytes]] | list[tuple[str, bytes]], beside: Sequence[str]
+    path: str, members: Iterator[tuple[str, bytes]], beside: Sequence[str], most_bytes: int
 ) -> Iterator[Chunk]:
-    """A line for each member."""
+    """A line for each member, as long as all of them are not too much."""
     others: list[bytes] = []
-    offset = 0
+    offset = unpacked = 0
     for name, data in members:
+        unpacked += len(data)
+        if unpacked > most_bytes:
+            what = f"unpacks to more than {MOST_RATIO:,} times its size"
+            raise FrameError(path, what, "unpack it yourself if it really is a log")
         document = b" ".join(data.split(b"\n")).replace(b"\r", b" ").strip() or b"null"
         line = b'{"member":%s,"document":%s,"beside":[%s]}\n' % (
             msgspec.json.encode(name),
