@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
-    {"pipeline", "upgrade", "watch", "receive", "notify", "report", "config", "demo"},
+    {"pipeline", "upgrade", "watch", "receive", "notify", "report", "config", "demo", "statements"},
     {"engines", "stores"},
     {"analysis"},
     {"metrics", "pricing", "projects"},

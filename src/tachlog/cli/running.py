@@ -17,6 +17,7 @@ EXPECTED = {
     "tachlog.config.reading.ConfigError": 2,
     "tachlog.discovery.MissingPath": 2,
     "tachlog.pricing.overrides.PriceFileError": 2,
+    "tachlog.statements.StatementError": 2,
     "tachlog.stores.StoreError": 1,
 }
 """Exit codes of faults; by name, so that telling of one imports nothing that may fail itself."""

@@ -130,6 +130,21 @@ VERBS = (
         " docs/cost.md has the rules.",
     ),
     Verb(
+        "reconcile",
+        "hold a provider's usage export, or that of ccusage, against the archive",
+        "reconcile",
+        (
+            Option("FILE", "the export, as the provider's page or `ccusage daily --json` gives it"),
+            Option("--all", "also what agrees"),
+            LIMIT,
+            *ARCHIVE,
+        ),
+        "one object: `lines` (a day and model each, with `theirs`, `ours`, `cause`), `theirs`,"
+        " `ours`, `by_cause`",
+        "It reads the CSV exports of Anthropic's and OpenAI's usage and cost pages, Azure's cost"
+        " details, and `ccusage daily --json`.",
+    ),
+    Verb(
         "trends",
         "show whether tokens, errors, complexity and tools go up, down or only waver",
         "trends",
