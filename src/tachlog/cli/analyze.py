@@ -72,9 +72,10 @@ def short(ask: Ask) -> Answer:
     from tachlog.analysis.realtime import realtime
     from tachlog.analysis.selection import Selection
 
-    url = ask.config.storage.url
     if not ask.has_archive:
-        told = f"nothing read yet: tachlog analyze reads the logs on this machine into {url}"
+        told = (
+            f"nothing read yet: tachlog analyze reads the logs on this machine into {ask.archive}"
+        )
         return Answer(None, lambda: [told])
     with ask.store() as store:
         found = _overview(ask, store, Selection(), None)

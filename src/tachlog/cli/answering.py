@@ -109,6 +109,13 @@ class Ask:
             raise Misuse(f"--{flag}: {error}") from None
 
     @property
+    def archive(self) -> str:
+        """What the archive is called, without secrets."""
+        from tachlog.stores import shown
+
+        return shown(self.config.storage.url)
+
+    @property
     def has_archive(self) -> bool:
         """Whether anything was ever read into the archive."""
         path = self.config.storage.url.removeprefix("sqlite:///")
@@ -119,10 +126,9 @@ class Ask:
         """The archive as it is; raises `Unanswered` when nothing was ever read into it."""
         from tachlog.stores import open_store
 
-        url = self.config.storage.url
         if not self.has_archive:
-            raise Unanswered(f"{url}: there is no archive yet; tachlog analyze makes one")
-        store = open_store(url)
+            raise Unanswered(f"{self.archive}: there is no archive yet; tachlog analyze makes one")
+        store = open_store(self.config.storage.url)
         try:
             yield store
         finally:

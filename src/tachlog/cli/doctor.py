@@ -14,7 +14,7 @@ from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name
 from tachlog.model import NOTES, is_note
-from tachlog.stores import Store
+from tachlog.stores import Store, schema, shown
 
 REMEDIES = {
     "damaged_line": "the agent wrote half a record, perhaps as it was killed: nothing to do",
@@ -157,13 +157,11 @@ def _places(ask: Ask) -> list[Place]:
 
 
 def _archive(ask: Ask) -> ArchiveReport:
-    from tachlog.stores import schema
-
-    url = ask.config.storage.url
-    path = Path(url.removeprefix("sqlite:///"))
-    parts = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
-    size = sum(part.stat().st_size for part in parts if part.is_file())
-    return ArchiveReport(url, ask.has_archive, size, schema.VERSION)
+    size = 0
+    if ask.has_archive:
+        with ask.store() as store:
+            size = store.size()
+    return ArchiveReport(shown(ask.config.storage.url), ask.has_archive, size, schema.VERSION)
 
 
 def _reported_costs(store: Store) -> list[CostCheck]:

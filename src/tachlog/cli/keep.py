@@ -11,6 +11,7 @@ from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.table import Column, table
 from tachlog.config import Loaded, as_toml, keys, value_of
+from tachlog.redact import redact
 
 
 class Setting(Struct, frozen=True):
@@ -54,7 +55,7 @@ def settings_of(loaded: Loaded) -> list[Setting]:
     return [
         Setting(
             key.name,
-            as_toml(value_of(loaded.config, key.name)),
+            redact(as_toml(value_of(loaded.config, key.name))),
             loaded.origins[key.name],
             key.default,
             key.unit,

@@ -10,7 +10,10 @@ OUTPUT = (
     Option("--json", "print JSON instead of text"),
     Option("--no-color", "plain text; `NO_COLOR` does the same"),
 )
-ARCHIVE = (Option("--db", "the archive: a path or sqlite:///path", "URL"), *OUTPUT)
+ARCHIVE = (
+    Option("--db", "the archive: a path, sqlite:///path or postgresql://user@host/database", "URL"),
+    *OUTPUT,
+)
 FILTERS = (
     Option("--since", "from then on: a date, today, yesterday, 36h, 7d, 4w, or RFC 3339", "TIME"),
     Option("--until", "up to then; a day that is named is included", "TIME"),

@@ -51,12 +51,17 @@ class Storage(Struct, frozen=True, kw_only=True):
     """Where the archive is and how long it remembers."""
 
     driver: Annotated[
-        Literal["sqlite"], Meta(description="what keeps the archive; sqlite is built in")
+        Literal["sqlite", "postgresql"],
+        Meta(
+            description="what keeps the archive: sqlite is built in, postgresql serves a team and "
+            "needs its url; unless given it is what the url says",
+        ),
     ] = "sqlite"
     url: Annotated[
         str,
         Meta(
-            description="the archive: a path, `sqlite:///path`, or `private:` to keep nothing",
+            description="the archive: a path, `sqlite:///path`, `postgresql://user@host/database`, "
+            "or `private:` to keep nothing",
             extra={"default": "$XDG_DATA_HOME/tachlog/tachlog.db", "path": True},
         ),
     ] = "private:"

@@ -77,6 +77,7 @@ def load(
         name, value = given
         values[name] = _checked(_known(name, where), value, where)
         origins[name] = where
+    _settle_driver(values, origins)
     _check_together(values, origins)
     return Loaded(msgspec.convert(_nested(values), Config, dec_hook=_path), origins, path)
 
@@ -196,6 +197,20 @@ def _nearest(name: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     return get_close_matches(name, known, n=1, cutoff=0)[0]
+
+
+def _settle_driver(values: dict[str, object], origins: dict[str, str]) -> None:
+    """Let the archive's URL say what keeps it, unless that is set; then they have to agree."""
+    url = str(values["storage.url"])
+    told = "postgresql" if url.startswith(("postgres://", "postgresql://")) else "sqlite"
+    if origins["storage.driver"] == "default":
+        values["storage.driver"], origins["storage.driver"] = told, origins["storage.url"]
+    elif values["storage.driver"] != told:
+        raise ConfigError(
+            origins["storage.driver"],
+            f'storage.driver = "{values["storage.driver"]}", but storage.url names an archive in '
+            f"{told} ({origins['storage.url']}); set both, or the url alone",
+        )
 
 
 def _checked(key: Key, value: object, where: str) -> object:

@@ -175,20 +175,38 @@ class Store(Archive, Protocol):
         """Every file that was looked at."""
         ...
 
+    def size(self) -> int:
+        """Bytes that the archive takes."""
+        ...
+
     def close(self) -> None:
         """Let go of the archive."""
         ...
 
 
+def shown(url: str) -> str:
+    """The URL of an archive without user, password and options."""
+    scheme, is_url, rest = url.partition("://")
+    if not is_url or scheme == "sqlite":
+        return url
+    place = rest.partition("?")[0]
+    return f"{scheme}://{place.rpartition('@')[2]}"
+
+
 def open_store(url: str) -> Store:
-    """Open the archive at a URL: a path or `sqlite:///path`; `private:` vanishes when it is closed.
+    """Open the archive at a URL: a path, `sqlite:///path` or `postgresql://user@host/database`.
+
+    `private:` vanishes when it is closed. The archive's own `url` holds no password.
 
     Raises `StoreError` when it cannot be opened, is corrupt, locked, or from a newer version.
     """
     scheme = url.partition(":")[0] if "://" in url else "sqlite"
-    module = {"sqlite": "sqlite"}.get(scheme)
+    module = {"sqlite": "sqlite", "postgres": "postgres", "postgresql": "postgres"}.get(scheme)
     if module is None:
-        raise StoreError(f"{scheme}: no such kind of archive; use a path or sqlite:///path")
+        raise StoreError(
+            f"{scheme}: no such kind of archive; use a path, sqlite:///path or "
+            "postgresql://user@host/database"
+        )
     store: Store = import_module(f"{__name__}.{module}").open_archive(url)
     return store
 
@@ -203,4 +221,5 @@ __all__ = [
     "Store",
     "StoreError",
     "open_store",
+    "shown",
 ]

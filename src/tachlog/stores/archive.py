@@ -47,7 +47,8 @@ class SqlArchive:
         """The progress of every known file, by path."""
         found = self.database.rows(
             'SELECT path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state,'
-            " done FROM files"
+            " done FROM files WHERE host IN ('', ?)",
+            (self.database.host,),
         )
         return {row[0]: msgspec.convert(row, Progress, strict=False) for row in found}
 
@@ -140,9 +141,9 @@ class SqlArchive:
         return [
             path
             for (path,) in self.database.rows(
-                "SELECT f.path FROM files f JOIN told d ON d.file = f.id"
-                " JOIN threads t ON t.id = d.thread WHERE t.session_id = ? ORDER BY f.path",
-                (session_id,),
+                f"SELECT {reading.PLACE} FROM files f JOIN told d ON d.file = f.id"
+                " JOIN threads t ON t.id = d.thread WHERE t.session_id = ? ORDER BY f.path, f.host",
+                (self.database.host, session_id),
             )
         ]
 
@@ -178,6 +179,10 @@ class SqlArchive:
     def told(self, selection: Selection, mark: str) -> list[Told]:
         """The values of a mark that the selected sessions tell, by agent; most sessions first."""
         return reading.told(self.database, selection, mark)
+
+    def size(self) -> int:
+        """Bytes that the archive takes."""
+        return self.database.size()
 
     def close(self) -> None:
         """Let go of the archive."""

@@ -15,6 +15,8 @@ class Database(Protocol):
     """A connection to one archive."""
 
     path: str
+    host: str
+    """The machine that a file belongs to, where several machines keep one archive; else nothing."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """One write transaction: all of it or nothing."""
@@ -40,17 +42,33 @@ class Database(Protocol):
         """Insert many rows; `conflict` is what the statement says behind ON CONFLICT."""
         ...
 
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns, in order."""
+        ...
+
+    def size(self) -> int:
+        """Bytes that the archive takes."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...
 
 
 LISTED = "(SELECT value FROM json_each(?))"
-"""A set of integers or texts as one value of a statement; give it `listed(…)`."""
+"""A set of integers as one value of a statement; give it `listed(…)`."""
+
+LISTED_TEXTS = "(SELECT value AS text FROM json_each(?))"
+"""The same of texts."""
+
+
+def host_of(database: Database, path: str) -> str:
+    """The machine that a file belongs to; what has a URL is the same from everywhere."""
+    return "" if "://" in path else database.host
 
 
 def listed(values: Collection[int] | Collection[str]) -> str:
-    """Values for `LISTED`."""
+    """Values for `LISTED` or `LISTED_TEXTS`."""
     return msgspec.json.encode(list(values)).decode()
 
 

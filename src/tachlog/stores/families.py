@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from tachlog.identity import Teller, owner
-from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed
 from tachlog.stores.schema import OPERATIONS
 
 Shared = defaultdict[int, set[int]]
@@ -100,7 +100,7 @@ def _tellers(database: Database, family: int) -> dict[int, Teller]:
     roots = listed({root for _, _, root, _ in threads})
     each = " UNION ALL ".join(
         f"SELECT thread, key, at_us FROM {table} WHERE thread IN"
-        f" (SELECT id FROM threads WHERE root IN {LISTED})"
+        f" (SELECT id FROM threads WHERE root IN {LISTED_TEXTS})"
         for table in OPERATIONS
     )
     own = {
@@ -115,7 +115,7 @@ def _tellers(database: Database, family: int) -> dict[int, Teller]:
     origins: dict[str, set[str]] = defaultdict(set)
     for root, origin in database.rows(
         "SELECT t.root, m.value FROM marks m JOIN threads t ON t.id = m.thread"
-        f" WHERE m.name = 'forked_from' AND t.root IN {LISTED}",
+        f" WHERE m.name = 'forked_from' AND t.root IN {LISTED_TEXTS}",
         (roots,),
     ):
         origins[origin].add(root)

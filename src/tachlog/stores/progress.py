@@ -9,10 +9,10 @@ import msgspec
 
 from tachlog.model import Problem
 from tachlog.stores import Portion
-from tachlog.stores.database import LISTED, Database, listed, marks
+from tachlog.stores.database import LISTED, Database, host_of, listed, marks
 
 FILE_COLUMNS: Final = (
-    'path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state, records, '
+    'host, path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state, records, '
     "parsed, skipped, unknown, problems, note, read_us, done"
 )
 
@@ -25,10 +25,11 @@ def advance(database: Database, portion: Portion) -> int | None:
     Gives the number of the file. What an earlier reading of a file that was rewritten since told
     stays in the archive; its counts begin anew.
     """
+    host = host_of(database, portion.path)
     found = database.rows(
         'SELECT id, identity, "offset", records, parsed, skipped, unknown, problems'
-        " FROM files WHERE path = ?",
-        (portion.path,),
+        " FROM files WHERE host = ? AND path = ?",
+        (host, portion.path),
     )
     was = (bytes(found[0][1]), int(found[0][2])) if found else None
     if was != portion.expected:
@@ -50,6 +51,7 @@ def advance(database: Database, portion: Portion) -> int | None:
     problems += len(portion.problems)
     records += len(portion.record_keys) + len(portion.problems) + sum(portion.skipped.values())
     values = (
+        host,
         portion.path,
         portion.source,
         portion.revision,

@@ -19,7 +19,7 @@ from tachlog.analysis.selection import (
 )
 from tachlog.metrics import SessionMetrics
 from tachlog.model import OUTCOMES
-from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.database import LISTED_TEXTS, Database, listed
 from tachlog.stores.schema import OPERATIONS
 from tachlog.stores.summaries import metrics_of
 
@@ -29,10 +29,16 @@ _SUCCESSES: Final = tuple(
 _ERROR: Final = OUTCOMES.index("error")
 _counts_decoder: Final = msgspec.json.Decoder(dict[str, int])
 
+FILES_HERE: Final = f"f.host IN ('', ?) AND f.path IN {LISTED_TEXTS}"
+"""A condition on rows of files `f`: those at some paths of this machine."""
+
+PLACE: Final = "CASE WHEN f.host IN ('', ?) THEN f.path ELSE f.host || ':' || f.path END"
+"""Where a file `f` is, seen from this machine."""
+
 Filter = tuple[str, list[Any]]
 
 
-def threads_filter(selection: Selection, *, by_start: bool) -> Filter:
+def threads_filter(database: Database, selection: Selection, *, by_start: bool) -> Filter:
     """A condition on rows of the summary table `s`.
 
     Times select by start, unless operations are asked for by their own time.
@@ -55,18 +61,18 @@ def threads_filter(selection: Selection, *, by_start: bool) -> Filter:
     if selection.paths is not None:
         tests.append(
             "s.thread IN (WITH telling AS (SELECT thread FROM told WHERE file IN"
-            f" (SELECT id FROM files WHERE path IN {LISTED}))"
+            f" (SELECT id FROM files f WHERE {FILES_HERE}))"
             " SELECT thread FROM telling UNION SELECT r.id FROM telling JOIN threads t"
             " ON t.id = telling.thread JOIN threads r"
             " ON r.session_id = t.root AND r.agent = t.agent)"
         )
-        values.append(listed(selection.paths))
+        values += [database.host, listed(selection.paths)]
     return " AND ".join(tests) or "true", values
 
 
-def operations_filter(selection: Selection) -> Filter:
+def operations_filter(database: Database, selection: Selection) -> Filter:
     """A condition on rows of operations `o` by their own time and their thread."""
-    test, values = threads_filter(selection, by_start=False)
+    test, values = threads_filter(database, selection, by_start=False)
     tests = (
         []
         if test == "true"
@@ -83,7 +89,7 @@ def operations_filter(selection: Selection) -> Filter:
 
 def sessions(database: Database, selection: Selection) -> list[SessionMetrics]:
     """The figures of the selected threads in order of start, then session id."""
-    test, values = threads_filter(selection, by_start=True)
+    test, values = threads_filter(database, selection, by_start=True)
     found = database.rows(
         f"SELECT s.metrics FROM agent_telemetry_summaries s WHERE {test}"
         " ORDER BY s.start_us IS NULL, s.start_us, s.session_id, s.agent",
@@ -110,7 +116,7 @@ def shared(database: Database, thread: int) -> dict[str, int]:
 
 def quarters(database: Database, names: Mapping[int, str], selection: Selection) -> list[Quarter]:
     """What happened in each quarter hour, by model; tool calls and failures under model None."""
-    test, values = operations_filter(selection)
+    test, values = operations_filter(database, selection)
     found = [
         Quarter(row[0], names.get(row[1]), *row[2:])
         for row in database.rows(
@@ -147,7 +153,7 @@ def quarters(database: Database, names: Mapping[int, str], selection: Selection)
 
 def responses(database: Database, selection: Selection) -> list[tuple[int, int]]:
     """(at_us, response_us) of the selected model calls that have a response time."""
-    test, values = operations_filter(selection)
+    test, values = operations_filter(database, selection)
     return [
         (at_us, response_us)
         for at_us, response_us in database.rows(
@@ -160,7 +166,7 @@ def responses(database: Database, selection: Selection) -> list[tuple[int, int]]
 
 def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[StoredStep]:
     """Tool calls in the order of their threads."""
-    test, values = operations_filter(selection)
+    test, values = operations_filter(database, selection)
     found = database.rows(
         "SELECT t.session_id, t.agent, t.root, o.tool, o.input_digest, o.outcome, o.at_us"
         " FROM tool_calls o JOIN threads t ON t.id = o.thread"
@@ -196,7 +202,7 @@ def inputs(database: Database, selection: Selection) -> tuple[Input, dict[str, I
     """
     test, values = "true", []
     if selection.paths is not None:
-        test, values = f"f.path IN {LISTED}", [listed(selection.paths)]
+        test, values = FILES_HERE, [database.host, listed(selection.paths)]
     copies: dict[str, int] = dict(
         database.rows(
             "SELECT source, sum(n - 1) FROM ("
@@ -276,7 +282,9 @@ def files(database: Database) -> list[FileReport]:
             note,
             read_us,
         ) in database.rows(
-            'SELECT id, path, source, size, "offset", tail_bytes, records, parsed, skipped,'
-            " unknown, note, read_us FROM files ORDER BY path"
+            f'SELECT f.id, {PLACE}, f.source, f.size, f."offset", f.tail_bytes, f.records,'
+            " f.parsed, f.skipped, f.unknown, f.note, f.read_us"
+            " FROM files f ORDER BY f.path, f.host",
+            (database.host,),
         )
     ]

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from tachlog.stores import Figures, Renewal
 from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.reading import FILES_HERE
 from tachlog.stores.schema import OPERATIONS
 
 
@@ -20,18 +21,20 @@ def renewals(
 ) -> tuple[list[Renewal], list[str]]:
     """What is to be read again together for the `outdated` files, and which of them stay.
 
-    Those stay that tell of threads which a file that is `gone` tells as well: reading again what is
-    left would lose its part.
+    Those stay that tell of threads which a file that is `gone`, or on another machine, tells as
+    well: reading again what is left would lose its part.
     """
-    paths: dict[int, str] = dict(database.rows("SELECT id, path FROM files"))
-    units: dict[int, set[int]] = {file: set() for file in paths}
+    files = database.rows("SELECT id, path, host IN ('', ?) FROM files", (database.host,))
+    paths = {file: path for file, path, is_here in files if is_here}
+    elsewhere = {file for file, _, is_here in files if not is_here}
+    units: dict[int, set[int]] = {file: set() for file, _, _ in files}
     for file, unit in database.rows(
         "SELECT DISTINCT d.file, coalesce(t.family, t.id) FROM told d"
         " JOIN threads t ON t.id = d.thread"
     ):
         units[file].add(unit)
     old = {file for file, path in paths.items() if path in outdated}
-    lost = {file for file, path in paths.items() if path in gone}
+    lost = {file for file, path in paths.items() if path in gone} | elsewhere
     groups, staying = _grouped(units, old, lost)
     return (
         [
@@ -109,8 +112,8 @@ def _threads(database: Database, renewal: Renewal) -> set[int]:
         (thread, family)
         for thread, family in database.rows(
             "SELECT DISTINCT t.id, t.family FROM files f JOIN told d ON d.file = f.id"
-            f" JOIN threads t ON t.id = d.thread WHERE f.path IN {LISTED}",
-            (listed(renewal.outdated),),
+            f" JOIN threads t ON t.id = d.thread WHERE {FILES_HERE}",
+            (database.host, listed(renewal.outdated)),
         )
     }
     kin = database.rows(
@@ -154,7 +157,8 @@ def _forget_records(database: Database, renewal: Renewal) -> None:
         [
             file
             for (file,) in database.rows(
-                f"SELECT id FROM files WHERE path IN {LISTED}", (listed(renewal.files),)
+                f"SELECT id FROM files f WHERE {FILES_HERE}",
+                (database.host, listed(renewal.files)),
             )
         ]
     )

@@ -7,7 +7,10 @@ indexes; the columns after `created_at` are ours. Times are µs since the epoch 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
+
+from tachlog import __version__
 
 OPERATIONS: Final = ("calls", "tool_calls", "prompts", "failures", "compactions")
 """The tables of operations: each has `key`, `thread` (the owner) and `at_us`."""
@@ -20,12 +23,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE files (
-        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, source TEXT, revision INTEGER NOT NULL,
-        identity BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-        "offset" INTEGER NOT NULL, tail_bytes INTEGER NOT NULL, state BLOB NOT NULL,
-        records INTEGER NOT NULL, parsed INTEGER NOT NULL, skipped TEXT NOT NULL,
-        unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT, read_us INTEGER NOT NULL, done
-        INTEGER NOT NULL);
+        id INTEGER PRIMARY KEY, host TEXT NOT NULL, path TEXT NOT NULL, source TEXT,
+        revision INTEGER NOT NULL, identity BLOB NOT NULL, size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL, "offset" INTEGER NOT NULL, tail_bytes INTEGER NOT NULL,
+        state BLOB NOT NULL, records INTEGER NOT NULL, parsed INTEGER NOT NULL,
+        skipped TEXT NOT NULL, unknown TEXT NOT NULL, problems INTEGER NOT NULL, note TEXT,
+        read_us INTEGER NOT NULL, done INTEGER NOT NULL, UNIQUE (host, path));
 
     CREATE TABLE threads (
         id INTEGER PRIMARY KEY, agent TEXT NOT NULL, session_id TEXT NOT NULL,
@@ -98,14 +101,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE projects (cwd TEXT PRIMARY KEY, project TEXT NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE users (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL);
+        id UUID PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TIMESTAMP NOT NULL);
 
     CREATE TABLE agent_telemetry_summaries (
-        id TEXT PRIMARY KEY, session_id VARCHAR(255), provider VARCHAR(50), model VARCHAR(100),
+        id UUID PRIMARY KEY, session_id VARCHAR(255), provider VARCHAR(50), model VARCHAR(100),
         start_time TIMESTAMP, end_time TIMESTAMP, duration INT, message_count INT,
         tool_call_count INT, total_tokens BIGINT, success_rate FLOAT, complexity VARCHAR(20),
         avg_response_time FLOAT, p95_response_time FLOAT, tool_usage JSONB, error_breakdown JSONB,
-        patterns JSONB, created_at TIMESTAMP,
+        patterns JSONB, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
         thread INTEGER NOT NULL UNIQUE, agent TEXT NOT NULL, root TEXT NOT NULL, project TEXT,
         start_us INTEGER, end_us INTEGER, metrics BLOB NOT NULL);
     CREATE INDEX idx_telemetry_session ON agent_telemetry_summaries (session_id);
@@ -113,12 +116,26 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX idx_telemetry_provider ON agent_telemetry_summaries (provider, model);
 
     CREATE TABLE telemetry_alerts (
-        id TEXT PRIMARY KEY, type VARCHAR(50), severity VARCHAR(20), message TEXT, context JSONB,
-        triggered_at TIMESTAMP, acknowledged BOOLEAN DEFAULT FALSE,
-        acknowledged_by TEXT REFERENCES users (id), acknowledged_at TIMESTAMP);
+        id UUID PRIMARY KEY, type VARCHAR(50), severity VARCHAR(20), message TEXT, context JSONB,
+        triggered_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, acknowledged BOOLEAN DEFAULT FALSE,
+        acknowledged_by UUID REFERENCES users (id), acknowledged_at TIMESTAMP);
     CREATE INDEX idx_alerts_triggered ON telemetry_alerts (triggered_at);
     CREATE INDEX idx_alerts_acknowledged ON telemetry_alerts (acknowledged);
     """,
 )
 
 VERSION: Final = len(MIGRATIONS)
+
+
+def statements(after: int) -> Iterator[str]:
+    """The statements that bring an archive of version `after` to this one, as SQLite takes them."""
+    for script in MIGRATIONS[after:]:
+        yield from (statement for statement in script.split(";\n") if statement.strip())
+
+
+def from_the_future(place: str, version: int) -> str:
+    """What to say of an archive that a newer tachlog has changed."""
+    return (
+        f"{place}: the archive has version {version}, this tachlog {__version__} knows versions up"
+        f" to {VERSION}; install a newer tachlog"
+    )

@@ -96,7 +96,7 @@ def spending(
     opened by one; the last of a session also those that follow. By tool, a call that asked for
     several is divided among them in whole tokens and nano-dollars.
     """
-    test, values = _filter(names, selection)
+    test, values = _filter(database, names, selection)
     share = _part_of if by == "tool" else str
     group, within = _GROUPS[by]
     sums = ", ".join(f"sum({share(column)})" for column in _SUMS)
@@ -145,9 +145,11 @@ def _part_of(amount: str) -> str:
     )
 
 
-def _filter(names: Mapping[int, str], selection: Selection) -> tuple[str, list[Any]]:
+def _filter(
+    database: Database, names: Mapping[int, str], selection: Selection
+) -> tuple[str, list[Any]]:
     """A condition on calls, whose model and provider are their own."""
-    test, values = operations_filter(replace(selection, model=None, provider=None))
+    test, values = operations_filter(database, replace(selection, model=None, provider=None))
     numbers = {text: number for number, text in names.items()}
     for column in ("model", "provider"):
         wanted = getattr(selection, column)

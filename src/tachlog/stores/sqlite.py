@@ -10,7 +10,6 @@ from time import monotonic, sleep, time_ns
 from typing import Any, Final
 from uuid import uuid4
 
-from tachlog import __version__
 from tachlog.analysis.units import rfc3339
 from tachlog.stores import PRIVATE, StoreError, schema
 from tachlog.stores.archive import SqlArchive
@@ -31,6 +30,8 @@ def open_archive(url: str) -> SqlArchive:
 
 class SqliteDatabase:
     """A connection to one SQLite archive: SQL in, rows out, faults as `StoreError`."""
+
+    host = ""
 
     def __init__(self, url: str) -> None:
         self.private = url == PRIVATE
@@ -78,14 +79,9 @@ class SqliteDatabase:
         with self.transaction():
             version = self._version()
             if version > schema.VERSION:
-                raise StoreError(
-                    f"{self.path}: the archive has version {version}, this tachlog {__version__} "
-                    f"knows versions up to {schema.VERSION}; install a newer tachlog"
-                )
-            for script in schema.MIGRATIONS[version:]:
-                for statement in script.split(";\n"):
-                    if statement.strip():
-                        self.connection.execute(statement)
+                raise StoreError(schema.from_the_future(self.path, version))
+            for statement in schema.statements(version):
+                self.connection.execute(statement)
             if version == 0:
                 self.connection.execute(
                     "INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)",
@@ -143,6 +139,16 @@ class SqliteDatabase:
         self.connection.executemany(
             f"INSERT INTO {table} ({columns}) VALUES ({marks(columns)}){clause}", rows
         )
+
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns, in order."""
+        with self.faults():
+            return [row[1] for row in self.connection.execute(f"PRAGMA table_info({table})")]
+
+    def size(self) -> int:
+        """Bytes that the archive takes on the disk, with what was not yet written back."""
+        parts = [Path(self.path + end) for end in ("", "-wal", "-shm")]
+        return 0 if self.private else sum(part.stat().st_size for part in parts if part.is_file())
 
     def close(self) -> None:
         """Close the connection."""

@@ -27,13 +27,13 @@ _decoder: Final = msgspec.msgpack.Decoder(SessionMetrics)
 
 
 def summary_row(thread: int, metrics: SessionMetrics) -> Row:
-    """The row of one thread, in the units of the user's table: seconds, milliseconds, RFC 3339."""
+    """The row of one thread, in the units and lengths of the user's table."""
     view = session_view(metrics, None)
     return (
         str(uuid5(NAMESPACE_URL, f"tachlog:{metrics.agent}:{metrics.session_id}")),
-        metrics.session_id,
-        metrics.provider,
-        metrics.model,
+        metrics.session_id[:255],
+        metrics.provider and metrics.provider[:50],
+        metrics.model and metrics.model[:100],
         view.start_time,
         view.end_time,
         round(view.duration),

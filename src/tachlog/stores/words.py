@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from tachlog.model import key_of
 from tachlog.stores.database import LISTED, Database, listed
+
+LONGEST: Final = 600
+"""Characters of a name; an index of PostgreSQL holds no more than 2,700 bytes."""
 
 
 class Words:
@@ -24,6 +28,7 @@ class Words:
         """The number of a name, given to it now if it has none."""
         number = self.numbers.get(name)
         if number is None:
+            name = name[:LONGEST]
             found = self.database.rows("SELECT id FROM names WHERE text = ?", (name,))
             if not found:
                 found = self.database.rows(

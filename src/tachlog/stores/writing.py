@@ -18,7 +18,7 @@ from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
 from tachlog.stores import Figures, Measure, Portion, Renewal, progress, renewal
-from tachlog.stores.database import LISTED, Database, listed, replacing
+from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
     CALLS,
@@ -32,7 +32,7 @@ from tachlog.stores.loading import (
 )
 from tachlog.stores.rows import SETTLED_COLUMNS, Row
 from tachlog.stores.summaries import SUMMARY_COLUMNS, project_of, summary_row
-from tachlog.stores.words import Words
+from tachlog.stores.words import LONGEST, Words
 
 _EXTRA: Final = {CALLS.name: f", {SETTLED_COLUMNS}", TOOLS.name: ", outcome"}
 
@@ -117,7 +117,7 @@ def _threads(
     """
     found = database.rows(
         "SELECT id, EXISTS (SELECT 1 FROM told WHERE told.thread = threads.id), agent, session_id,"
-        f" root, parent FROM threads WHERE session_id IN {LISTED}",
+        f" root, parent FROM threads WHERE session_id IN {LISTED_TEXTS}",
         (listed({thread.session_id for thread in threads}),),
     )
     known = {(row[2], row[3]): (row[0], Thread(*row[2:])) for row in found}
@@ -297,7 +297,7 @@ class _Batch:
             "marks",
             "thread, name, value, first_us, last_us",
             [
-                (number, name, value, span.first_us, span.last_us)
+                (number, name, value[:LONGEST], span.first_us, span.last_us)
                 for number, session in self.told.items()
                 for name, spans in session.marks.items()
                 for value, span in spans.items()
@@ -309,7 +309,7 @@ class _Batch:
             " THEN excluded.last_us ELSE marks.last_us END",
         )
         self.database.run(
-            f"DELETE FROM marks WHERE name IN {LISTED} AND thread IN {LISTED}"
+            f"DELETE FROM marks WHERE name IN {LISTED_TEXTS} AND thread IN {LISTED}"
             " AND (first_us, value) > (SELECT m.first_us, m.value FROM marks m"
             " WHERE m.thread = marks.thread AND m.name = marks.name"
             " ORDER BY m.first_us, m.value LIMIT 1)",
@@ -317,7 +317,7 @@ class _Batch:
         )
         self.database.run(
             "UPDATE marks SET last_us = first_us WHERE last_us > first_us"
-            f" AND name IN {LISTED} AND thread IN {LISTED}",
+            f" AND name IN {LISTED_TEXTS} AND thread IN {LISTED}",
             (listed(FIRST_ONLY), listed(self.told)),
         )
 
