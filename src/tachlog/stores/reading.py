@@ -182,7 +182,7 @@ def steps(database: Database, names: Mapping[int, str], selection: Selection) ->
 
 def told(database: Database, selection: Selection, mark: str) -> list[Told]:
     """The values of a mark that the selected sessions tell, by agent; most sessions first."""
-    test, values = threads_filter(selection, by_start=True)
+    test, values = threads_filter(database, selection, by_start=True)
     return [
         Told(*row)
         for row in database.rows(
