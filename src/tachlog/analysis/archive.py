@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
@@ -35,6 +36,10 @@ class Archive(Protocol):
 
     def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
         """What was read, in all and by source."""
+        ...
+
+    def by_version(self) -> list[VersionCounts]:
+        """What each version of each agent told, in the logs of each source."""
         ...
 
     def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tachlog.analysis.drift import Drift, VersionCounts, drifts
 from tachlog.analysis.selection import FileReport, Input, Selection
 from tachlog.analysis.view import cost_usd
 from tachlog.cli import format as fmt
@@ -24,6 +25,15 @@ REMEDIES = {
 
 TORN = "the rest of its last record is not written yet: the next analyze reads on"
 UNKNOWN = "as this version does not know these kinds: please report them"
+DRIFT = "as newer versions of an agent tell less than older ones did: please report it"
+MISSING = {
+    "usage": ("usage", "replies"),
+    "stop_reason": ("stop reasons", "replies"),
+    "result": ("results", "tool calls"),
+    "duration": ("durations", "tool results"),
+}
+"""How a measure of drift is called, and what it is a share of."""
+
 MOST_FILES = 12
 MOST_PROBLEMS = 3
 MOST_KINDS = 6
@@ -101,6 +111,13 @@ class CostCheck(Struct, frozen=True):
     computed_usd: float | None
 
 
+class FormatDrift(Struct, frozen=True):
+    """What each version of an agent told, and the `warnings` where a newer one tells less."""
+
+    versions: list[VersionCounts]
+    warnings: list[Drift]
+
+
 class Doctor(Struct, frozen=True):
     """Everything that `doctor` knows; `reported_costs` of the newest sessions that report one."""
 
@@ -111,6 +128,7 @@ class Doctor(Struct, frozen=True):
     by_source: dict[str, Input]
     files: list[FileView]
     reported_costs: list[CostCheck]
+    format_drift: FormatDrift
 
 
 def doctor(ask: Ask) -> Answer:
@@ -126,13 +144,16 @@ def examine(ask: Ask) -> Doctor:
     total, by_source = Input(), dict[str, Input]()
     files: list[FileReport] = []
     costs: list[CostCheck] = []
+    versions: list[VersionCounts] = []
     if ask.has_archive:
         with ask.store() as store:
             total, by_source = store.input(Selection())
             files = store.files()
             costs = _reported_costs(store)
+            versions = store.by_version()
     views = [file_view(report) for report in files]
-    return Doctor(__version__, _places(ask), _archive(ask), total, by_source, views, costs)
+    drift = FormatDrift(versions, drifts(versions))
+    return Doctor(__version__, _places(ask), _archive(ask), total, by_source, views, costs, drift)
 
 
 def _places(ask: Ask) -> list[Place]:
@@ -217,6 +238,8 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
     if not found.archive.exists:
         return
     yield "READ", _read(found)
+    if found.format_drift.warnings:
+        yield f"DRIFT, {DRIFT}", [_drift(warning) for warning in found.format_drift.warnings]
     skipped, unknown = _kinds(found.files)
     if skipped:
         yield "SKIPPED, as these kinds carry no telemetry", _counted(skipped, ask.width)
@@ -268,6 +291,15 @@ def _equation(read: Input) -> str:
         f"{read.records:,} records in {fmt.plural(read.files, 'file')} = {read.parsed:,} parsed"
         f" + {read.duplicates:,} copies + {read.skipped:,} skipped"
         f" + {fmt.plural(read.problems, 'problem')}"
+    )
+
+
+def _drift(drift: Drift) -> str:
+    versions = f"{drift.first} to {drift.last}" if drift.first != drift.last else drift.first
+    what, of = MISSING[drift.measure]
+    return (
+        f"  {agent_name(drift.agent)} {versions}: {what} told for {fmt.percent(drift.share, 0)} of"
+        f" {drift.n:,} {of}, before {fmt.percent(drift.before, 0)} of {drift.before_n:,}"
     )
 
 

@@ -180,7 +180,7 @@ VERBS = (
         "say what was found, read, skipped and not understood, and what to do about it",
         "doctor",
         (Option("--all", "every file, also those without a finding"), *ARCHIVE),
-        "one object: `places`, `archive`, `input`, `files`, `reported_costs`",
+        "one object: `places`, `archive`, `input`, `files`, `reported_costs`, `format_drift`",
     ),
     Verb(
         "demo",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import (
     By,
     FileReport,
@@ -27,6 +28,7 @@ from tachlog.stores import (
     reading,
     renewal,
     spending,
+    versions,
     writing,
 )
 from tachlog.stores.database import Database, replacing
@@ -170,6 +172,11 @@ class SqlArchive:
         """Every file that was looked at."""
         with self.database.snapshot():
             return reading.files(self.database)
+
+    def by_version(self) -> list[VersionCounts]:
+        """What each version of each agent told, in the logs of each source."""
+        with self.database.snapshot():
+            return versions.by_version(self.database)
 
     def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
         """What the selected model calls used and cost, grouped; each call counts once."""
