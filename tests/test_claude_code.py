@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tachlog.model import Chunk, Mark, Prompt, Reading, Reply
+from tachlog.model import Chunk, Features, Mark, Prompt, Reading, Reply
 from tachlog.providers import provider_of
 from tachlog.sources import all_sources, claude_code, detect
 
@@ -55,6 +55,39 @@ def test_a_time_that_cannot_be_is_not_told() -> None:
     replies = [event.at_us for event in reading.events if isinstance(event, Reply)]
     assert replies == [replies[0]] * 3
     assert reading.unknown == {"timestamp/impossible": 1, "timestamp/no_zone": 1}
+
+
+def features_of(version: str | None, *blocks: dict[str, Any]) -> Features:
+    """What is counted of a reply of these blocks."""
+    message = {"id": "msg_1", "model": "claude-opus-5", "content": list(blocks)}
+    record = {"type": "assistant", "uuid": "u1", "timestamp": TIME, "message": message}
+    (told,) = [e for e in read({**record, "version": version}).events if isinstance(e, Reply)]
+    return told.features
+
+
+def test_thinking_is_told_by_its_seal() -> None:
+    """A long signature or encrypted thinking counts by its length, before any summary of it."""
+    signed = {"type": "thinking", "thinking": "In short: no.", "signature": "A" * 400}
+    sealed = {"type": "redacted_thinking", "data": "B" * 300}
+    assert features_of("2.1.0", signed, sealed) == Features(sealed=700, seals=2)
+    named = {"type": "thinking", "thinking": "Let me see.", "signature": "id-of-36-characters"}
+    assert features_of("2.1.0", named) == Features(thinking=11, symbols=1)
+    assert features_of("2.1.0", {"type": "thinking", "thinking": ""}) == Features(hidden=1)
+
+
+@pytest.mark.parametrize(
+    ("version", "written"), [("2.0.53", True), ("2.0.54", False), (None, True)]
+)
+def test_a_plan_that_the_program_added_is_not_the_models(
+    version: str | None, written: bool
+) -> None:
+    """Since 2.0.54 the plan in the input of ExitPlanMode comes from a file that is told already."""
+    allowed = {"allowedPrompts": [{"tool": "Bash", "prompt": "run tests"}]}
+    tool = {"type": "tool_use", "id": "t1", "name": "ExitPlanMode"}
+    full = features_of(version, {**tool, "input": {**allowed, "plan": "1. Do it. " * 900}})
+    bare = features_of(version, {**tool, "input": allowed})
+    assert (full.tool_text > 9_000) == written
+    assert (full == bare) != written
 
 
 def test_inner_records_of_other_kinds_tell_nothing() -> None:

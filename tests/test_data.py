@@ -126,7 +126,8 @@ def test_a_model_has_a_context_window(model, tokens):
         ("codex-auto-review", "gpt"),
         ("deepseek-v4-pro", "deepseek"),
         ("MiniMax-M2.7", "minimax"),
-        ("gemini-2.5-flash", "other"),
+        ("gemini-2.5-flash", "gemini"),
+        ("qwen3-coder", "other"),
         ("<synthetic>", "other"),
         ("", "other"),
     ],
@@ -141,7 +142,7 @@ def test_any_name_is_answered(name):
     """No name of a tool or a model raises."""
     assert data.tool_category(name) in {*data.tools().categories, "mcp", "other"}
     assert data.context_window(name) is None or data.context_window(name) > 0
-    assert data.estimator_factors(name).characters > 0
+    assert data.estimator_factors(name).text > 0
 
 
 def test_error_and_behavior_tables_use_the_known_names():

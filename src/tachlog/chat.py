@@ -28,6 +28,7 @@ from tachlog.records import lenient
 from tachlog.sources.agent_log.shapes import Told
 from tachlog.sources.agent_log.usage import usage_of
 from tachlog.sources.agent_log.values import Scalar, moment, number, text_of, unwrapped
+from tachlog.tellings import Content
 
 NULL: Final = Raw(b"null")
 _NANO: Final = 1_000_000_000
@@ -96,19 +97,14 @@ def asked(raw: Raw) -> list[Asked]:
 
 def told(text: str, tools: list[Asked], thinking: str = "") -> tuple[Features, int]:
     """The features of what a model wrote, and the behaviours that its words show."""
-    characters, wide = signals.text_features(text)
-    thought, more = signals.text_features(thinking)
-    wide += more
-    tool_text = keys = 0
+    content = Content()
+    if text:
+        content.say(text)
+    if thinking:
+        content.think(thinking)
     for tool in tools:
-        n, k, w = signals.json_features(tool.input)
-        tool_text += n
-        keys += k
-        wide += w
-    features = Features(
-        characters, thought, tool_text=tool_text, tools=len(tools), keys=keys, wide=wide
-    )
-    return features, signals.behaviors(text) if text else 0
+        content.call(tool.input)
+    return content.features, content.behaviors
 
 
 def tool_call(

@@ -122,11 +122,14 @@ class Usage(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Features(Struct, frozen=True, array_like=True, gc=False):
-    """What the token estimator needs to know of the visible part of a reply; all of it adds up.
+    """What the token estimator needs to know of a reply; all of it adds up.
 
     Characters are counted after JSON unescaping. `wide` counts the bytes beyond one per character
-    in UTF-8 (0 for ASCII), `hidden` the thinking blocks whose text the log withholds, `media`
-    images and documents.
+    in UTF-8 (0 for ASCII), `symbols` ASCII digits and punctuation, `escapes` those of the tools'
+    JSON (a line break, a quote), `media` images and documents.
+    Each block of thinking is told in one way: by the length of its seal (`sealed` characters in
+    `seals` blocks: a signature or the encrypted thinking itself), else by its own characters
+    (`thinking`), else, with nothing that tells how long it was, as `hidden`.
     """
 
     text: int = 0
@@ -137,6 +140,10 @@ class Features(Struct, frozen=True, array_like=True, gc=False):
     keys: int = 0
     wide: int = 0
     media: int = 0
+    symbols: int = 0
+    escapes: int = 0
+    sealed: int = 0
+    seals: int = 0
 
 
 class Target(Struct, frozen=True, array_like=True, gc=False):

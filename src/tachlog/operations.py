@@ -85,6 +85,10 @@ class Call(Struct, array_like=True, gc=False):
             keys=sum(p.keys for p in parts),
             wide=sum(p.wide for p in parts),
             media=sum(p.media for p in parts),
+            symbols=sum(p.symbols for p in parts),
+            escapes=sum(p.escapes for p in parts),
+            sealed=sum(p.sealed for p in parts),
+            seals=sum(p.seals for p in parts),
         )
 
 

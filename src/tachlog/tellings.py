@@ -22,6 +22,9 @@ from tachlog.records import is_possible, utc_micros
 
 MOST_TOKENS: Final = 1 << 48
 TOOL_NAME_CHARACTERS: Final = 120
+LEAST_SEAL: Final = 128
+"""Characters of a seal that stands for thinking: those of other makers behind the same interface
+are ids of 36 or 64 characters, Anthropic's begin at 230, OpenAI's at 900 (public logs, 2026)."""
 
 _MOST: Final = 1 << 53
 _EXIT_LINE: Final = re.compile(
@@ -39,30 +42,42 @@ class Content:
     def __init__(self) -> None:
         self.text = self.thinking = self.hidden = self.tool_text = 0
         self.tools = self.keys = self.wide = self.media = 0
+        self.symbols = self.escapes = self.sealed = self.seals = 0
         self.behaviors = 0
 
     def say(self, text: str) -> None:
         """The assistant says something."""
-        characters, wide = signals.text_features(text)
+        characters, wide, symbols = signals.text_features(text)
         self.text += characters
         self.wide += wide
+        self.symbols += symbols
         self.behaviors |= signals.behaviors(text)
 
-    def think(self, text: str | None) -> None:
-        """The model thinks; the log may withhold what."""
-        if not text:
+    def think(self, text: str | None, seal: int = 0) -> None:
+        """The model thinks; the log may withhold what, or tell a summary under a seal.
+
+        `seal` is the length of a signature or of encrypted thinking: longer thinking has a longer
+        one, so that it tells more than a summary does.
+        """
+        if seal >= LEAST_SEAL:
+            self.sealed += seal
+            self.seals += 1
+        elif text:
+            characters, wide, symbols = signals.text_features(text)
+            self.thinking += characters
+            self.wide += wide
+            self.symbols += symbols
+        else:
             self.hidden += 1
-            return
-        characters, wide = signals.text_features(text)
-        self.thinking += characters
-        self.wide += wide
 
     def call(self, raw: bytes) -> None:
         """The assistant asks for a tool with this input."""
-        characters, keys, wide = signals.json_features(raw)
+        characters, keys, wide, symbols, escapes = signals.json_features(raw)
         self.tool_text += characters
         self.keys += keys
         self.wide += wide
+        self.symbols += symbols
+        self.escapes += escapes
         self.tools += 1
 
     @property
@@ -77,6 +92,10 @@ class Content:
             self.keys,
             self.wide,
             self.media,
+            self.symbols,
+            self.escapes,
+            self.sealed,
+            self.seals,
         )
 
 

@@ -146,18 +146,34 @@ class WindowTable(Table, frozen=True, kw_only=True):
 
 
 class Factors(Struct, frozen=True, kw_only=True):
-    """Output tokens per unit of what is visible of a reply.
+    """Output tokens per unit of what is known of a reply, for one family of models.
 
-    `characters` is per character, `wide` per UTF-8 byte beyond one per character, `tool` per tool
-    call, `key` per JSON key of the tools' inputs, `constant` per reply.
+    `text`, `tool_text` and `thinking` are per character, `wide` per UTF-8 byte beyond one per
+    character, `symbol` per ASCII digit or punctuation mark, `escape` per escape in JSON; `tool` is
+    per tool call, `key` per JSON key of the tools' inputs. Thinking that the log withholds is told
+    by its seal, at `sealed` per character and `seal` per block, or, without one, is `hidden` per
+    block: what such a block came to on average. `media` is per image, `constant` per reply.
+
+    `evidence` says what the factors were fitted on, `error` how far the estimate of a session is
+    off at most in nine of ten cases (None: never measured).
     """
 
     name: str
     words: tuple[str, ...]
-    characters: float
+    evidence: str
+    error: float | None = None
+    text: float
+    tool_text: float
+    thinking: float
+    sealed: float
+    seal: float
+    hidden: float
     wide: float
+    symbol: float
+    escape: float
     tool: float
     key: float
+    media: float
     constant: float
 
 

@@ -34,7 +34,7 @@ def settled_usage(call: Call) -> tuple[Usage, int]:
     An output count that is not final is what the API had counted when the reply began, so it is
     never more than the truth: the estimate replaces it when it is larger, and is never added to it.
     A call without any usage has its output estimated and no input: what it read is not in the log.
-    Hidden thinking cannot be estimated and counts as nothing.
+    Thinking that the log withholds is in the estimate, by the length of its seal.
     """
     usage = call.usage
     if usage is not None and call.final:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, whitespace
+from typing import Final
 
-def text_features(text: str) -> tuple[int, int]:
-    """Return a text's characters and its UTF-8 bytes beyond one per character.
+_CONTINUATION: Final = bytes(range(0x80, 0xC0))  # all bytes of a UTF-8 character but its first
+_NO_SYMBOLS: Final = (ascii_letters + whitespace).encode() + bytes(range(0x80, 0x100))
 
-    At once for ASCII; else the text is encoded.
+
+def text_features(text: str) -> tuple[int, int, int]:
+    """Return a text's characters, its UTF-8 bytes beyond one per character, its ASCII symbols.
+
+    Symbols are digits and punctuation: beside words they are what tokens are made of.
     """
-    if text.isascii():
-        return len(text), 0
-    return len(text), len(text.encode("utf-8", "surrogatepass")) - len(text)
+    characters = len(text)
+    raw = text.encode("utf-8", "surrogatepass")
+    return characters, len(raw) - characters, len(raw.translate(None, _NO_SYMBOLS))
 
 
-def json_features(raw: bytes) -> tuple[int, int, int]:
-    r"""Return characters, object keys and wide bytes of JSON, such as the input of a tool.
+def json_features(raw: bytes) -> tuple[int, int, int, int, int]:
+    r"""Return characters, object keys, wide bytes, symbols and escapes of a tool's JSON input.
 
     Counted on the bytes: punctuation is included, an escape is one character. Exact for compact
     JSON in UTF-8 without `\u` escapes. Approximate otherwise: a character told as `\uXXXX` is
@@ -24,15 +30,14 @@ def json_features(raw: bytes) -> tuple[int, int, int]:
     """
     escapes = raw.count(b"\\")
     characters, wide = len(raw), 0
+    symbols = len(raw.translate(None, _NO_SYMBOLS))
     keys = raw.count(b'":')
     if escapes:
         escapes -= raw.count(b"\\\\")
+        symbols -= escapes
         characters -= escapes + 4 * raw.count(b"\\u")
         keys -= raw.count(b'\\":')
     if not raw.isascii():
         wide = len(raw) - len(raw.translate(None, _CONTINUATION))
         characters -= wide
-    return max(characters, 0), max(keys, 0), wide
-
-
-_CONTINUATION = bytes(range(0x80, 0xC0))  # all bytes of a UTF-8 character but its first
+    return max(characters, 0), max(keys, 0), wide, max(symbols, 0), max(escapes, 0)

@@ -16,7 +16,6 @@ from tachlog import signals
 from tachlog.model import (
     Event,
     Failure,
-    Features,
     Prompt,
     Reply,
     Thread,
@@ -30,6 +29,7 @@ from tachlog.records import lenient
 from tachlog.sources.agent_log.shapes import AGENT, Data, Error, Payload, Row, Told, Tool
 from tachlog.sources.agent_log.usage import usage_of
 from tachlog.sources.agent_log.values import milliseconds, moment, text_of, unwrapped, whole
+from tachlog.tellings import Content
 
 T = TypeVar("T")
 
@@ -170,6 +170,7 @@ class Message:
         """The model call. It is whole: only an output count that is missing leaves it open."""
         queued, started = self.queued_us()
         reason = self.data.stop_reason or self.data.finish_reason or "reported"
+        content = self.content() if self.speaks else Content()
         return Reply(
             self.key,
             self.thread,
@@ -178,25 +179,20 @@ class Message:
             self.model,
             self.provider,
             self.usage,
-            self.features() if self.speaks else Features(),
+            content.features,
             reason if self.final else None,
             sent_us=started if queued is None else queued,
             response_ms=self.response_ms,
-            behaviors=signals.behaviors(self.text) if self.speaks else 0,
+            behaviors=content.behaviors,
         )
 
-    def features(self) -> Features:
+    def content(self) -> Content:
         """What the assistant wrote: its words, and the inputs of its tools."""
-        characters, wide = signals.text_features(self.text)
-        tool_text = keys = 0
+        content = Content()
+        content.say(self.text)
         for tool in self.tools:
-            n, k, w = signals.json_features(bytes(tool.input))
-            tool_text += n
-            keys += k
-            wide += w
-        return Features(
-            characters, tool_text=tool_text, tools=len(self.tools), keys=keys, wide=wide
-        )
+            content.call(bytes(tool.input))
+        return content
 
     def failure(self, error: Error) -> Failure:
         """The model call that failed."""

@@ -169,7 +169,16 @@ class Reader:
             sent_us = self.state.requests.get(owner.requestRef) if owner.requestRef else None
             self.reading.events += reply_events(
                 record.message,
-                Line(thread, at_us, key, record.uuid, record.requestId, owner.gitBranch, owner.cwd),
+                Line(
+                    thread,
+                    at_us,
+                    key,
+                    record.uuid,
+                    record.requestId,
+                    owner.gitBranch,
+                    owner.cwd,
+                    owner.version,
+                ),
                 sent_us,
             )
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from tachlog import signals
 from tachlog.model import Event, Features, Reply, Thread, ToolCall, Usage, digest_of, key_of
 from tachlog.providers import provider_of
+from tachlog.records import lenient
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.places import AGENT
 from tachlog.sources.claude_code.results import tool_key, tool_result
 from tachlog.sources.claude_code.shapes import Block, Message
+from tachlog.tellings import LEAST_SEAL
 
 _NOTHING: Final = Features()
 _BESIDE_NOTHING: Final = shapes.NestedMessage()
 _TOOL_NAME_CHARACTERS: Final = 120
+_PLAN_FILES: Final = (2, 0, 54)
+_PLAN: Final = ("plan", "planFilePath")
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -29,6 +36,7 @@ class Line(Struct, frozen=True, gc=False):
     request: str | None
     branch: str | None
     cwd: str | None
+    version: str | None
 
 
 def reply_events(message: Message, line: Line, sent_us: int | None) -> list[Event]:
@@ -69,37 +77,75 @@ def blocks(
     if not content:
         return _NOTHING, 0
     if isinstance(content, str):
-        characters, wide = signals.text_features(content)
-        return Features(text=characters, wide=wide), signals.behaviors(content)
+        content = [Block(type="text", text=content)]
     text = thinking = hidden = tool_text = tools = keys = wide = media = behaviors = 0
+    symbols = escapes = sealed = seals = 0
     for block in content:
         kind = block.type
         if kind == "text":
             if block.text:
-                n, w = signals.text_features(block.text)
+                n, w, s = signals.text_features(block.text)
                 text += n
                 wide += w
+                symbols += s
                 behaviors |= signals.behaviors(block.text)
         elif kind in ("thinking", "redacted_thinking"):
-            if block.thinking:
-                n, w = signals.text_features(block.thinking)
+            if (seal := len(block.signature or bytes(block.data))) >= LEAST_SEAL:
+                sealed += seal
+                seals += 1
+            elif block.thinking:
+                n, w, s = signals.text_features(block.thinking)
                 thinking += n
                 wide += w
+                symbols += s
             else:
                 hidden += 1
         elif kind in ("tool_use", "server_tool_use"):
             raw = bytes(block.input)
-            n, k, w = signals.json_features(raw)
+            n, k, w, s, e = signals.json_features(_written(block, raw, line))
             tool_text += n
             keys += k
             wide += w
+            symbols += s
+            escapes += e
             tools += 1
             events.append(tool_call(block, raw, line, call))
         elif kind.endswith("tool_result"):
             events.append(tool_result(block, _BESIDE_NOTHING, line.thread, line.at_us))
         elif kind in ("image", "document"):
             media += 1
-    return Features(text, thinking, hidden, tool_text, tools, keys, wide, media), behaviors
+    features = Features(
+        text,
+        thinking,
+        hidden,
+        tool_text,
+        tools,
+        keys,
+        wide,
+        media,
+        symbols,
+        escapes,
+        sealed,
+        seals,
+    )
+    return features, behaviors
+
+
+def _written(block: Block, raw: bytes, line: Line) -> bytes:
+    """What the model wrote of a tool's input: since 2.0.54 Claude Code itself adds the plan.
+
+    The model writes a plan into a file and leaves plan mode without it; Claude Code puts the
+    file's text into the record (seen in 2.1: plans of 18,000 characters in calls of 186 tokens).
+    """
+    if block.name != "ExitPlanMode" or _release(line.version) < _PLAN_FILES:
+        return raw
+    given = lenient(block.input, dict[str, msgspec.Raw]) or {}
+    return msgspec.json.encode({k: v for k, v in given.items() if k not in _PLAN})
+
+
+@lru_cache(maxsize=256)
+def _release(version: str | None) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version or "")[:3]))
 
 
 def tool_call(block: Block, raw: bytes, line: Line, call: int) -> ToolCall:

@@ -71,6 +71,7 @@ class Block(Struct, gc=False):
     text: str | None = None
     thinking: str | None = None
     signature: str | None = None
+    data: Raw = Raw(b"null")
     id: str | None = None
     name: str | None = None
     input: Raw = Raw(b"null")

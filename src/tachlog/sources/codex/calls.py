@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from tachlog import signals
 from tachlog.model import Features
 from tachlog.records import lenient
 from tachlog.sources.codex import shapes
 from tachlog.sources.codex.shapes import Payload
+from tachlog.tellings import Content
 
 _TOOL_NAME_CHARACTERS = 120
 _PLAIN_NAMESPACES = ("functions", "multi_agent_v1", "multi_agent_v2")
@@ -56,19 +56,20 @@ def says(item: Payload) -> tuple[Features, int]:
     """
     parts = lenient(item.content, list[shapes.Text]) or []
     text = "\n".join(part.text for part in parts if part.text)
-    characters, wide = signals.text_features(text)
+    content = Content()
     if item.type == "reasoning":
-        if text:
-            return Features(thinking=characters, wide=wide), 0
-        return Features(hidden=1), 0
-    media = sum(part.type.endswith(("_image", "_audio")) for part in parts)
-    return Features(text=characters, wide=wide, media=media), signals.behaviors(text)
+        content.think(text, len(bytes(item.encrypted_content)) - len('""'))
+    else:
+        content.say(text)
+        content.media = sum(part.type.endswith(("_image", "_audio")) for part in parts)
+    return content.features, content.behaviors
 
 
 def asks(tool: ToolItem) -> Features:
     """The features of a tool call."""
-    characters, keys, wide = signals.json_features(tool.raw)
-    return Features(tool_text=characters, tools=1, keys=keys, wide=wide)
+    content = Content()
+    content.call(tool.raw)
+    return content.features
 
 
 def identity_of(item: Payload, name: str | None = None) -> bytes:

@@ -32,6 +32,7 @@ from tachlog.sources.codex.failures import failure_of
 from tachlog.sources.codex.results import Told, result_of
 from tachlog.sources.codex.shapes import SKIPS, Item, Record
 from tachlog.sources.codex.state import AGENT, Asked, State
+from tachlog.tellings import Content
 
 KINDS: Final = frozenset(
     (
@@ -135,10 +136,10 @@ def reply(
 def says(item: Item, state: State, thread: Thread) -> list[Event]:
     """Words of the model."""
     text = item.text or ""
-    characters, wide = signals.text_features(text)
-    features = Features(text=characters, wide=wide)
+    content = Content()
+    content.say(text)
     part = f"{item.id} {digest_of(text.encode('utf-8', 'surrogatepass'))}"
-    return [reply(state, thread, part, features=features, behaviors=signals.behaviors(text))]
+    return [reply(state, thread, part, features=content.features, behaviors=content.behaviors)]
 
 
 def runs(item: Item, state: State, thread: Thread) -> list[Event]:

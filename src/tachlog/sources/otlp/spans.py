@@ -10,7 +10,6 @@ from tachlog import signals
 from tachlog.model import (
     Event,
     Failure,
-    Features,
     Mark,
     Prompt,
     Reply,
@@ -27,6 +26,7 @@ from tachlog.sources.otlp.messages import prompt_of, reply_text
 from tachlog.sources.otlp.nesting import State, Timed
 from tachlog.sources.otlp.telling import Told
 from tachlog.sources.otlp.usage import usage_of
+from tachlog.tellings import Content
 
 FORMAT: Final = "otlp"
 TOOL_NAME_CHARACTERS: Final = 120
@@ -172,7 +172,8 @@ def model_call(span: Span, thread: Thread, state: State) -> Told:
         return Told((failure(span, thread, model),))
     key = state.tells(span.key, span.parent_key, call)
     text = reply_text(attributes)
-    characters, wide = signals.text_features(text)
+    content = Content()
+    content.say(text)
     reason = attributes.first("gen_ai.response.finish_reasons") or attributes.text(
         "llm.finish_reason"
     )
@@ -186,13 +187,13 @@ def model_call(span: Span, thread: Thread, state: State) -> Told:
                 model or "unknown",
                 provider(attributes, model),
                 usage,
-                Features(text=characters, wide=wide),
+                content.features,
                 reason or (None if span.end_us is None else "reported"),
                 own if key != own else span.key if own != span.key else None,
                 span.start_us,
                 span.duration_ms,
                 first_token_ms(attributes),
-                signals.behaviors(text),
+                content.behaviors,
                 cost_nanousd=cost(attributes, "llm.cost.total"),
             ),
         )

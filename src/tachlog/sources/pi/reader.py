@@ -135,7 +135,7 @@ class Reader:
             if block.type == "text":
                 content.say(block.text or "")
             elif block.type == "thinking":
-                content.think(block.thinking)
+                content.think(block.thinking, len(block.thinkingSignature or ""))
             elif block.type == "toolCall":
                 raw = bytes(block.arguments)
                 content.call(raw)

@@ -36,6 +36,7 @@ class Block(Struct):
     type: str = ""
     text: str | None = None
     thinking: str | None = None
+    thinkingSignature: str | None = None
     id: str | None = None
     name: str | None = None
     arguments: Raw = Raw(b"null")
