@@ -17,7 +17,7 @@ LAYERS = (
     {"engines", "stores"},
     {"analysis"},
     {"metrics", "pricing", "projects"},
-    {"sessions", "operations", "identity"},
+    {"sessions", "operations", "identity", "agreement"},
     {"sources", "chat"},
     {"signals", "redact", "records", "secrecy", "providers", "verdicts", "estimate", "tellings"},
     {"frames", "discovery"},

@@ -60,10 +60,15 @@ Behavior = Literal["retry", "fallback", "clarification", "exploration"]
 TargetKind = Literal["command", "file", "url", "mcp", "agent", "none"]
 """What a tool call was about."""
 
+Telling = Literal["log", "telemetry", "printed"]
+"""Who tells of a session: the agent's own log, what it exports as telemetry, or what a headless run
+of it printed; from the fullest to the least full."""
+
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 BEHAVIORS: tuple[Behavior, ...] = get_args(Behavior)
 TARGET_KINDS: tuple[TargetKind, ...] = get_args(TargetKind)
+TELLINGS: tuple[Telling, ...] = get_args(Telling)
 
 
 def key_of(*parts: str) -> int:
@@ -81,13 +86,15 @@ class Thread(Struct, frozen=True, array_like=True, gc=False, cache_hash=True):
     """One conversation with a model: the main one of a session, or one sub-agent's.
 
     `session_id` is the thread's own id, for a sub-agent without one `<parent>/<agentId>`. `root` is
-    the session id of the main conversation (its own for a main thread).
+    the session id of the main conversation (its own for a main thread). `telling` is who tells:
+    one conversation that is told by several is one thread in the archive.
     """
 
     agent: str
     session_id: str
     root: str
     parent: str | None = None
+    telling: Telling = "log"
 
     @property
     def sidechain(self) -> bool:

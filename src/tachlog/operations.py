@@ -317,16 +317,19 @@ def _call_rank(use: ToolUse) -> tuple[bool, bool, bool, bool, int, str]:
     )
 
 
-def _result_rank(use: ToolUse) -> tuple[bool, bool, int, int, str]:
-    """The least is the fullest: what a text explains, what an exit code does; then the first.
+def ended_rank(use: ToolUse) -> tuple[bool, bool, int]:
+    """The least knows most of how it ended: what a text explains, what an exit code does.
 
     A search that finds nothing has only its exit code to say so.
     """
     known = 2 * (use.fingerprint is not None) + (use.exit_code is not None)
+    return (use.end_us is None, use.reported == "error" and not known, -known)
+
+
+def _result_rank(use: ToolUse) -> tuple[tuple[bool, bool, int], int, str]:
+    """The least is the fullest; then the first."""
     return (
-        use.end_us is None,
-        use.reported == "error" and not known,
-        -known,
+        ended_rank(use),
         use.end_us or 0,
         repr((use.exit_code, use.reported, use.error_class, use.fingerprint, use.excerpt)),
     )

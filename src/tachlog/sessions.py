@@ -90,7 +90,7 @@ def add_roots(sessions: Sessions) -> None:
     """Give every sub-agent's session a row of its own, also where its own log is missing."""
     for thread in list(sessions):
         if thread.parent is not None:
-            root = Thread(thread.agent, thread.root, thread.root)
+            root = Thread(thread.agent, thread.root, thread.root, None, thread.telling)
             sessions.setdefault(root, Session(root))
 
 

@@ -129,7 +129,14 @@ def forget(database: Database, renewal: Renewal) -> None:
     roots = database.rows(
         f"SELECT DISTINCT agent, root FROM threads WHERE id IN {LISTED}", (threads,)
     )
-    for table in (*OPERATIONS, "tellings", "marks", "told", "agent_telemetry_summaries"):
+    for table in (
+        *OPERATIONS,
+        "said",
+        "tellings",
+        "marks",
+        "told",
+        "agent_telemetry_summaries",
+    ):
         database.run(f"DELETE FROM {table} WHERE thread IN {LISTED}", (threads,))
     database.run(f"DELETE FROM threads WHERE id IN {LISTED}", (threads,))
     _forget_roots(database, roots)

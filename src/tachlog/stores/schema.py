@@ -32,9 +32,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 
     CREATE TABLE threads (
         id INTEGER PRIMARY KEY, agent TEXT NOT NULL, session_id TEXT NOT NULL,
-        root TEXT NOT NULL, parent TEXT, family INTEGER, UNIQUE (session_id, agent));
+        root TEXT NOT NULL, parent TEXT, family INTEGER, tellings INTEGER NOT NULL,
+        UNIQUE (session_id, agent));
     CREATE INDEX idx_threads_family ON threads (family) WHERE family IS NOT NULL;
     CREATE INDEX idx_threads_root ON threads (root);
+    CREATE INDEX idx_threads_tellings ON threads (tellings) WHERE tellings > 1;
     CREATE TABLE told (file INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (file, thread))
         WITHOUT ROWID;
     CREATE INDEX idx_told_thread ON told (thread);
@@ -92,6 +94,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE tellings (key INTEGER NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY (key, thread))
         WITHOUT ROWID;
     CREATE INDEX idx_tellings_thread ON tellings (thread);
+    CREATE TABLE said (
+        key INTEGER NOT NULL, telling INTEGER NOT NULL, kind INTEGER NOT NULL,
+        thread INTEGER NOT NULL, counts INTEGER, operation BLOB NOT NULL,
+        PRIMARY KEY (key, telling)) WITHOUT ROWID;
+    CREATE INDEX idx_said_thread ON said (thread);
     CREATE TABLE ledger (key INTEGER PRIMARY KEY, file INTEGER NOT NULL);
     CREATE TABLE copies (key INTEGER NOT NULL, file INTEGER NOT NULL, told INTEGER NOT NULL,
         PRIMARY KEY (key, file)) WITHOUT ROWID;

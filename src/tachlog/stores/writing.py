@@ -31,6 +31,7 @@ from tachlog.stores.loading import (
     operations,
 )
 from tachlog.stores.rows import SETTLED_COLUMNS, Row
+from tachlog.stores.said import Group, Place, bit, groups
 from tachlog.stores.summaries import SUMMARY_COLUMNS, project_of, summary_row
 from tachlog.stores.words import LONGEST, Words
 
@@ -78,21 +79,22 @@ def _keep(
             late.append(portion)
         else:
             kept.append((file, portion))
-    numbers, new, moved = _threads(
+    numbers, new, moved, before = _threads(
         database, [session.thread for _, portion in kept for session in portion.sessions]
     )
-    told: dict[int, Session] = {}
+    told: dict[Place, Session] = {}
     measured: dict[int, Measured] = {}
     for file, portion in kept:
         progress.enter(database, file, portion)
         for session, figures in zip_longest(portion.sessions, portion.measured):
             number = numbers[session.thread]
-            known = told.get(number)
+            place = (number, session.thread.telling)
+            known = told.get(place)
             if known and session.is_silent and session.thread == known.thread:
                 continue
             if known and not (known.is_silent and session.thread == known.thread):
                 session, figures = merge_sessions(known, session), None
-            told[number] = session
+            told[place] = session
             if figures is None:
                 measured.pop(number, None)
             else:
@@ -103,36 +105,41 @@ def _keep(
             [(file, numbers[one.thread]) for one in portion.sessions if not one.is_silent],
             "DO NOTHING",
         )
-    changed = new | moved | {n for n, session in told.items() if not session.is_silent}
-    _Batch(database, words, measure, told, new, changed, measured).keep()
+    changed = new | moved | {n for (n, _), one in told.items() if not one.is_silent}
+    _Batch(database, words, measure, told, new, changed, measured, before).keep()
     return late
 
 
 def _threads(
     database: Database, threads: Sequence[Thread]
-) -> tuple[dict[Thread, int], set[int], set[int]]:
-    """The number of each thread; those no file told anything of before; those whose parent changed.
+) -> tuple[dict[Thread, int], set[int], set[int], dict[int, int]]:
+    """The number of each thread; those that are new; those that moved; by whom each was told.
 
-    Where tellings differ in whose sub-agent a thread is, one that names a parent wins.
+    New are those of which no file told anything before; moved those whose parent changed; `by whom`
+    are the bits of their tellings before. Where tellings differ in whose sub-agent a
+    thread is, one that names a parent wins.
     """
     found = database.rows(
         "SELECT id, EXISTS (SELECT 1 FROM told WHERE told.thread = threads.id), agent, session_id,"
-        f" root, parent FROM threads WHERE session_id IN {LISTED_TEXTS}",
+        f" root, parent, tellings FROM threads WHERE session_id IN {LISTED_TEXTS}",
         (listed({thread.session_id for thread in threads}),),
     )
-    known = {(row[2], row[3]): (row[0], Thread(*row[2:])) for row in found}
+    known = {(row[2], row[3]): (row[0], Thread(*row[2:6])) for row in found}
     numbers: dict[Thread, int] = {}
     new = {number for number, is_told, *_ in found if not is_told}
+    before = {row[0]: row[6] for row in found}
+    now = dict(before)
     moved: set[int] = set()
     for thread in sorted(set(threads), key=_kinship, reverse=True):
         number, was = known.get((thread.agent, thread.session_id), (None, thread))
         if number is None:
             ((number,),) = database.rows(
-                "INSERT INTO threads (agent, session_id, root, parent) VALUES (?, ?, ?, ?)"
-                " RETURNING id",
-                (thread.agent, thread.session_id, thread.root, thread.parent),
+                "INSERT INTO threads (agent, session_id, root, parent, tellings)"
+                " VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (thread.agent, thread.session_id, thread.root, thread.parent, bit(thread.telling)),
             )
             new.add(number)
+            before[number], now[number] = 0, bit(thread.telling)
             known[(thread.agent, thread.session_id)] = (number, thread)
         elif _kinship(thread) > _kinship(was):
             database.run(
@@ -142,7 +149,10 @@ def _threads(
             known[(thread.agent, thread.session_id)] = (number, thread)
             moved.add(number)
         numbers[thread] = number
-    return numbers, new, moved
+        if not now[number] & bit(thread.telling):
+            now[number] |= bit(thread.telling)
+            database.run("UPDATE threads SET tellings = ? WHERE id = ?", (now[number], number))
+    return numbers, new, moved, before
 
 
 def _kinship(thread: Thread) -> tuple[bool, str, str]:
@@ -157,15 +167,25 @@ class _Batch:
         database: Database,
         words: Words,
         measure: Measure,
-        told: dict[int, Session],
+        told: dict[Place, Session],
         new: set[int],
         changed: set[int],
         measured: dict[int, Measured],
+        before: dict[int, int],
     ) -> None:
         self.database = database
         self.words = words
         self.measure = measure
-        self.told = told
+        self.groups = [
+            Group(database, words, members) for members in groups(database, told, before)
+        ]
+        for group in self.groups:
+            for place in [place for place in told if place[0] in group.members]:
+                group.take(place, told[place])
+        several = {number for group in self.groups for number in group.members}
+        self.told = {n: session for (n, _), session in told.items() if n not in several}
+        """The sessions of which all tellings are of one kind."""
+        self.marks = [(number, session.marks) for (number, _), session in told.items()]
         self.whole = set(new)
         """Threads whose operations are all in hand: new ones that share nothing."""
         self.shared: Shared = defaultdict(set)
@@ -180,6 +200,12 @@ class _Batch:
         self._measure_whole()
         for table, found in merged:
             self._insert(table, found)
+        for group in self.groups:
+            for table, found in zip(TABLES, group.settle(), strict=True):
+                self._insert(table, found)
+            self.changed |= group.changed
+            for key, threads in group.shared.items():
+                self.shared[key] |= threads
         self._marks()
         self.words.keep_texts()
         self.changed |= settle_families(self.database, self.shared, self.changed)
@@ -298,8 +324,8 @@ class _Batch:
             "thread, name, value, first_us, last_us",
             [
                 (number, name, value[:LONGEST], span.first_us, span.last_us)
-                for number, session in self.told.items()
-                for name, spans in session.marks.items()
+                for number, marks in self.marks
+                for name, spans in marks.items()
                 for value, span in spans.items()
             ],
             "(thread, name, value) DO UPDATE SET"
@@ -313,12 +339,12 @@ class _Batch:
             " AND (first_us, value) > (SELECT m.first_us, m.value FROM marks m"
             " WHERE m.thread = marks.thread AND m.name = marks.name"
             " ORDER BY m.first_us, m.value LIMIT 1)",
-            (listed(FIRST_ONLY), listed(self.told)),
+            (listed(FIRST_ONLY), listed({number for number, _ in self.marks})),
         )
         self.database.run(
             "UPDATE marks SET last_us = first_us WHERE last_us > first_us"
             f" AND name IN {LISTED_TEXTS} AND thread IN {LISTED}",
-            (listed(FIRST_ONLY), listed(self.told)),
+            (listed(FIRST_ONLY), listed({number for number, _ in self.marks})),
         )
 
     def _figures(self) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tachlog import signals
 from tachlog.model import (
+    RUN_TOTALS,
     Event,
     Features,
     Mark,
@@ -90,7 +91,7 @@ def take(record: Record, state: State, reading: Reading) -> None:
 def begin(record: Record, state: State, events: list[Event]) -> None:
     """A run begins; its thread's id is all that tells when."""
     name = record.thread_id or ""
-    state.thread, state.scope = Thread(AGENT, name, name), name
+    state.thread, state.scope = Thread(AGENT, name, name, None, "printed"), name
     state.at_us = time_of(name)
     events.append(Mark(state.thread, state.at_us, "entrypoint", "codex_exec"))
 
@@ -128,7 +129,7 @@ def reply(
         provider_of(state.model),
         usage,
         features,
-        None if usage is None else "completed",
+        None if usage is None else RUN_TOTALS,
         behaviors=behaviors,
     )
 

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from tachlog import signals
 from tachlog.model import (
+    RUN_TOTALS,
     Failure,
     Features,
     Mark,
@@ -19,6 +20,7 @@ from tachlog.model import (
     Prompt,
     Reading,
     Reply,
+    Telling,
     Thread,
     ToolResult,
     Usage,
@@ -84,7 +86,8 @@ class Reader:
     def thread(self) -> Thread:
         """The conversation that is read."""
         state = self.state
-        return Thread(AGENT, state.session_id, state.parent or state.session_id, state.parent)
+        by: Telling = "printed" if state.run else "log"
+        return Thread(AGENT, state.session_id, state.parent or state.session_id, state.parent, by)
 
     def take(self, record: Record) -> None:
         """Tell what one record tells, and count it."""
@@ -114,6 +117,7 @@ class Reader:
     def chat(self, record: Record, at_us: int) -> None:
         """A chat begins, or is told as a whole."""
         state = self.state
+        state.run = ""
         state.session_id = record.sessionId or ""
         folder = PurePath(self.path).parent
         inside = record.kind == "subagent" and folder.parent.name == "chats"
@@ -254,7 +258,7 @@ class Reader:
             provider_of(state.model),
             usage,
             content.features,
-            None if usage is None else "stop",
+            None if usage is None else RUN_TOTALS,
             behaviors=content.behaviors,
         )
 

@@ -91,10 +91,8 @@ SOURCE = Source(
         "an agent's total counts where no call inside of it was read before it; exported before "
         "its calls, it counts as one call with them",
         "sub-agents are told as their session's main thread, except Claude Code's spans",
-        "events of Codex and the Gemini CLI have no id of the model call: a rollout or chat of the "
-        "same session tells its calls by other ids",
-        "failed calls and compactions in Claude Code's events, and prompts before `message.uuid` "
-        "(2.1.330 has it), have no id that its transcripts have",
+        "events of Codex and the Gemini CLI have no id of the model call: beside a rollout or chat "
+        "of the same session, calls are the same that have the same usage, in order",
         "spans of Codex and the Gemini CLI are left to their log events",
         "metrics are not read",
     ),

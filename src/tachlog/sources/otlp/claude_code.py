@@ -77,6 +77,9 @@ def event(log: Log) -> Told:
 
 
 def _prompt(log: Log) -> Told:
+    """What a person typed; a command is no prompt, as in transcripts."""
+    if log.attributes.text("command_name"):
+        return Told(tuple(_version(log)))
     record = log.attributes.text("message.uuid")
     identity = log.attributes.text("prompt.id")
     if record is not None:

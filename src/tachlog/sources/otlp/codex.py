@@ -88,6 +88,7 @@ def _reply(log: Log) -> Told:
         asked or 0,
         said or 0,
         read=attributes.count("cached_token_count") or 0,
+        written=attributes.count("cache_write_token_count") or 0,
         reasoning=attributes.count("reasoning_token_count"),
     )
     model = attributes.text("model", "slug") or "unknown"

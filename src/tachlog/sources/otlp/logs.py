@@ -81,8 +81,8 @@ def log_of(agent: str, name: str, at_us: int | None, attributes: Attributes) -> 
 def thread_of(agent: str, session: str, sub_agent: str | None) -> Thread:
     """The thread of a session, or of a sub-agent in it."""
     if sub_agent:
-        return Thread(agent, f"{session}/{sub_agent}", session, session)
-    return Thread(agent, session, session)
+        return Thread(agent, f"{session}/{sub_agent}", session, session, "telemetry")
+    return Thread(agent, session, session, None, "telemetry")
 
 
 def call_of(log: Log, key: int, tool: str | None, raw: bytes, *, began_us: int) -> ToolCall:

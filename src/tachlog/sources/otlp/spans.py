@@ -94,7 +94,7 @@ def tell(span: Span, agent: str, session: str | None, state: State) -> Told:
         "gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id"
     )
     name = state.session(span.trace, named or session)
-    thread = Thread(agent, name, name)
+    thread = Thread(agent, name, name, None, "telemetry")
     operation = attributes.text("gen_ai.operation.name")
     kind = attributes.text("openinference.span.kind")
     if operation == "execute_tool" or kind == "TOOL" or _is_plain_tool(span, operation, kind):
