@@ -20,6 +20,8 @@ from summary_by_hand import at as moment
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.selection import BYS, QUARTER_US, By, Selection, Spending, Told
 from tachlog.analysis.spending import Costs, costs_of
+from tachlog.analysis.unlogged import SideCall
+from tachlog.pricing import price
 from tachlog.stores import Store, open_store
 
 
@@ -39,6 +41,10 @@ class Found(Shelf):
         """Give what is told of plans and limits."""
         return self.marks.get(mark, [])
 
+    def side_calls(self, selection: Selection) -> list[SideCall]:
+        """Give none."""
+        return []
+
 
 def costs(
     found: list[Spending],
@@ -57,6 +63,7 @@ def costs(
         billing,
         time_zone=time_zone,
         prices="prices",
+        price=price,
         generated_at_us=moment("2026-11-20T12:00"),
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tachlog.analysis.cost_check import ReportedCall
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
+from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
 
@@ -48,6 +50,14 @@ class Archive(Protocol):
         `model` and `provider` of the selection are those of the calls themselves. Groups are also
         divided at the moments `cuts` (µs, ascending).
         """
+        ...
+
+    def reported_calls(self) -> list[ReportedCall]:
+        """The calls whose log reports their cost, without those that stand for a whole run."""
+        ...
+
+    def side_calls(self, selection: Selection) -> list[SideCall]:
+        """The calls that must have happened and that no log holds."""
         ...
 
     def told(self, selection: Selection, mark: str) -> list[Told]:

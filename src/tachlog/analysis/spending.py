@@ -19,9 +19,11 @@ from tachlog.analysis.shapes import ModelUsage, Tokens, Unpriced
 from tachlog.analysis.summary import SelectionView, by_name, selection_view
 from tachlog.analysis.tally import add_use
 from tachlog.analysis.units import dollars, rfc3339
+from tachlog.analysis.unlogged import NotLogged, not_logged
 from tachlog.analysis.view import cost_basis, cost_usd, model_usage, tokens_of
 from tachlog.analysis.windows import local_date, zone_of
 from tachlog.metrics import ModelUse
+from tachlog.metrics.tokens import Price
 from tachlog.model import UNTIMED_US
 
 
@@ -52,7 +54,7 @@ class Costs(Struct, frozen=True, kw_only=True):
     """The answer of `tachlog cost`: periods in order, other rows with the dearest first.
 
     `plans` are the configured subscriptions in the selected time, `plans_told` what logs tell of
-    them.
+    them. `not_in_any_log` is estimated and in no row.
     """
 
     tachlog: str = __version__
@@ -66,6 +68,7 @@ class Costs(Struct, frozen=True, kw_only=True):
     unpriced_models: dict[str, Unpriced]
     plans: list[PlanUse]
     plans_told: list[Told]
+    not_in_any_log: list[NotLogged]
 
 
 class Sums(Struct):
@@ -88,6 +91,7 @@ def costs_of(
     *,
     time_zone: str,
     prices: str,
+    price: Price,
     generated_at_us: int,
 ) -> Costs:
     """Add up what the selected calls of an archive used and cost."""
@@ -117,6 +121,7 @@ def costs_of(
         },
         plans=bills.plans(found, selection, generated_at_us),
         plans_told=_plans_told(archive, selection),
+        not_in_any_log=not_logged(archive.side_calls(selection), price),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tachlog.analysis.selection import Selection
     from tachlog.analysis.summary import TelemetryResult
+    from tachlog.pricing import PriceBook
     from tachlog.stores import Store
 
 
@@ -64,12 +65,17 @@ class Ask:
         return ZoneInfo(self.config.display.time_zone)
 
     @cached_property
-    def prices(self) -> str:
-        """The name of the prices in force; raises `PriceFileError`."""
+    def book(self) -> PriceBook:
+        """The prices in force; raises `PriceFileError`."""
         from tachlog.pricing import PriceBook, load_overrides
 
         own = self.config.prices.file
-        return PriceBook(load_overrides(own) if own else None).version
+        return PriceBook(load_overrides(own) if own else None)
+
+    @property
+    def prices(self) -> str:
+        """The name of the prices in force; raises `PriceFileError`."""
+        return self.book.version
 
     @property
     def width(self) -> int:

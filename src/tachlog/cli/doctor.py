@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tachlog.analysis.cost_check import DIFFERS, CostComparison, compare
 from tachlog.analysis.drift import Drift, VersionCounts, drifts
 from tachlog.analysis.selection import FileReport, Input, Selection
 from tachlog.analysis.view import cost_usd
@@ -38,7 +39,6 @@ MOST_FILES = 12
 MOST_PROBLEMS = 3
 MOST_KINDS = 6
 COSTS_CHECKED = 50
-COST_DIFFERS = 0.02
 
 
 class Unwalked(Struct, frozen=True):
@@ -119,7 +119,10 @@ class FormatDrift(Struct, frozen=True):
 
 
 class Doctor(Struct, frozen=True):
-    """Everything that `doctor` knows; `reported_costs` of the newest sessions that report one."""
+    """Everything that `doctor` knows.
+
+    `reported_costs` are of the newest sessions that report one, `reported_calls` of single calls.
+    """
 
     tachlog: str
     places: list[Place]
@@ -128,6 +131,7 @@ class Doctor(Struct, frozen=True):
     by_source: dict[str, Input]
     files: list[FileView]
     reported_costs: list[CostCheck]
+    reported_calls: list[CostComparison]
     format_drift: FormatDrift
 
 
@@ -145,15 +149,25 @@ def examine(ask: Ask) -> Doctor:
     files: list[FileReport] = []
     costs: list[CostCheck] = []
     versions: list[VersionCounts] = []
+    calls: list[CostComparison] = []
     if ask.has_archive:
         with ask.store() as store:
             total, by_source = store.input(Selection())
             files = store.files()
             costs = _reported_costs(store)
+            calls = compare(store.reported_calls(), ask.book.price)
             versions = store.by_version()
-    views = [file_view(report) for report in files]
-    drift = FormatDrift(versions, drifts(versions))
-    return Doctor(__version__, _places(ask), _archive(ask), total, by_source, views, costs, drift)
+    return Doctor(
+        __version__,
+        _places(ask),
+        _archive(ask),
+        total,
+        by_source,
+        [file_view(report) for report in files],
+        costs,
+        calls,
+        FormatDrift(versions, drifts(versions)),
+    )
 
 
 def _places(ask: Ask) -> list[Place]:
@@ -256,7 +270,9 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
             lines.append(f"  {len(findings) - len(shown):,} more: --all")
         yield f"FILES {len(findings):,} of {len(found.files):,}", lines
     if found.reported_costs:
-        yield "COSTS that logs report, beside ours", _costs(found.reported_costs)
+        yield "COSTS that logs report for sessions, beside ours", _costs(found.reported_costs)
+    if found.reported_calls:
+        yield "COSTS that logs report for calls, at API prices", _call_costs(found.reported_calls)
 
 
 def _whose(place: Place) -> str:
@@ -349,7 +365,7 @@ def _costs(checks: Sequence[CostCheck]) -> list[str]:
     differing = [check for check in checks if _differs(check)]
     agree = f"{len(checks) - len(differing):,} of {len(checks):,} agree"
     return [
-        f"  {agree} within {fmt.percent(COST_DIFFERS, 0)}",
+        f"  {agree} within {fmt.percent(DIFFERS, 0)}",
         *(
             f"  {check.session_id}: reported {fmt.money(check.reported_usd)}, at API prices"
             f" {fmt.money(check.computed_usd)}"
@@ -361,4 +377,19 @@ def _costs(checks: Sequence[CostCheck]) -> list[str]:
 def _differs(check: CostCheck) -> bool:
     if check.computed_usd is None:
         return True
-    return abs(check.reported_usd - check.computed_usd) > COST_DIFFERS * check.reported_usd
+    return abs(check.reported_usd - check.computed_usd) > DIFFERS * check.reported_usd
+
+
+def _call_costs(found: Sequence[CostComparison]) -> list[str]:
+    differing = [each for each in found if each.differs]
+    agree = f"{len(found) - len(differing):,} of {fmt.plural(len(found), 'model')} agree"
+    return [
+        f"  {agree} within {fmt.percent(DIFFERS, 0)}; what the log reports counts",
+        *(
+            f"  {agent_name(each.agent)} {fmt.plain(each.model)},"
+            f" {fmt.plural(each.calls, 'call')}: reported {fmt.money(each.reported_usd)},"
+            f" at API prices {fmt.money(each.computed_usd)}"
+            f" ({fmt.signed_percent(each.difference or 0)})"
+            for each in differing[:MOST_FILES]
+        ),
+    ]

@@ -127,7 +127,8 @@ VERBS = (
             LIMIT,
             *READING,
         ),
-        "one object: `by`, `rows`, `total`, `unpriced_models`, `plans`, `plans_told`",
+        "one object: `by`, `rows`, `total`, `unpriced_models`, `plans`, `plans_told`,"
+        " `not_in_any_log`",
         "Amounts are at API prices: what the tokens cost at the providers' list prices, whatever"
         " you pay. `--model` and `--provider` select single calls here;"
         " docs/cost.md has the rules.",
@@ -180,7 +181,8 @@ VERBS = (
         "say what was found, read, skipped and not understood, and what to do about it",
         "doctor",
         (Option("--all", "every file, also those without a finding"), *ARCHIVE),
-        "one object: `places`, `archive`, `input`, `files`, `reported_costs`, `format_drift`",
+        "one object: `places`, `archive`, `input`, `files`, `reported_costs`, `reported_calls`,"
+        " `format_drift`",
     ),
     Verb(
         "demo",

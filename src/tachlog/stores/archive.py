@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from tachlog.analysis.cost_check import ReportedCall
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import (
     By,
@@ -17,6 +18,7 @@ from tachlog.analysis.selection import (
     StoredStep,
     Told,
 )
+from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics
 from tachlog.sessions import Session
 from tachlog.stores import (
@@ -28,6 +30,7 @@ from tachlog.stores import (
     reading,
     renewal,
     spending,
+    unlogged,
     versions,
     writing,
 )
@@ -182,6 +185,16 @@ class SqlArchive:
         """What the selected model calls used and cost, grouped; each call counts once."""
         with self.database.snapshot():
             return spending.spending(self.database, self._names(), selection, by, cuts)
+
+    def reported_calls(self) -> list[ReportedCall]:
+        """The calls whose log reports their cost."""
+        with self.database.snapshot():
+            return spending.reported_calls(self.database, self._names())
+
+    def side_calls(self, selection: Selection) -> list[SideCall]:
+        """The calls that must have happened and that no log holds."""
+        with self.database.snapshot():
+            return unlogged.side_calls(self.database, self._names(), selection)
 
     def told(self, selection: Selection, mark: str) -> list[Told]:
         """The values of a mark that the selected sessions tell, by agent; most sessions first."""

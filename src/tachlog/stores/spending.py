@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from tachlog.analysis.cost_check import ReportedCall
 from tachlog.analysis.selection import NUMBER_NOT_TOLD, QUARTER_US, By, Selection, Spending
 from tachlog.metrics import ModelUse
 from tachlog.metrics.facts import PROPOSING
-from tachlog.model import OUTCOMES, TARGET_KINDS
+from tachlog.model import OUTCOMES, RUN_TOTALS, TARGET_KINDS, Usage
 from tachlog.stores.database import Database
 from tachlog.stores.reading import operations_filter
 from tachlog.stores.rows import Row
@@ -157,3 +158,28 @@ def _filter(
             test += f" AND o.{column} = ?"
             values.append(numbers.get(wanted, -1))
     return test, values
+
+
+def reported_calls(database: Database, names: Mapping[int, str]) -> list[ReportedCall]:
+    """The calls whose log reports their cost, without those that stand for a whole run."""
+    runs = [number for number, text in names.items() if text == RUN_TOTALS]
+    found = database.rows(
+        "SELECT t.agent, o.model, o.provider, o.tier, o.at_us, o.reported_nanousd,"
+        " coalesce(o.input, 0), coalesce(o.cache_read, 0), coalesce(o.cache_write, 0),"
+        " o.settled_output, coalesce(o.cache_write_1h, 0), o.reasoning,"
+        " coalesce(o.web_searches, 0) FROM calls o JOIN threads t ON t.id = o.thread"
+        " WHERE o.reported_nanousd IS NOT NULL AND coalesce(o.stop_reason, -1) <> ?",
+        [runs[0] if runs else -2],
+    )
+    return [
+        ReportedCall(
+            agent,
+            names[model],
+            names[provider],
+            None if tier is None else names[tier],
+            at_us,
+            Usage(*usage),
+            reported,
+        )
+        for agent, model, provider, tier, at_us, reported, *usage in found
+    ]
