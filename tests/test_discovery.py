@@ -121,6 +121,8 @@ def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str
         ("qwen_code", ".qwen/projects/-home-ana/subagents/a/agent-b.jsonl", {}),
         ("qwen_code", "moved/projects/-home-ana/chats/a.jsonl", {"QWEN_HOME": "{home}/moved"}),
         ("qwen_code", "moved/projects/x/chats/a.jsonl", {"QWEN_RUNTIME_DIR": "{home}/moved"}),
+        ("kimi_cli", ".kimi/sessions/9f2a/5d1e/wire.jsonl", {}),
+        ("kimi_cli", "moved/sessions/9f2a/5d1e/wire.jsonl", {"KIMI_SHARE_DIR": "{home}/moved"}),
         ("opencode", ".local/share/opencode/opencode.db", {}),
         ("opencode", "data/opencode/opencode-dev.db", {"XDG_DATA_HOME": "{home}/data"}),
         ("opencode", ".local/share/opencode/storage/session/x/ses_a.json", {}),

@@ -96,6 +96,8 @@ PLACES = (
     # Qwen Code: QWEN_HOME and QWEN_RUNTIME_DIR of 0.24.4; checked 2026-11-22.
     Place("qwen_code", ("{home}/.qwen",), "projects", "QWEN_HOME"),
     Place("qwen_code", (), "projects", "QWEN_RUNTIME_DIR"),
+    # Kimi CLI: its share.py and metadata.py of 1.51; checked 2026-11-22.
+    Place("kimi_cli", ("{home}/.kimi",), "sessions", "KIMI_SHARE_DIR"),
     # OpenCode: a database, before 1.2 a tree of files, there on every system; checked 2026-11-22.
     *(
         Place("opencode", ("{home}/.local/share",), f"opencode/{below}", "XDG_DATA_HOME")

@@ -17,6 +17,7 @@ AGENTS = {
     "codex": "Codex",
     "copilot_cli": "Copilot CLI",
     "gemini_cli": "Gemini CLI",
+    "kimi_cli": "Kimi CLI",
     "mini_swe_agent": "mini-SWE-agent",
     "opencode": "OpenCode",
     "openhands": "OpenHands",

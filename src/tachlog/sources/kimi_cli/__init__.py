@@ -1,0 +1,80 @@
+"""Sessions of Kimi CLI, the Python program: `<session>/wire.jsonl` and its sub-agents' files.
+
+Records carry no session, so it is the directory's; what they mean depends on those before them: a
+record without the header or a turn before it is a problem. A fork copies lines as they are.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from tachlog.model import Chunk, Reading
+from tachlog.records import decode
+from tachlog.sources import Source
+from tachlog.sources.kimi_cli.reader import AGENT, Reader, State
+from tachlog.sources.kimi_cli.shapes import SKIPS, Head, Record
+
+_record_decoder = msgspec.json.Decoder(Record)
+_head_decoder = msgspec.json.Decoder(Head)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether it begins with the header, or with a turn as sessions did before there was one.
+
+    The header of Kimi Code CLI, the program that came after, says when it was made as well.
+    """
+    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+        return False
+    try:
+        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    if first.type == "metadata":
+        return first.protocol_version is not None and first.created_at == Raw()
+    begins = first.message is not None and first.message.type == "TurnBegin"
+    return begins and first.timestamp is not None
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the records of a chunk tell."""
+
+    def refuse(record: Record) -> str | None:
+        kind = record.message.type if record.message else record.type
+        state.begun = state.begun or kind in ("metadata", "TurnBegin")
+        return None if state.begun else "headless_record"
+
+    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
+    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
+    for record in records:
+        reader.take(record)
+    reader.titles.tell(reader.reading)
+    reader.facts.tell(reader.reading.events)
+    return reader.reading
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="Kimi CLI",
+    revision=1,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=SKIPS,
+    lives="`$KIMI_SHARE_DIR`, else `~/.kimi`: `sessions/*/*/wire.jsonl`,"
+    " `sessions/*/*/subagents/*/wire.jsonl`",
+    tokens="four disjoint counts as reported; the output includes thinking",
+    proof="recorded by us, 1.51 (the last Python version that runs)",
+    evidence=(
+        "1.51.0 recorded against a model stub, 2026-11-22",
+        "https://github.com/MoonshotAI/kimi-cli: wire/types.py, wire/file.py, soul/kimisoul.py and "
+        "CHANGELOG.md of 1.51, read 2026-11-22",
+    ),
+    gaps=(
+        "no record names the model or the directory: calls have no price, sessions no project",
+        "the model call that compacts is not told",
+        "why a request failed for good is not told, nor attempts that the HTTP client tried again",
+        "a fork does not name its origin; it is known by the lines that it shares",
+        "sessions before wire.jsonl (0.5x) tell no tokens of single calls; they are not read",
+    ),
+)
