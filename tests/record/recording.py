@@ -39,10 +39,12 @@ _SHOP = {
 }
 
 
-def installed(manager: str, package: str, version: str, *beside: str) -> Path:
+def installed(
+    manager: str, package: str, version: str, *beside: str, python: str = sys.executable
+) -> Path:
     """The directory of a pinned package with all that it needs, installed if it is not there.
 
-    `beside` names what the package needs and does not ask for.
+    `beside` names what the package needs and does not ask for, `python` who runs a Python package.
     """
     place = Path(tempfile.gettempdir(), "tachlog-record", f"{Path(package).name}-{version}")
     done = place / "installed"
@@ -52,11 +54,20 @@ def installed(manager: str, package: str, version: str, *beside: str) -> Path:
             command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
             subprocess.run([*command, "--prefix", place, f"{package}@{version}"], check=True)
         else:
-            subprocess.run([sys.executable, "-m", "venv", place], check=True)
+            subprocess.run([python, "-m", "venv", place], check=True)
             command = [f"{place}/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*command, f"{package}=={version}", *beside], check=True)
         done.touch()
     return place
+
+
+def python_from(minor: int) -> str:
+    """A Python 3 of this minor version or a newer one, for agents that want it."""
+    for name in (sys.executable, *(f"python3.{newer}" for newer in range(minor, minor + 4))):
+        asked = [name, "-c", f"import sys; sys.exit(sys.version_info < (3, {minor}))"]
+        if shutil.which(name) and subprocess.run(asked, check=False).returncode == 0:
+            return name
+    sys.exit(f"Python 3.{minor} or newer is not on the path")
 
 
 def only_loopback() -> None:
