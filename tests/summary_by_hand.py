@@ -6,6 +6,7 @@ from typing import Any
 
 from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
 from tachlog.metrics import ModelUse, SessionMetrics, TimeSplit, ToolStats
+from tachlog.metrics.calibration import SHIPPED, Learned
 from tachlog.metrics.sketch import exact_quantile, sketch_of
 from tachlog.sessions import Session
 
@@ -158,6 +159,10 @@ class Shelf:
         self.kept_responses = responses
         self.kept_steps = steps
         self.read = read
+
+    def learned(self) -> Learned:
+        """Nothing was learned."""
+        return SHIPPED
 
     def sessions(self, selection: Selection) -> list[SessionMetrics]:
         """The threads that begin in the selection."""

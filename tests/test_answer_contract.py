@@ -169,6 +169,7 @@ class Answer(Struct):
     tachlog: str
     generated_at: str
     prices: str
+    estimates: str
     time_zone: str
     selection: dict[str, Any]
     sessions: list[Session]

@@ -82,6 +82,7 @@ def process_logs(
     try:
         for portion in portions_of(NAME, all_sources()["agent_log"], _chunks(logs)):
             store.write([portion], measurer)
+        store.learn(measurer, learns=config.estimates.factors == "learned")
         return _result(store, Selection(), config, ReadNowView())
     finally:
         store.close()

@@ -14,9 +14,17 @@ from tachlog.model import Features
 _NOTHING = Features()
 
 
-def estimate_output(features: Features, model: str) -> int:
-    """Return the output tokens that a reply stands for, by the factors of the model's family."""
-    return round(tokens_of(features, estimator_factors(model)))
+def estimate_output(features: Features, model: str, correction: float = 1.0) -> int:
+    """Return the output tokens that a reply stands for, by the factors of the model's family.
+
+    `correction` is what was learned of the model since: the estimate is multiplied by it.
+    """
+    return round(estimated_tokens(features, model) * correction)
+
+
+def estimated_tokens(features: Features, model: str) -> float:
+    """Return the estimate by the shipped factors, not rounded."""
+    return tokens_of(features, estimator_factors(model))
 
 
 def tokens_of(features: Features, factors: Factors) -> float:

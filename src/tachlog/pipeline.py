@@ -63,7 +63,8 @@ def bring_up_to_date(
     """
     begun = perf_counter()
     wanted, tables, notes = _wanted(paths)
-    setup = msgspec.structs.replace(setup_of(config), tables=tables)
+    learned = store.learned()
+    setup = msgspec.structs.replace(setup_of(config), tables=tables, learned=learned)
     renewed = renew_outdated(store, setup, jobs, progress)
     tally = _Tally()
     for _ in range(ROUNDS):
@@ -71,6 +72,9 @@ def bring_up_to_date(
         tasks = [task for path in wanted if (task := _task(path, known.get(path))) is not None]
         if not tasks or not _read(store, tasks, setup, jobs, progress, tally):
             break
+    learns = config.estimates.factors == "learned"
+    if tally.files or renewed or learned.learns != learns:
+        learn(store, setup, learns=learns)
     notes |= tally.notes
     return ReadNow(
         len(tally.files),
@@ -107,6 +111,13 @@ def _read(
         if progress is not None:
             progress(min(tally.bytes, total), total)
     return late
+
+
+def learn(store: Store, setup: Setup, *, learns: bool) -> None:
+    """Let the archive learn of its reported counts how far its estimates are off."""
+    from tachlog.engines.work import prepare
+
+    store.learn(prepare(setup), learns=learns)
 
 
 def setup_of(config: Config) -> Setup:

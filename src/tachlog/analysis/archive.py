@@ -10,6 +10,7 @@ from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
 from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics
+from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 
 
@@ -34,6 +35,10 @@ class Archive(Protocol):
 
     def responses(self, selection: Selection) -> list[tuple[int, int]]:
         """(at_us, response_us) of the selected model calls that have a response time."""
+        ...
+
+    def learned(self) -> Learned:
+        """What the archive has learned of reported counts."""
         ...
 
     def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:

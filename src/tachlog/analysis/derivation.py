@@ -16,7 +16,6 @@ from tachlog.analysis.complexity import DEFAULT, ComplexityFactors, explain
 from tachlog.analysis.selection import FileReport
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.timing import timeline_of
-from tachlog.metrics.tokens import settled_usage
 from tachlog.metrics.tools import unique_tools
 from tachlog.operations import Call
 from tachlog.sessions import Session
@@ -106,7 +105,6 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
     final = sum(call.final for call in calls)
     silent = sum(call.usage is None for call in calls)
     placeholders = len(calls) - final - silent
-    added = sum(settled_usage(call)[0].total for call in calls) - told
     whole = f"final for {final:,} of {_n(len(calls), 'call')}"
     steps = [Step("+", told, f"as the log reports them; {whole}")]
     if placeholders or silent:
@@ -118,7 +116,7 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
             )
             if count
         ]
-        steps.append(Step("+", added, f"estimated from the text of {' and '.join(causes)}"))
+        steps.append(Step("+", total - told, f"estimated from the text of {' and '.join(causes)}"))
     steps.append(Step("=", total, "tokens"))
     for name in ("input", "cache_read", "cache_write", "output"):
         steps.append(Step("of", sum(getattr(use, name) for use in uses), name))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
 from tachlog.analysis.session import analyze_session
 from tachlog.metrics import Measured, Settled
+from tachlog.metrics.calibration import SHIPPED, Learned
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import Price, settle
 from tachlog.operations import Call
@@ -21,20 +22,33 @@ class Measurer:
         price: Price | None,
         project: Callable[[str], str],
         factors: ComplexityFactors = DEFAULT,
+        learned: Learned = SHIPPED,
     ) -> None:
         self.price = price
         self.project = project
         self.factors = factors
+        self.learned = learned
 
-    def settle(self, call: Call) -> Settled:
+    def learning(self, learned: Learned) -> Measurer:
+        """The same with what an archive has learned."""
+        return Measurer(self.price, self.project, self.factors, learned)
+
+    def settle(self, call: Call, agent: str) -> Settled:
         """What one call counts for: a cost in the log wins over the price."""
-        return settle(call, self.price)
+        correction = self.learned.correction(agent, call.model)
+        return settle(call, self.price, correction=correction)
 
     def session(self, session: Session) -> Measured:
         """The figures of a session, and what each of its calls counts for."""
         timeline = timeline_of(session)
+        agent, correction = session.thread.agent, self.learned.correction
         settled = [
-            settle(call, self.price, response.duration_us if response.timed else None)
+            settle(
+                call,
+                self.price,
+                response.duration_us if response.timed else None,
+                correction(agent, call.model),
+            )
             for call, response in zip(timeline.calls, timeline.responses, strict=True)
         ]
         return Measured(

@@ -34,6 +34,7 @@ def overview(
         archive.input(selection),
         time_zone=time_zone,
         prices=prices,
+        estimates=archive.learned().name,
         generated_at_us=now_us,
         read_now=read_now or ReadNowView(),
     )

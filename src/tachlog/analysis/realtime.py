@@ -20,6 +20,7 @@ from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.tally import tally_of, trees_of
 from tachlog.analysis.units import mean_ms, share
 from tachlog.metrics import SessionMetrics
+from tachlog.metrics.calibration import Learned
 from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import settled_usage
@@ -98,7 +99,7 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
     threads = archive.sessions(Selection(until_us=now_us + 1))
     begun = now_us - WINDOW_US
     active = [m for m in threads if m.end_us is not None and m.end_us > begun]
-    moments = moments_of(_sessions(archive, active), begun, now_us)
+    moments = moments_of(_sessions(archive, active), begun, now_us, archive.learned())
     recent = Selection(since_us=now_us - RECENT_US, until_us=now_us + 1)
     trees = trees_of(m for m in threads if (m.start_us or 0) >= now_us - RECENT_US)
     series = trends_of(archive, recent, time_zone=time_zone, now_us=now_us)
@@ -115,14 +116,17 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
     )
 
 
-def moments_of(sessions: Iterable[Session], begun_us: int, ended_us: int) -> Moments:
+def moments_of(
+    sessions: Iterable[Session], begun_us: int, ended_us: int, learned: Learned
+) -> Moments:
     """Count what happened after `begun_us`, until `ended_us`."""
     found = Moments()
     for session in sessions:
         timeline = timeline_of(session)
+        agent = session.thread.agent
         for call, response in zip(timeline.calls, timeline.responses, strict=True):
             if begun_us < call.at_us <= ended_us:
-                usage, _ = settled_usage(call)
+                usage, _ = settled_usage(call, learned.correction(agent, call.model))
                 found.requests += 1
                 found.tokens += usage.total
                 found.cache_read += usage.cache_read
@@ -161,11 +165,13 @@ def usual_rate(
     if least is None or rate * QUARTER_MINUTES <= multiplier * least:
         return None
     windows = Counter[int]()
+    learned = archive.learned()
     recent = [m for m in threads if m.end_us is not None and m.end_us >= since_us]
     for session in _sessions(archive, recent):
         for call in session.calls.values():
             if since_us <= call.at_us < until_us:
-                windows[call.at_us // WINDOW_US] += settled_usage(call)[0].total
+                correction = learned.correction(session.thread.agent, call.model)
+                windows[call.at_us // WINDOW_US] += settled_usage(call, correction)[0].total
     mean = _mean_of_busy(windows, LEAST_WINDOWS)
     return None if mean is None else mean / MINUTES
 

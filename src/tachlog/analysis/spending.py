@@ -60,6 +60,7 @@ class Costs(Struct, frozen=True, kw_only=True):
     tachlog: str = __version__
     generated_at: str
     prices: str
+    estimates: str
     time_zone: str
     selection: SelectionView
     by: By
@@ -109,6 +110,7 @@ def costs_of(
     return Costs(
         generated_at=rfc3339(generated_at_us),
         prices=prices,
+        estimates=archive.learned().name,
         time_zone=time_zone,
         selection=selection_view(selection),
         by=by,

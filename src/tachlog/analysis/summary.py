@@ -128,6 +128,7 @@ class TelemetryResult(Struct, frozen=True, kw_only=True):
     tachlog: str = __version__
     generated_at: str
     prices: str
+    estimates: str
     time_zone: str
     selection: SelectionView
     sessions: list[SessionView]
@@ -177,6 +178,7 @@ def build(
         archive.input(selection),
         time_zone=time_zone,
         prices=prices,
+        estimates=archive.learned().name,
         generated_at_us=generated_at_us,
         read_now=read_now,
     )
@@ -201,6 +203,7 @@ def result_of(
     *,
     time_zone: str,
     prices: str,
+    estimates: str,
     generated_at_us: int,
     read_now: ReadNowView,
 ) -> TelemetryResult:
@@ -208,6 +211,7 @@ def result_of(
     return TelemetryResult(
         generated_at=rfc3339(generated_at_us),
         prices=prices,
+        estimates=estimates,
         time_zone=time_zone,
         selection=selection_view(selection),
         sessions=_session_views(summary.trees),

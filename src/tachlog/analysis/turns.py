@@ -12,10 +12,11 @@ from typing import Literal
 from msgspec import Struct
 
 from tachlog.analysis.units import optional_rfc3339, rfc3339, seconds
+from tachlog.metrics.calibration import SHIPPED, Learned
 from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import Timeline, execution_us, timeline_of
 from tachlog.metrics.tokens import settled_usage
-from tachlog.model import Compaction, Failure
+from tachlog.model import Compaction, Failure, Usage
 from tachlog.operations import Call, ToolUse
 from tachlog.sessions import Session
 
@@ -122,12 +123,13 @@ class TurnView(Struct, frozen=True):
     steps: list[StepView]
 
 
-def turns_of(session: Session) -> list[Turn]:
+def turns_of(session: Session, learned: Learned = SHIPPED) -> list[Turn]:
     """The turns of a session in order.
 
     A reply belongs to the turn in which it was written, though it may have been asked for before.
+    What its log does not count is estimated by what the archive has `learned`.
     """
-    steps = sorted(_steps(session, timeline_of(session)), key=lambda pair: pair[0])
+    steps = sorted(_steps(session, timeline_of(session), learned), key=lambda pair: pair[0])
     by_person = any(prompt.by_person for prompt in session.prompts.values())
     begins = {
         prompt.at_us for prompt in session.prompts.values() if prompt.by_person or not by_person
@@ -146,22 +148,23 @@ _Place = tuple[int, int]
 """When a step shows in the log (µs), and its rank among those of the same moment."""
 
 
-def _steps(session: Session, timeline: Timeline) -> Iterator[tuple[_Place, Step]]:
+def _steps(session: Session, timeline: Timeline, learned: Learned) -> Iterator[tuple[_Place, Step]]:
+    agent = session.thread.agent
     for prompt in session.prompts.values():
         yield (prompt.at_us, 0), Step("prompt", prompt.at_us, characters=prompt.characters)
     for compaction in session.compactions.values():
         yield (compaction.at_us, 1), _compaction(compaction)
     for call, response in zip(timeline.calls, timeline.responses, strict=True):
         duration_us = response.duration_us if response.timed else None
-        yield (call.first_us, 2), _reply(call, response.start_us, duration_us)
+        usage, _ = settled_usage(call, learned.correction(agent, call.model))
+        yield (call.first_us, 2), _reply(call, usage, response.start_us, duration_us)
     for use in timeline.uses:
         yield (use.at_us, 3), _tool(use)
     for failure in failed_attempts(timeline.moments):
         yield (failure.at_us, 4), _failure(failure)
 
 
-def _reply(call: Call, start_us: int, duration_us: int | None) -> Step:
-    usage = settled_usage(call)[0]
+def _reply(call: Call, usage: Usage, start_us: int, duration_us: int | None) -> Step:
     return Step(
         "reply",
         start_us,

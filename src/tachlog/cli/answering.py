@@ -47,10 +47,12 @@ class Ask:
     @cached_property
     def loaded(self) -> Loaded:
         """The configuration with the flags of this call."""
-        url = getattr(self.options, "db", None)
-        return load(
-            self.caller.environ, flags={"storage.url": ("--db", url)} if url is not None else {}
-        )
+        flags = {
+            key: (flag, value)
+            for key, flag in (("storage.url", "--db"), ("estimates.factors", "--factors"))
+            if (value := getattr(self.options, flag.removeprefix("--"), None)) is not None
+        }
+        return load(self.caller.environ, flags=flags)
 
     @property
     def config(self) -> Config:

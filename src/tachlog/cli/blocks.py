@@ -37,6 +37,8 @@ def header(result: TelemetryResult, windows: Windows, zone: tzinfo, width: int) 
         result.time_zone,
         result.prices,
     ]
+    if result.totals.tokens.estimated:
+        facts.append(f"estimates {result.estimates}")
     agents = Counter(agent for agent, _ in {(s.agent, s.root_session_id) for s in result.sessions})
     told = [
         f"{agent_name(agent)} {fmt.count(number)}"

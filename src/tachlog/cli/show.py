@@ -43,11 +43,12 @@ def show(ask: Ask) -> Answer:
         assert found is not None, "a session that was found has a row"
         metrics, session = found
         files = store.files_of(session_id)
+        learned = store.learned()
         everyone = store.sessions(Selection(agent=metrics.agent))
     family = [m for m in everyone if m.root == metrics.root]
     threads = [m for m in family if m.parent == metrics.session_id]
     tree = tree_totals(family) if metrics.parent is None else None
-    turns = turns_of(session)
+    turns = turns_of(session, learned)
     shown = Shown(
         session_view(metrics, tree),
         _points(metrics, ask),

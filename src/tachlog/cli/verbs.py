@@ -38,6 +38,12 @@ BY = (
     "subagent",
     "tool",
 )
+FACTORS = Option(
+    "--factors",
+    "estimate tokens by learned or by shipped factors",
+    "WHICH",
+    choices=("learned", "shipped"),
+)
 LIMIT = Option("--limit", "show at most so many rows", "N", positive)
 SORTS = ("when", "active", "calls", "tokens", "cost", "errors", "complexity")
 
@@ -57,6 +63,7 @@ VERBS = (
             Option("PATH", "log files and directories; without any, all that is found", many="*"),
             Option("--no-store", "keep nothing"),
             Option("--or-demo", "where no logs are found, read the example logs"),
+            FACTORS,
             Option("--jobs", "read with so many processes", "N", positive),
             Option(
                 "--fail-on",

@@ -108,6 +108,18 @@ class Prices(Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class Estimates(Struct, frozen=True, kw_only=True):
+    """How tokens are estimated that no log reports."""
+
+    factors: Annotated[
+        Literal["learned", "shipped"],
+        Meta(
+            description="learned: by the shipped factors, corrected by what the archive's own"
+            " reported counts teach; shipped: by them alone"
+        ),
+    ] = "learned"
+
+
 class Sources(Struct, frozen=True, kw_only=True):
     """Where logs are."""
 
@@ -148,6 +160,7 @@ class Config(Struct, frozen=True, kw_only=True):
     storage: Storage = Storage()
     display: Display = Display()
     prices: Prices = Prices()
+    estimates: Estimates = Estimates()
     sources: Sources = Sources()
     signals: Signals = Signals()
     billing: Annotated[

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
 from tachlog.mappings import Mapping
+from tachlog.metrics.calibration import SHIPPED, Learned
 from tachlog.stores import Portion, Progress
 
 
@@ -17,8 +18,9 @@ class Setup(Struct, frozen=True):
     """What reading needs of the configuration.
 
     The user's own patterns for errors and behaviours, the user's price file, names of projects by
-    directory, thresholds of complexity, the user's own log formats, and the URLs of SQL tables by
-    the names that they have in the archive, which hold no password.
+    directory, thresholds of complexity, the user's own log formats, the URLs of SQL tables by the
+    names that they have in the archive, which hold no password, and what the archive has learned of
+    reported counts.
     """
 
     errors: dict[str, list[str]] = {}
@@ -28,6 +30,7 @@ class Setup(Struct, frozen=True):
     factors: ComplexityFactors = DEFAULT
     mappings: tuple[Mapping, ...] = ()
     tables: dict[str, str] = {}
+    learned: Learned = SHIPPED
 
 
 class Task(Struct, frozen=True, array_like=True):

@@ -61,7 +61,9 @@ def prepare(setup: Setup) -> Measurer:
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
     book = PriceBook(load_overrides(Path(setup.price_file)) if setup.price_file else None)
-    _measurer = Measurer(book.price, lambda cwd: project_of(cwd, setup.projects), setup.factors)
+    _measurer = Measurer(
+        book.price, lambda cwd: project_of(cwd, setup.projects), setup.factors, setup.learned
+    )
     return _measurer
 
 

@@ -9,8 +9,11 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec import Struct, json
+
+from tachlog.data import estimators
 from tachlog.estimate import without_thinking
-from tachlog.model import RUN_TOTALS, Features
+from tachlog.model import RUN_TOTALS, Features, digest_of
 from tachlog.operations import Call
 
 OWN_COUNTS: Final = frozenset({"llm_interactions"})
@@ -48,12 +51,16 @@ TRIMMED: Final = 0.05
 """Share of the calls that is left out at either end: they are off for reasons of their own."""
 
 
+MOST: Final = 110
+"""Steps beyond which nothing is learned: three times, or a third of, the estimate."""
+
+
 def learned_step(told: Iterable[tuple[int, float]]) -> int:
     """The correction of an agent's estimates for one model, as a power of `STEP`.
 
     `told` are the reported and the estimated tokens of comparable calls, in any order. The sums of
     both are compared after the calls with the greatest and least ratios are left out. 0 for fewer
-    than `LEAST_CALLS`.
+    than `LEAST_CALLS`; never more than `MOST` steps either way.
     """
     ratios = sorted((tokens / estimate, tokens, estimate) for tokens, estimate in told if estimate)
     if len(ratios) < LEAST_CALLS:
@@ -62,9 +69,42 @@ def learned_step(told: Iterable[tuple[int, float]]) -> int:
     kept = ratios[away : len(ratios) - away]
     reported = sum(tokens for _, tokens, _ in kept)
     estimated = math.fsum(estimate for _, _, estimate in kept)
-    return round(math.log(reported / estimated, STEP))
+    return max(-MOST, min(round(math.log(reported / estimated, STEP)), MOST))
 
 
 def correction(step: int) -> float:
     """What estimates are multiplied by."""
     return float(STEP**step)
+
+
+class Learned(Struct, frozen=True):
+    """What an archive has learned: powers of `STEP` by agent and model, where they are not 0.
+
+    `version` rises with every change of them. `learns` is False where the person wants the shipped
+    factors only.
+    """
+
+    version: int = 0
+    steps: dict[str, dict[str, int]] = {}
+    learns: bool = True
+
+    def correction(self, agent: str, model: str) -> float:
+        """What the estimates of an agent's calls of a model are multiplied by."""
+        of_agent = self.steps.get(agent)
+        return 1.0 if of_agent is None else correction(of_agent.get(model, 0))
+
+    @property
+    def name(self) -> str:
+        """The factors in force: the date of the shipped table, and a digest of what was learned.
+
+        It says what they are and not how often they moved, so that it does not depend on the way.
+        """
+        shipped = str(estimators().checked)
+        if not self.steps:
+            return shipped
+        told = json.encode(self.steps, order="sorted")
+        return f"{shipped}+{digest_of(told) & 0xFFFF:04x}"
+
+
+SHIPPED: Final = Learned()
+"""Nothing was learned: the shipped factors count as they are."""

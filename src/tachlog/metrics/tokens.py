@@ -28,18 +28,19 @@ class Price(Protocol):
 _NOTHING = Usage()
 
 
-def settled_usage(call: Call) -> tuple[Usage, int]:
+def settled_usage(call: Call, correction: float = 1.0) -> tuple[Usage, int]:
     """A call's usage as it counts, and how many of its tokens no API reported.
 
     An output count that is not final is what the API had counted when the reply began, so it is
     never more than the truth: the estimate replaces it when it is larger, and is never added to it.
     A call without any usage has its output estimated and no input: what it read is not in the log.
-    Thinking that the log withholds is in the estimate, by the length of its seal.
+    Thinking that the log withholds is in the estimate, by the length of its seal. `correction` is
+    what was learned of the agent's calls of this model.
     """
     usage = call.usage
     if usage is not None and call.final:
         return usage, 0
-    estimate = estimate_output(call.features, call.model)
+    estimate = estimate_output(call.features, call.model, correction)
     if usage is None:
         return Usage(output=estimate), estimate
     if estimate <= usage.output:
@@ -47,9 +48,11 @@ def settled_usage(call: Call) -> tuple[Usage, int]:
     return replace(usage, output=estimate, reasoning=None), estimate
 
 
-def settle(call: Call, price: Price | None, response_us: int | None = None) -> Settled:
+def settle(
+    call: Call, price: Price | None, response_us: int | None = None, correction: float = 1.0
+) -> Settled:
     """What one call counts for. A cost that the log reports wins over the price."""
-    usage, estimated = settled_usage(call)
+    usage, estimated = settled_usage(call, correction)
     return Settled(usage.output, estimated, _cost(call, usage, price), response_us)
 
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.selection import FileReport
 from tachlog.metrics import Measured, Settled
+from tachlog.metrics.calibration import Learned
 from tachlog.model import Problem
 from tachlog.operations import Call
 from tachlog.sessions import Session
@@ -105,8 +106,15 @@ class Figures(Struct, frozen=True):
 class Measure(Protocol):
     """The arithmetic that a store asks for while it writes."""
 
-    def settle(self, call: Call) -> Settled:
-        """What one call counts for."""
+    learned: Learned
+    """What was learned of reported counts; estimates are made by it."""
+
+    def learning(self, learned: Learned) -> Measure:
+        """The same with what an archive has learned."""
+        ...
+
+    def settle(self, call: Call, agent: str) -> Settled:
+        """What one call of an agent counts for."""
         ...
 
     def session(self, session: Session) -> Measured:
@@ -145,6 +153,10 @@ class Store(Archive, Protocol):
         One transaction; gives the figures before and after, None (and nothing is changed) when
         another process read one of the files.
         """
+        ...
+
+    def learn(self, measure: Measure, *, learns: bool = True) -> Learned:
+        """Learn of the reported counts, and make every estimate anew that this moves."""
         ...
 
     def noted(self, name: str) -> str | None:

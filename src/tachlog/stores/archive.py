@@ -20,6 +20,7 @@ from tachlog.analysis.selection import (
 )
 from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics
+from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 from tachlog.stores import (
     Figures,
@@ -27,6 +28,7 @@ from tachlog.stores import (
     Portion,
     Progress,
     Renewal,
+    learning,
     reading,
     renewal,
     spending,
@@ -81,6 +83,18 @@ class SqlArchive:
         except writing.TooLate:
             self.words.forget()
             return None
+        except BaseException:
+            self.words.forget()
+            raise
+
+    def learned(self) -> Learned:
+        """What the archive has learned of reported counts."""
+        return learning.known(self.database)
+
+    def learn(self, measure: Measure, *, learns: bool = True) -> Learned:
+        """Learn of the reported counts, and make every estimate anew that this moves."""
+        try:
+            return learning.learn(self.database, self.words, measure, learns=learns)
         except BaseException:
             self.words.forget()
             raise

@@ -17,7 +17,7 @@ from tachlog.identity import unified
 from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
-from tachlog.stores import Figures, Measure, Portion, Renewal, progress, renewal
+from tachlog.stores import Figures, Measure, Portion, Renewal, learning, progress, renewal
 from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
@@ -35,6 +35,8 @@ from tachlog.stores.said import Group, Place, bit, groups
 from tachlog.stores.summaries import SUMMARY_COLUMNS, project_of, summary_row
 from tachlog.stores.words import LONGEST, Words
 
+_SETTLE: Final = ", ".join(f"{name} = ?" for name in SETTLED_COLUMNS.split(", "))
+_UNSETTLED: Final = (0, 0, None, None)
 _EXTRA: Final = {CALLS.name: f", {SETTLED_COLUMNS}", TOOLS.name: ", outcome"}
 
 
@@ -70,7 +72,13 @@ def renew(
 def _keep(
     database: Database, words: Words, portions: Sequence[Portion], measure: Measure
 ) -> list[Portion]:
-    """Keep portions within a transaction; gives back those that came too late."""
+    """Keep portions within a transaction; gives back those that came too late.
+
+    Where another process learned meanwhile, what was measured before is measured again.
+    """
+    learned = learning.known(database)
+    is_current = learned == measure.learned
+    measure = measure if is_current else measure.learning(learned)
     late: list[Portion] = []
     kept: list[tuple[int, Portion]] = []
     for portion in portions:
@@ -86,7 +94,9 @@ def _keep(
     measured: dict[int, Measured] = {}
     for file, portion in kept:
         progress.enter(database, file, portion)
-        for session, figures in zip_longest(portion.sessions, portion.measured):
+        for session, figures in zip_longest(
+            portion.sessions, portion.measured if is_current else ()
+        ):
             number = numbers[session.thread]
             place = (number, session.thread.telling)
             known = told.get(place)
@@ -315,8 +325,9 @@ class _Batch:
         )
 
     def _settled(self, call: Any) -> Row:
-        settled = self.settled.get(call.key) or self.measure.settle(call)
-        return (settled.output, settled.estimated, settled.cost_nanousd, settled.response_us)
+        """The last columns of a call's row; those of threads not in hand follow in `_figures`."""
+        settled = self.settled.get(call.key)
+        return _UNSETTLED if settled is None else _settled_row(settled)
 
     def _marks(self) -> None:
         self.database.insert(
@@ -355,8 +366,8 @@ class _Batch:
             if figures is None:
                 figures = self.measure.session(load_session(self.database, self.words, number))
                 self.database.run_many(
-                    "UPDATE calls SET response_us = ? WHERE key = ?",
-                    [(settled.response_us, key) for key, settled in figures.calls.items()],
+                    f"UPDATE calls SET {_SETTLE} WHERE key = ?",
+                    [(*_settled_row(settled), key) for key, settled in figures.calls.items()],
                 )
             metrics = figures.metrics
             metrics.project = project_of(self.database, metrics, self.measure)
@@ -367,3 +378,7 @@ class _Batch:
             summaries,
             replacing(SUMMARY_COLUMNS.replace("created_at, ", ""), "id"),
         )
+
+
+def _settled_row(settled: Settled) -> Row:
+    return (settled.output, settled.estimated, settled.cost_nanousd, settled.response_us)

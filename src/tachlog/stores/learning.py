@@ -1,0 +1,133 @@
+"""What an archive has learned of its own reported counts, and its estimates made anew by it.
+
+The corrections are a function of the archive alone: whole powers of `calibration.STEP`, so that the
+same logs read in any order and in any portions lead to the same ones.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+from tachlog.estimate import estimated_tokens
+from tachlog.metrics.calibration import OWN_COUNTS, Learned, comparable, learned_step
+from tachlog.metrics.tokens import main_model, model_uses
+from tachlog.operations import Call
+from tachlog.stores import Measure
+from tachlog.stores.database import LISTED, Database, listed, replacing
+from tachlog.stores.loading import CALLS, operations
+from tachlog.stores.rows import CALL_COLUMNS, call_of
+from tachlog.stores.summaries import SUMMARY_COLUMNS, metrics_of, summary_row
+from tachlog.stores.words import Words
+
+NOTE: Final = "estimates"
+"""Under this name the archive notes what it has learned."""
+
+SAMPLE: Final = 10_000
+"""Calls that are learned from at most: those with the least keys, which are digests, so that they
+are a fair sample and the same one in whatever order the calls were read."""
+
+FINAL: Final = "(stop_reason IS NOT NULL OR (output_min < output_max AND output_max = output_last))"
+"""`Call.final` of a call with usage, as a condition."""
+
+
+def known(database: Database) -> Learned:
+    """What the archive has learned so far."""
+    found = database.rows("SELECT value FROM meta WHERE name = ?", (NOTE,))
+    return msgspec.json.decode(found[0][0], type=Learned) if found else Learned()
+
+
+def learn(database: Database, words: Words, measure: Measure, *, learns: bool) -> Learned:
+    """Learn anew and, where a correction moved, make every estimate anew; in one transaction.
+
+    Without `learns` what was learned is forgotten: the shipped factors count.
+    """
+    with database.transaction():
+        was = known(database)
+        steps = _steps(database, words) if learns else {}
+        if steps == was.steps and learns == was.learns:
+            return was
+        now = Learned(was.version + (steps != was.steps), steps, learns)
+        moved = {
+            (agent, model)
+            for agent in was.steps.keys() | steps.keys()
+            for model in was.steps.get(agent, {}).keys() | steps.get(agent, {}).keys()
+            if was.correction(agent, model) != now.correction(agent, model)
+        }
+        _estimate_anew(database, words, measure.learning(now), moved)
+        database.insert(
+            "meta",
+            "name, value",
+            [(NOTE, msgspec.json.encode(now, order="sorted").decode())],
+            replacing("name, value", "name"),
+        )
+        return now
+
+
+def _steps(database: Database, words: Words) -> dict[str, dict[str, int]]:
+    """The corrections that the archive's reported counts lead to, those that are none left out."""
+    told: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    for agent, *row in database.rows(
+        f"SELECT agent, {CALL_COLUMNS} FROM calls JOIN threads ON threads.id = calls.thread"
+        f" WHERE output > 0 AND {FINAL} ORDER BY key LIMIT {SAMPLE}"
+    ):
+        call = call_of(tuple(row), words)
+        found = None if agent in OWN_COUNTS else comparable(call)
+        if found is not None:
+            features, tokens = found
+            told[agent, call.model].append((tokens, estimated_tokens(features, call.model)))
+    steps: dict[str, dict[str, int]] = defaultdict(dict)
+    for (agent, model), pairs in sorted(told.items()):
+        if step := learned_step(pairs):
+            steps[agent][model] = step
+    return dict(steps)
+
+
+def _estimate_anew(
+    database: Database, words: Words, measure: Measure, moved: Collection[tuple[str, str]]
+) -> None:
+    """Settle the calls of these agents and models that have no final count, and their sums."""
+    models: dict[str, set[int]] = defaultdict(set)
+    for agent, model in moved:
+        models[agent].add(words.name_id(model))
+    for agent, names in models.items():
+        threads = database.rows(
+            "SELECT DISTINCT thread, metrics FROM agent_telemetry_summaries"
+            " WHERE agent = ? AND thread IN (SELECT thread FROM calls"
+            f" WHERE model IN {LISTED} AND (output IS NULL OR NOT {FINAL}))",
+            (agent, listed(names)),
+        )
+        for thread, metrics in threads:
+            _tell_anew(database, words, measure, agent, thread, metrics)
+
+
+def _tell_anew(
+    database: Database, words: Words, measure: Measure, agent: str, thread: int, blob: bytes
+) -> None:
+    """The figures of a thread whose estimates changed; nothing else of it depends on them."""
+    calls: list[Call] = sorted(
+        (call for _, call in operations(database, words, CALLS, "thread = ?", (thread,))),
+        key=lambda call: (call.first_us, call.key),
+    )
+    settled = [measure.settle(call, agent) for call in calls]
+    database.run_many(
+        "UPDATE calls SET settled_output = ?, estimated = ?, cost_nanousd = ? WHERE key = ?",
+        [
+            (counted.output, counted.estimated, counted.cost_nanousd, call.key)
+            for call, counted in zip(calls, settled, strict=True)
+            if not call.final
+        ],
+    )
+    metrics = metrics_of(blob)
+    metrics.models, metrics.placeholder_calls = model_uses(calls, settled)
+    metrics.model = model = main_model(metrics.models)
+    metrics.provider = None if model is None else metrics.models[model].provider
+    database.insert(
+        "agent_telemetry_summaries",
+        SUMMARY_COLUMNS,
+        [summary_row(thread, metrics)],
+        replacing(SUMMARY_COLUMNS.replace("created_at, ", ""), "id"),
+    )
