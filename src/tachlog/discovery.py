@@ -103,6 +103,18 @@ PLACES = (
         Place("opencode", ("{home}/.local/share",), f"opencode/{below}", "XDG_DATA_HOME")
         for below in ("opencode*.db", "storage/session", "storage/message")
     ),
+    # Goose: its paths.rs, which prefers the XDG folders on macOS too; a database, before it lines
+    # of JSON; checked 2026-11-22.
+    *(
+        place
+        for below in ("sessions", "sessions/sessions*.db")
+        for place in (
+            Place("goose", ("{home}/.local/share",), f"goose/{below}", "XDG_DATA_HOME"),
+            Place("goose", ("{home}/Library/Application Support/Block/goose",), below),
+            Place("goose", ("{roaming}/Block/goose/data",), below),
+            Place("goose", (), f"data/{below}", "GOOSE_PATH_ROOT"),
+        )
+    ),
 )
 
 
