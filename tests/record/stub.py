@@ -30,7 +30,6 @@ Script = Mapping[str, Sequence[Line]]
 
 _PART = re.compile(r'[\s"]*\[([a-z0-9 -]+)\]')
 _SIGNALS = {"/v1/logs": "logs", "/v1/metrics": "metrics", "/v1/traces": "traces"}
-_THINKING_SECONDS = 0.03
 _numbers = count(1)
 _BEFORE_SILENCE_SECONDS = 1.0
 _LONGEST_SILENCE_SECONDS = 60
@@ -51,12 +50,14 @@ class Stub:
     """The server: its script, what it served, and what exporters sent, as text by signal.
 
     `asides` names, by a pattern, the parts for requests that an agent makes of its own: the latest
-    text of the request, or its instructions, is searched for the pattern.
+    text of the request, or its instructions, is searched for the pattern. Each answer takes
+    `thinking_seconds`.
     """
 
     script: Script
     asides: Mapping[str, str] = field(default_factory=dict)
     recalled: Mapping[str, str] = field(default_factory=dict)
+    thinking_seconds: float = 0.03
     served: list[Served] = field(default_factory=list)
     exported: dict[str, list[str]] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
@@ -163,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.stub.requests.append((path, request))
         asked = dialect.asked(request, self.path)
         line = self.stub.told_again(self.stub.next_line(asked, path), body.decode())
-        time.sleep(_THINKING_SECONDS)
+        time.sleep(self.stub.thinking_seconds)
         if isinstance(line, Fault):
             headers = {"request-id": f"req_01stub{next(_numbers):08d}"}
             if line.retry_after is not None:
