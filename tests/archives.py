@@ -30,9 +30,15 @@ ROWS = {
     " ORDER BY key",
     "marks": "SELECT m.*, t.session_id FROM marks m JOIN threads t ON t.id = m.thread"
     " ORDER BY t.session_id, name, value",
+    "model_quarters": "SELECT q.*, t.session_id FROM model_quarters q"
+    " JOIN threads t ON t.id = q.thread ORDER BY t.session_id, quarter, name",
+    "tool_quarters": "SELECT q.*, t.session_id FROM tool_quarters q"
+    " JOIN threads t ON t.id = q.thread ORDER BY t.session_id, quarter, name",
+    "failure_quarters": "SELECT q.*, t.session_id FROM failure_quarters q"
+    " JOIN threads t ON t.id = q.thread ORDER BY t.session_id, quarter, name",
     "agent_telemetry_summaries": "SELECT * FROM agent_telemetry_summaries ORDER BY id",
 }
-NUMBERED = {"model", "provider", "tool", "stop_reason", "branch", "tier"}
+NUMBERED = {"model", "provider", "tool", "stop_reason", "branch", "tier", "name"}
 """Columns with numbers of names, which depend on the order of reading."""
 JSON = {"tool_usage", "error_breakdown", "patterns"}
 TIMES = {"start_time", "end_time"}
@@ -94,6 +100,10 @@ def contents(store: Store) -> dict[str, Any]:
             }
             for row in database.rows(sql)
         ]
+        if "name" in columns:
+            found[table].sort(
+                key=lambda row: (row["session_id"], str(row.get("quarter")), row["name"])
+            )
     found["input"] = store.input(Selection())
     return found
 

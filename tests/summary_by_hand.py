@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
-from tachlog.metrics import ModelUse, SessionMetrics, TimeSplit, ToolStats
+from tachlog.metrics import QUARTER_US, ModelUse, SessionMetrics, Sketch, TimeSplit, ToolStats
 from tachlog.metrics.calibration import SHIPPED, Learned
 from tachlog.metrics.sketch import exact_quantile, sketch_of
 from tachlog.sessions import Session
@@ -178,9 +178,13 @@ class Shelf:
         found = [q for m in self.threads for q in _quarters(m)] if kept is None else kept
         return [q for q in found if _within(q.quarter * 900 * SECOND, selection)]
 
-    def responses(self, selection: Selection) -> list[tuple[int, int]]:
-        """The response times in the selection."""
-        return [item for item in self.kept_responses if _within(item[0], selection)]
+    def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
+        """The response times in the selection, each in its quarter hour."""
+        return [
+            (at_us // QUARTER_US, sketch_of([response_us]))
+            for at_us, response_us in self.kept_responses
+            if _within(at_us, selection)
+        ]
 
     def steps(self, selection: Selection) -> list[StoredStep]:
         """All steps."""

@@ -12,7 +12,7 @@ from tachlog.analysis.series import (
     hourly_tokens,
     trends_of,
 )
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.sessions import Session
 
 HOUR = 494_000
@@ -62,7 +62,7 @@ class Told:
         """Tell nothing."""
         return None
 
-    def responses(self, selection: Selection) -> list[tuple[int, int]]:
+    def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
         """Tell nothing."""
         return []
 

@@ -18,9 +18,10 @@ from screens import Desk
 from summary_by_hand import DOLLAR, MODEL, Shelf, use
 from summary_by_hand import at as moment
 from tachlog.analysis.billing import Billing
-from tachlog.analysis.selection import BYS, QUARTER_US, By, Selection, Spending, Told
+from tachlog.analysis.selection import BYS, By, Selection, Spending, Told
 from tachlog.analysis.spending import Costs, costs_of
 from tachlog.analysis.unlogged import SideCall
+from tachlog.metrics import QUARTER_US
 from tachlog.pricing import price
 from tachlog.stores import Store, open_store
 

@@ -19,9 +19,10 @@ import msgspec
 
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.summary import TelemetryResult
-from tachlog.analysis.windows import QUARTER_US, local_date, zone_of
+from tachlog.analysis.windows import local_date, zone_of
 from tachlog.api import analyze
 from tachlog.config import load
+from tachlog.metrics import QUARTER_US
 from tachlog.stores import open_store
 
 TRAPS = Path(__file__).with_name("conformance")

@@ -9,7 +9,7 @@ from tachlog.analysis.cost_check import ReportedCall
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
 from tachlog.analysis.unlogged import SideCall
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 
@@ -33,8 +33,8 @@ class Archive(Protocol):
         """What happened when, by quarter hour and model."""
         ...
 
-    def responses(self, selection: Selection) -> list[tuple[int, int]]:
-        """(at_us, response_us) of the selected model calls that have a response time."""
+    def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
+        """How long the selected model calls took (µs), by quarter hour."""
         ...
 
     def learned(self) -> Learned:

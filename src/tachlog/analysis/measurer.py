@@ -8,6 +8,7 @@ from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
 from tachlog.analysis.session import analyze_session
 from tachlog.metrics import Measured, Settled
 from tachlog.metrics.calibration import SHIPPED, Learned
+from tachlog.metrics.quarters import quarters_of
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import Price, settle
 from tachlog.operations import Call
@@ -54,4 +55,5 @@ class Measurer:
         return Measured(
             analyze_session(session, self.price, self.factors, timeline, settled),
             {call.key: counted for call, counted in zip(timeline.calls, settled, strict=True)},
+            quarters_of(timeline, settled),
         )

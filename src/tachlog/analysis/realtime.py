@@ -14,12 +14,12 @@ from msgspec import Struct
 from tachlog.analysis.advice import recommend
 from tachlog.analysis.alerts import Alert, Thresholds, high_error_rate, token_spike
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import QUARTER_US, Selection
+from tachlog.analysis.selection import Selection
 from tachlog.analysis.series import TrendView, trends_of
 from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.tally import tally_of, trees_of
 from tachlog.analysis.units import mean_ms, share
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import QUARTER_US, SessionMetrics
 from tachlog.metrics.calibration import Learned
 from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import timeline_of

@@ -25,7 +25,6 @@ By = Literal[
 BYS: tuple[By, ...] = get_args(By)
 PERIODS = frozenset({"day", "week", "month"})
 
-QUARTER_US = 900_000_000
 NUMBER_NOT_TOLD = "?"
 """The pull request of a session that opened one, where its log does not name it."""
 

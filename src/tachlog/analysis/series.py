@@ -15,11 +15,11 @@ from typing import Literal
 from msgspec import Struct
 
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import QUARTER_US, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import Quarter, Selection, StoredStep
 from tachlog.analysis.trends import Direction, trend
 from tachlog.analysis.units import rfc3339
 from tachlog.analysis.windows import local_date, midnight_us, zone_of
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import QUARTER_US, SessionMetrics
 
 HOUR_US = 3_600_000_000
 

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from tachlog import __version__
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.billing import Billing, Bills, PlanUse
-from tachlog.analysis.selection import PERIODS, QUARTER_US, By, Selection, Spending, Told
+from tachlog.analysis.selection import PERIODS, By, Selection, Spending, Told
 from tachlog.analysis.shapes import ModelUsage, Tokens, Unpriced
 from tachlog.analysis.summary import SelectionView, by_name, selection_view
 from tachlog.analysis.tally import add_use
@@ -22,7 +22,7 @@ from tachlog.analysis.units import dollars, rfc3339
 from tachlog.analysis.unlogged import NotLogged, not_logged
 from tachlog.analysis.view import cost_basis, cost_usd, model_usage, tokens_of
 from tachlog.analysis.windows import local_date, zone_of
-from tachlog.metrics import ModelUse
+from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.metrics.tokens import Price
 from tachlog.model import UNTIMED_US
 

@@ -19,10 +19,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import QUARTER_US, Quarter, Selection
+from tachlog.analysis.selection import Quarter, Selection
 from tachlog.analysis.trends import SIGNIFICANCE, Direction
-from tachlog.metrics import SessionMetrics
-from tachlog.metrics.sketch import exact_quantile
+from tachlog.metrics import QUARTER_US, SessionMetrics, Sketch
+from tachlog.metrics.sketch import merge, quantile
 
 WEEK = 7
 BASE_DAYS = 28
@@ -64,7 +64,7 @@ class Day(Struct):
     operations: int = 0
     errors: int = 0
     models: Counter[str] = field(default_factory=Counter)
-    response_us: list[int] = field(default_factory=list)
+    response_times: Sketch = field(default_factory=dict)
 
     @property
     def cost(self) -> int | None:
@@ -79,7 +79,7 @@ class Day(Struct):
     @property
     def p95_us(self) -> int | None:
         """The 95th percentile of the response times; None without any."""
-        return exact_quantile(self.response_us, 0.95)
+        return quantile(self.response_times, 0.95)
 
 
 class Window(Struct, frozen=True):
@@ -157,7 +157,7 @@ def windows_of(
         return Windows(until, current, first, last)
     edges = [midnight_us(until + timedelta(days=place), zone) for place in range(1 - DAYS, 2)]
     since = replace(selection, since_us=edges[0])
-    days = _days(threads, archive.quarters(since), archive.responses(since), edges)
+    days = _days(threads, archive.quarters(since), archive.response_times(since), edges)
     span = (until - first).days + 1
     known = days[-span:]
     week, base = known[-WEEK:], known[:-WEEK]
@@ -196,14 +196,14 @@ def total(days: Iterable[Day]) -> Day:
         for name in _SUMS:
             setattr(both, name, getattr(both, name) + getattr(day, name))
         both.models.update(day.models)
-        both.response_us += day.response_us
+        merge(both.response_times, day.response_times)
     return both
 
 
 def _days(
     threads: Iterable[SessionMetrics],
     quarters: Iterable[Quarter],
-    responses: Iterable[tuple[int, int]],
+    responses: Iterable[tuple[int, Sketch]],
     edges: Sequence[int],
 ) -> list[Day]:
     """What happened on each of the days between the edges."""
@@ -220,9 +220,9 @@ def _days(
     for quarter in quarters:
         if day := day_of(quarter.quarter * QUARTER_US):
             _add_quarter(day, quarter)
-    for at_us, response_us in responses:
-        if day := day_of(at_us):
-            day.response_us.append(response_us)
+    for number, sketch in responses:
+        if day := day_of(number * QUARTER_US):
+            merge(day.response_times, sketch)
     return days
 
 

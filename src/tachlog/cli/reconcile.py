@@ -20,13 +20,14 @@ from tachlog.analysis.reconciliation import (
 from tachlog.analysis.reconciliation import (
     reconcile as reconciled,
 )
-from tachlog.analysis.selection import QUARTER_US, Selection, Spending
+from tachlog.analysis.selection import Selection, Spending
 from tachlog.analysis.units import dollars
 from tachlog.analysis.windows import local_date
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import words
 from tachlog.cli.table import Column, table
+from tachlog.metrics import QUARTER_US
 from tachlog.statements import Statement, read_statement
 from tachlog.stores import Store
 

@@ -7,11 +7,12 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from tachlog.analysis.selection import QUARTER_US, Selection
+from tachlog.analysis.selection import Selection
 from tachlog.analysis.series import TrendView, trends_of
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
+from tachlog.metrics import QUARTER_US
 from tachlog.stores import Store
 
 DAYS = 30

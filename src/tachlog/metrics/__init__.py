@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+QUARTER_US = 900_000_000
+"""A quarter hour: all time zones lie whole quarter hours from UTC."""
+
 Sketch = dict[int, int]
 """A DDSketch with 1 % relative error as {bin: count}; adding the counts of two sketches merges
 them.
@@ -135,11 +138,36 @@ class Context(Struct):
     compactions: int = 0
 
 
+class ModelQuarter(Struct, array_like=True):
+    """The calls of a thread with one model in one quarter hour.
+
+    `response_n` of them have a response time; `response_us` is its sum, `sketch` its distribution.
+    """
+
+    use: ModelUse
+    response_n: int
+    response_us: int
+    sketch: Sketch
+
+
+class QuarterMetrics(Struct, array_like=True):
+    """What a thread did in one quarter hour (UTC; `quarter` × 900 s since the epoch).
+
+    Model calls by model, tool calls by tool, failed model calls by class of error.
+    """
+
+    quarter: int
+    models: dict[str, ModelQuarter]
+    tools: dict[str, ToolStats]
+    failures: dict[str, int]
+
+
 class Measured(Struct, array_like=True):
-    """The figures of a session, and what each of its calls counts for, by key."""
+    """The figures of a session and of its quarter hours, and what each of its calls counts for."""
 
     metrics: SessionMetrics
     calls: dict[int, Settled]
+    quarters: list[QuarterMetrics]
 
 
 class SessionMetrics(Struct):

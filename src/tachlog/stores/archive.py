@@ -19,7 +19,7 @@ from tachlog.analysis.selection import (
     Told,
 )
 from tachlog.analysis.unlogged import SideCall
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 from tachlog.stores import (
@@ -29,6 +29,7 @@ from tachlog.stores import (
     Progress,
     Renewal,
     learning,
+    quarters,
     reading,
     renewal,
     spending,
@@ -169,11 +170,11 @@ class SqlArchive:
     def quarters(self, selection: Selection) -> list[Quarter]:
         """What happened when, by quarter hour and model."""
         with self.database.snapshot():
-            return reading.quarters(self.database, self._names(), selection)
+            return quarters.quarters(self.database, self._names(), selection)
 
-    def responses(self, selection: Selection) -> list[tuple[int, int]]:
-        """(at_us, response_us) of the selected model calls that have a response time."""
-        return reading.responses(self.database, selection)
+    def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
+        """How long the selected model calls took (µs), by quarter hour."""
+        return quarters.response_times(self.database, selection)
 
     def steps(self, selection: Selection) -> list[StoredStep]:
         """Tool calls in the order of their threads."""

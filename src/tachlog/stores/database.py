@@ -79,5 +79,6 @@ def marks(columns: str) -> str:
 
 def replacing(columns: str, key: str) -> str:
     """The conflict clause by which a new row takes the place of the one with its key."""
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns.split(", ") if name != key)
+    rest = [name for name in columns.split(", ") if name not in key.split(", ")]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in rest)
     return f"({key}) DO UPDATE SET {changes}"

@@ -14,11 +14,10 @@ import msgspec
 
 from tachlog.estimate import estimated_tokens
 from tachlog.metrics.calibration import OWN_COUNTS, Learned, comparable, learned_step
-from tachlog.metrics.tokens import main_model, model_uses
-from tachlog.operations import Call
 from tachlog.stores import Measure
 from tachlog.stores.database import LISTED, Database, listed, replacing
-from tachlog.stores.loading import CALLS, operations
+from tachlog.stores.loading import load_session
+from tachlog.stores.quarters import keep as keep_quarters
 from tachlog.stores.rows import CALL_COLUMNS, call_of
 from tachlog.stores.summaries import SUMMARY_COLUMNS, metrics_of, summary_row
 from tachlog.stores.words import Words
@@ -101,33 +100,28 @@ def _estimate_anew(
             (agent, listed(names)),
         )
         for thread, metrics in threads:
-            _tell_anew(database, words, measure, agent, thread, metrics)
+            _tell_anew(database, words, measure, thread, metrics)
 
 
 def _tell_anew(
-    database: Database, words: Words, measure: Measure, agent: str, thread: int, blob: bytes
+    database: Database, words: Words, measure: Measure, thread: int, blob: bytes
 ) -> None:
-    """The figures of a thread whose estimates changed; nothing else of it depends on them."""
-    calls: list[Call] = sorted(
-        (call for _, call in operations(database, words, CALLS, "thread = ?", (thread,))),
-        key=lambda call: (call.first_us, call.key),
-    )
-    settled = [measure.settle(call, agent) for call in calls]
+    """The figures of a thread whose estimates changed."""
+    session = load_session(database, words, thread)
+    figures = measure.session(session)
     database.run_many(
         "UPDATE calls SET settled_output = ?, estimated = ?, cost_nanousd = ? WHERE key = ?",
         [
-            (counted.output, counted.estimated, counted.cost_nanousd, call.key)
-            for call, counted in zip(calls, settled, strict=True)
-            if not call.final
+            (counted.output, counted.estimated, counted.cost_nanousd, key)
+            for key, counted in figures.calls.items()
+            if not session.calls[key].final
         ],
     )
-    metrics = metrics_of(blob)
-    metrics.models, metrics.placeholder_calls = model_uses(calls, settled)
-    metrics.model = model = main_model(metrics.models)
-    metrics.provider = None if model is None else metrics.models[model].provider
+    figures.metrics.project = metrics_of(blob).project
+    keep_quarters(database, words, {thread: figures.quarters}, new=())
     database.insert(
         "agent_telemetry_summaries",
         SUMMARY_COLUMNS,
-        [summary_row(thread, metrics)],
+        [summary_row(thread, figures.metrics)],
         replacing(SUMMARY_COLUMNS.replace("created_at, ", ""), "id"),
     )

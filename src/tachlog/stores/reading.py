@@ -9,10 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from tachlog.analysis.selection import (
-    QUARTER_US,
     FileReport,
     Input,
-    Quarter,
     Selection,
     StoredStep,
     Told,
@@ -23,10 +21,6 @@ from tachlog.stores.database import LISTED_TEXTS, Database, listed
 from tachlog.stores.schema import OPERATIONS
 from tachlog.stores.summaries import metrics_of
 
-_SUCCESSES: Final = tuple(
-    OUTCOMES.index(name) for name in ("success", "expected_negative", "check_failed")
-)
-_ERROR: Final = OUTCOMES.index("error")
 _counts_decoder: Final = msgspec.json.Decoder(dict[str, int])
 
 FILES_HERE: Final = f"f.host IN ('', ?) AND f.path IN {LISTED_TEXTS}"
@@ -112,56 +106,6 @@ def shared(database: Database, thread: int) -> dict[str, int]:
             (thread,) * len(OPERATIONS),
         )
     )
-
-
-def quarters(database: Database, names: Mapping[int, str], selection: Selection) -> list[Quarter]:
-    """What happened in each quarter hour, by model; tool calls and failures under model None."""
-    test, values = operations_filter(database, selection)
-    found = [
-        Quarter(row[0], names.get(row[1]), *row[2:])
-        for row in database.rows(
-            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), coalesce(sum(o.input), 0),"
-            " coalesce(sum(o.cache_read), 0), coalesce(sum(o.cache_write), 0),"
-            " sum(o.settled_output), sum(o.estimated),"
-            " coalesce(sum(o.cost_nanousd), 0), count(*) - count(o.cost_nanousd),"
-            " count(o.response_us), coalesce(sum(o.response_us), 0)"
-            f" FROM calls o WHERE {test} GROUP BY 1, 2",
-            values,
-        )
-    ]
-    ok = ", ".join(map(str, _SUCCESSES))
-    sums: dict[int, list[int]] = {}
-    for quarter, *counts in database.rows(
-        f"SELECT o.at_us / {QUARTER_US}, count(*), count(*) FILTER (WHERE o.outcome IN ({ok})),"
-        f" count(*) FILTER (WHERE o.outcome = {_ERROR})"
-        f" FROM tool_calls o WHERE {test} GROUP BY 1",
-        values,
-    ):
-        sums[quarter] = [*counts, 0]
-    for quarter, failures in database.rows(
-        f"SELECT o.at_us / {QUARTER_US}, count(*) FROM failures o WHERE {test} GROUP BY 1", values
-    ):
-        sums.setdefault(quarter, [0, 0, 0, 0])[3] = failures
-    found += [
-        Quarter(
-            quarter, None, tool_calls=n, tool_successes=good, tool_errors=bad, failures=failures
-        )
-        for quarter, (n, good, bad, failures) in sums.items()
-    ]
-    return sorted(found, key=lambda q: (q.quarter, q.model or ""))
-
-
-def responses(database: Database, selection: Selection) -> list[tuple[int, int]]:
-    """(at_us, response_us) of the selected model calls that have a response time."""
-    test, values = operations_filter(database, selection)
-    return [
-        (at_us, response_us)
-        for at_us, response_us in database.rows(
-            "SELECT o.at_us, o.response_us FROM calls o"
-            f" WHERE o.response_us IS NOT NULL AND {test} ORDER BY o.at_us, o.response_us",
-            values,
-        )
-    ]
 
 
 def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[StoredStep]:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from tachlog.stores import Figures, Renewal
 from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.reading import FILES_HERE
-from tachlog.stores.schema import OPERATIONS
+from tachlog.stores.schema import OPERATIONS, QUARTERS
 
 
 def renewals(
@@ -131,6 +131,7 @@ def forget(database: Database, renewal: Renewal) -> None:
     )
     for table in (
         *OPERATIONS,
+        *QUARTERS,
         "said",
         "tellings",
         "marks",

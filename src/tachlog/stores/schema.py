@@ -15,6 +15,9 @@ from tachlog import __version__
 OPERATIONS: Final = ("calls", "tool_calls", "prompts", "failures", "compactions")
 """The tables of operations: each has `key`, `thread` (the owner) and `at_us`."""
 
+QUARTERS: Final = ("model_quarters", "tool_quarters", "failure_quarters")
+"""The tables of quarter hours: each has `thread`, `quarter` and `name`."""
+
 LOCAL_USER: Final = "local"
 """Who acts on an archive that nobody signed in to."""
 
@@ -121,6 +124,30 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX idx_telemetry_session ON agent_telemetry_summaries (session_id);
     CREATE INDEX idx_telemetry_time ON agent_telemetry_summaries (start_time, end_time);
     CREATE INDEX idx_telemetry_provider ON agent_telemetry_summaries (provider, model);
+
+    CREATE TABLE model_quarters (
+        thread INTEGER NOT NULL, quarter INTEGER NOT NULL, name INTEGER NOT NULL,
+        provider INTEGER NOT NULL, calls INTEGER NOT NULL, input INTEGER NOT NULL,
+        cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
+        output INTEGER NOT NULL, reasoning INTEGER, estimated INTEGER NOT NULL,
+        cost_nanousd INTEGER, unpriced_calls INTEGER NOT NULL, unpriced_tokens INTEGER NOT NULL,
+        reported_cost_calls INTEGER NOT NULL, response_n INTEGER NOT NULL,
+        response_us INTEGER NOT NULL, sketch BLOB NOT NULL,
+        PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
+    CREATE INDEX idx_model_quarters ON model_quarters (quarter);
+    CREATE TABLE tool_quarters (
+        thread INTEGER NOT NULL, quarter INTEGER NOT NULL, name INTEGER NOT NULL,
+        calls INTEGER NOT NULL, successes INTEGER NOT NULL, errors INTEGER NOT NULL,
+        expected_negative INTEGER NOT NULL, check_failed INTEGER NOT NULL,
+        user_rejected INTEGER NOT NULL, user_interrupted INTEGER NOT NULL,
+        unfinished INTEGER NOT NULL, timed INTEGER NOT NULL, total_us INTEGER NOT NULL,
+        input_bytes INTEGER NOT NULL, output_bytes INTEGER NOT NULL, sketch BLOB NOT NULL,
+        classes TEXT NOT NULL, PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
+    CREATE INDEX idx_tool_quarters ON tool_quarters (quarter);
+    CREATE TABLE failure_quarters (
+        thread INTEGER NOT NULL, quarter INTEGER NOT NULL, name INTEGER NOT NULL,
+        failures INTEGER NOT NULL, PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
+    CREATE INDEX idx_failure_quarters ON failure_quarters (quarter);
 
     CREATE TABLE telemetry_alerts (
         id UUID PRIMARY KEY, type VARCHAR(50), severity VARCHAR(20), message TEXT, context JSONB,

@@ -8,8 +8,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from tachlog.analysis.cost_check import ReportedCall
-from tachlog.analysis.selection import NUMBER_NOT_TOLD, QUARTER_US, By, Selection, Spending
-from tachlog.metrics import ModelUse
+from tachlog.analysis.selection import NUMBER_NOT_TOLD, By, Selection, Spending
+from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.metrics.facts import PROPOSING
 from tachlog.model import OUTCOMES, RUN_TOTALS, TARGET_KINDS, Usage
 from tachlog.stores.database import Database

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from tachlog.identity import unified
-from tachlog.metrics import Measured, Settled
+from tachlog.metrics import Measured, QuarterMetrics, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
 from tachlog.stores import Figures, Measure, Portion, Renewal, learning, progress, renewal
@@ -30,6 +30,7 @@ from tachlog.stores.loading import (
     operation_row,
     operations,
 )
+from tachlog.stores.quarters import keep as keep_quarters
 from tachlog.stores.rows import SETTLED_COLUMNS, Row
 from tachlog.stores.said import Group, Place, bit, groups
 from tachlog.stores.summaries import SUMMARY_COLUMNS, project_of, summary_row
@@ -196,6 +197,7 @@ class _Batch:
         self.told = {n: session for (n, _), session in told.items() if n not in several}
         """The sessions of which all tellings are of one kind."""
         self.marks = [(number, session.marks) for (number, _), session in told.items()]
+        self.new = new
         self.whole = set(new)
         """Threads whose operations are all in hand: new ones that share nothing."""
         self.shared: Shared = defaultdict(set)
@@ -361,6 +363,7 @@ class _Batch:
     def _figures(self) -> None:
         """The rows of the user's table, for every thread that changed."""
         summaries: list[Row] = []
+        quarters: dict[int, list[QuarterMetrics]] = {}
         for number in sorted(self.changed):
             figures = self.measured.get(number)
             if figures is None:
@@ -372,6 +375,8 @@ class _Batch:
             metrics = figures.metrics
             metrics.project = project_of(self.database, metrics, self.measure)
             summaries.append(summary_row(number, metrics))
+            quarters[number] = figures.quarters
+        keep_quarters(self.database, self.words, quarters, self.new)
         self.database.insert(
             "agent_telemetry_summaries",
             SUMMARY_COLUMNS,

@@ -1,0 +1,68 @@
+"""What a session did in each quarter hour: sums that add up to the hours and days of every zone.
+
+All time zones in use since 1972 lie whole quarter hours from UTC (IANA time zone database 2026a,
+checked 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from tachlog.metrics import QUARTER_US, ModelQuarter, QuarterMetrics, Settled
+from tachlog.metrics.errors import failed_attempts
+from tachlog.metrics.sketch import sketch_of
+from tachlog.metrics.timing import Response, Timeline
+from tachlog.metrics.tokens import model_uses
+from tachlog.metrics.tools import tool_stats
+from tachlog.model import Failure
+from tachlog.operations import Call, ToolUse
+
+
+class _Content(Struct):
+    calls: list[Call] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    uses: list[ToolUse] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def quarters_of(timeline: Timeline, settled: Sequence[Settled]) -> list[QuarterMetrics]:
+    """The figures of each quarter hour in which something happened, in order.
+
+    A model call counts when its last record was written, a tool call when it started. `settled` has
+    what each of the timeline's calls counts for.
+    """
+    quarters: defaultdict[int, _Content] = defaultdict(_Content)
+    for call, counted, response in zip(timeline.calls, settled, timeline.responses, strict=True):
+        content = quarters[call.at_us // QUARTER_US]
+        content.calls.append(call)
+        content.settled.append(counted)
+        content.responses.append(response)
+    for use in timeline.uses:
+        quarters[use.at_us // QUARTER_US].uses.append(use)
+    for failure in failed_attempts(timeline.moments):
+        quarters[failure.at_us // QUARTER_US].failures.append(failure)
+    return [_figures(number, quarters[number]) for number in sorted(quarters)]
+
+
+def _figures(quarter: int, content: _Content) -> QuarterMetrics:
+    uses, _ = model_uses(content.calls, content.settled)
+    times: defaultdict[str, list[int]] = defaultdict(list)
+    for call, response in zip(content.calls, content.responses, strict=True):
+        if response.timed:
+            times[call.model].append(response.duration_us)
+    failures: dict[str, int] = {}
+    for failure in content.failures:
+        failures[failure.error_class] = failures.get(failure.error_class, 0) + 1
+    return QuarterMetrics(
+        quarter,
+        {
+            name: ModelQuarter(use, len(times[name]), sum(times[name]), sketch_of(times[name]))
+            for name, use in uses.items()
+        },
+        tool_stats(content.uses),
+        failures,
+    )

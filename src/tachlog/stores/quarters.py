@@ -1,0 +1,283 @@
+"""Quarter hours of threads as rows: written where they changed, added up by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from tachlog.analysis.selection import Quarter, Selection
+from tachlog.metrics import QUARTER_US, ModelQuarter, QuarterMetrics, Sketch, ToolStats
+from tachlog.metrics.sketch import merge, sketch_of
+from tachlog.model import OUTCOMES
+from tachlog.stores.database import LISTED, Database, listed, replacing
+from tachlog.stores.reading import Filter, operations_filter, threads_filter
+from tachlog.stores.rows import Row
+from tachlog.stores.words import Words
+
+MODELS: Final = "model_quarters"
+TOOLS: Final = "tool_quarters"
+FAILURES: Final = "failure_quarters"
+
+COLUMNS: Final[Mapping[str, str]] = {
+    MODELS: "thread, quarter, name, provider, calls, input, cache_read, cache_write,"
+    " cache_write_1h, output, reasoning, estimated, cost_nanousd, unpriced_calls, unpriced_tokens,"
+    " reported_cost_calls, response_n, response_us, sketch",
+    TOOLS: "thread, quarter, name, calls, successes, errors, expected_negative, check_failed,"
+    " user_rejected, user_interrupted, unfinished, timed, total_us, input_bytes, output_bytes,"
+    " sketch, classes",
+    FAILURES: "thread, quarter, name, failures",
+}
+"""The tables, each with one row per thread, quarter hour and name: of the model, of the tool, of
+the class of error."""
+
+KEY: Final = "thread, quarter, name"
+
+_sketch_encoder: Final = msgspec.msgpack.Encoder()
+_sketch_decoder: Final = msgspec.msgpack.Decoder(Sketch)
+_SUCCESSES: Final = tuple(
+    OUTCOMES.index(name) for name in ("success", "expected_negative", "check_failed")
+)
+_ERROR: Final = OUTCOMES.index("error")
+
+
+def keep(
+    database: Database,
+    words: Words,
+    quarters: Mapping[int, Iterable[QuarterMetrics]],
+    new: Collection[int],
+) -> None:
+    """Make the rows of threads what their quarter hours are; nothing is stored yet of `new` ones.
+
+    Only what differs is written: a thread that grew touches the quarter hour in which it did.
+    """
+    wanted: dict[str, list[Row]] = {table: [] for table in COLUMNS}
+    for thread, found in quarters.items():
+        for table, row in _rows(words, thread, found):
+            wanted[table].append(row)
+    known = listed([thread for thread in quarters if thread not in new])
+    for table, columns in COLUMNS.items():
+        kept = {
+            tuple(map(_plain, row))
+            for row in database.rows(
+                f"SELECT {columns} FROM {table} WHERE thread IN {LISTED}", (known,)
+            )
+        }
+        stays = kept.intersection(wanted[table])
+        place = {row[:3] for row in wanted[table]}
+        database.run_many(
+            f"DELETE FROM {table} WHERE thread = ? AND quarter = ? AND name = ?",
+            [row[:3] for row in kept - stays if row[:3] not in place],
+        )
+        database.insert(
+            table,
+            columns,
+            [row for row in wanted[table] if row not in stays],
+            replacing(columns, KEY),
+        )
+
+
+def _plain(value: object) -> object:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def _rows(
+    words: Words, thread: int, quarters: Iterable[QuarterMetrics]
+) -> Iterator[tuple[str, Row]]:
+    for each in quarters:
+        place = (thread, each.quarter)
+        for name, model in each.models.items():
+            yield MODELS, (*place, words.name_id(name), *_model(words, model))
+        for name, tool in each.tools.items():
+            yield TOOLS, (*place, words.name_id(name), *_tool(tool))
+        for name, count in each.failures.items():
+            yield FAILURES, (*place, words.name_id(name), count)
+
+
+def _model(words: Words, model: ModelQuarter) -> Row:
+    use = model.use
+    return (
+        words.name_id(use.provider),
+        use.calls,
+        use.input,
+        use.cache_read,
+        use.cache_write,
+        use.cache_write_1h,
+        use.output,
+        use.reasoning,
+        use.estimated,
+        use.cost_nanousd,
+        use.unpriced_calls,
+        use.unpriced_tokens,
+        use.reported_cost_calls,
+        model.response_n,
+        model.response_us,
+        _encoded(model.sketch),
+    )
+
+
+def _tool(tool: ToolStats) -> Row:
+    return (
+        tool.count,
+        tool.success_count,
+        tool.error_count,
+        tool.expected_negative,
+        tool.check_failed,
+        tool.user_rejected,
+        tool.user_interrupted,
+        tool.unfinished,
+        tool.timed,
+        tool.total_us,
+        tool.input_bytes,
+        tool.output_bytes,
+        _encoded(tool.sketch),
+        msgspec.json.encode(tool.classes, order="sorted").decode(),
+    )
+
+
+def _encoded(sketch: Sketch) -> bytes:
+    return _sketch_encoder.encode(dict(sorted(sketch.items())))
+
+
+class Part:
+    """A part of a selection's time: whole quarter hours, or a piece of one with its operations."""
+
+    def __init__(self, selection: Selection, *, whole: bool) -> None:
+        self.selection = selection
+        self.whole = whole
+
+
+def parts_of(selection: Selection) -> list[Part]:
+    """The whole quarter hours of a selection, and the pieces of quarter hours at its ends."""
+    since, until = selection.since_us, selection.until_us
+    first = None if since is None else -(-since // QUARTER_US) * QUARTER_US
+    last = None if until is None else until // QUARTER_US * QUARTER_US
+    if first is not None and last is not None and first > last:
+        return [Part(selection, whole=False)]
+    replace = msgspec.structs.replace
+    parts = [Part(replace(selection, since_us=first, until_us=last), whole=True)]
+    if first is not None and since != first:
+        parts.append(Part(replace(selection, until_us=first), whole=False))
+    if last is not None and until != last:
+        parts.append(Part(replace(selection, since_us=last), whole=False))
+    return parts
+
+
+def _whole_filter(database: Database, selection: Selection) -> Filter:
+    """A condition on rows `q` of quarter hours."""
+    test, values = threads_filter(database, selection, by_start=False)
+    tests = []
+    if test != "true":
+        tests = [f"q.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"]
+    else:
+        values = []
+    for bound, limit_us in (
+        ("q.quarter >= ?", selection.since_us),
+        ("q.quarter < ?", selection.until_us),
+    ):
+        if limit_us is not None:
+            tests.append(bound)
+            values.append(limit_us // QUARTER_US)
+    return " AND ".join(tests) or "true", values
+
+
+def quarters(database: Database, names: Mapping[int, str], selection: Selection) -> list[Quarter]:
+    """What happened in each quarter hour, by model; tool calls and failures under model None."""
+    sums: dict[tuple[int, str | None], list[int]] = {}
+    for part in parts_of(selection):
+        for (quarter, name), values in _sums(database, names, part):
+            known = sums.setdefault((quarter, name), [0] * len(values))
+            for place, value in enumerate(values):
+                known[place] += value
+    return [
+        Quarter(quarter, name, *values)
+        if name is not None
+        else Quarter(quarter, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, *values)
+        for (quarter, name), values in sorted(
+            sums.items(), key=lambda item: (item[0][0], item[0][1] or "")
+        )
+    ]
+
+
+def _sums(
+    database: Database, names: Mapping[int, str], part: Part
+) -> Iterator[tuple[tuple[int, str | None], list[int]]]:
+    """Sums of one part by quarter hour and model, those of tools and failures under None."""
+    ask = _of_whole if part.whole else _of_pieces
+    models, tools, failures = ask(database, part.selection)
+    for quarter, name, *values in models:
+        yield (quarter, names[name]), values
+    for quarter, *values in tools:
+        yield (quarter, None), [*values, 0]
+    for quarter, count in failures:
+        yield (quarter, None), [0, 0, 0, count]
+
+
+def _of_whole(database: Database, selection: Selection) -> tuple[list[Row], list[Row], list[Row]]:
+    test, values = _whole_filter(database, selection)
+    return (
+        database.rows(
+            "SELECT q.quarter, q.name, sum(q.calls), sum(q.input), sum(q.cache_read),"
+            " sum(q.cache_write), sum(q.output), sum(q.estimated),"
+            " coalesce(sum(q.cost_nanousd), 0), sum(q.unpriced_calls), sum(q.response_n),"
+            f" sum(q.response_us) FROM {MODELS} q WHERE {test} GROUP BY 1, 2",
+            values,
+        ),
+        database.rows(
+            "SELECT q.quarter, sum(q.calls), sum(q.successes), sum(q.errors)"
+            f" FROM {TOOLS} q WHERE {test} GROUP BY 1",
+            values,
+        ),
+        database.rows(
+            f"SELECT q.quarter, sum(q.failures) FROM {FAILURES} q WHERE {test} GROUP BY 1", values
+        ),
+    )
+
+
+def _of_pieces(database: Database, selection: Selection) -> tuple[list[Row], list[Row], list[Row]]:
+    test, values = operations_filter(database, selection)
+    ok = ", ".join(map(str, _SUCCESSES))
+    return (
+        database.rows(
+            f"SELECT o.at_us / {QUARTER_US}, o.model, count(*), coalesce(sum(o.input), 0),"
+            " coalesce(sum(o.cache_read), 0), coalesce(sum(o.cache_write), 0),"
+            " sum(o.settled_output), sum(o.estimated),"
+            " coalesce(sum(o.cost_nanousd), 0), count(*) - count(o.cost_nanousd),"
+            " count(o.response_us), coalesce(sum(o.response_us), 0)"
+            f" FROM calls o WHERE {test} GROUP BY 1, 2",
+            values,
+        ),
+        database.rows(
+            f"SELECT o.at_us / {QUARTER_US}, count(*), count(*) FILTER (WHERE o.outcome IN ({ok})),"
+            f" count(*) FILTER (WHERE o.outcome = {_ERROR})"
+            f" FROM tool_calls o WHERE {test} GROUP BY 1",
+            values,
+        ),
+        database.rows(
+            f"SELECT o.at_us / {QUARTER_US}, count(*) FROM failures o WHERE {test} GROUP BY 1",
+            values,
+        ),
+    )
+
+
+def response_times(database: Database, selection: Selection) -> list[tuple[int, Sketch]]:
+    """How long model calls took, by quarter hour."""
+    sketches: dict[int, Sketch] = {}
+    for part in parts_of(selection):
+        if part.whole:
+            test, values = _whole_filter(database, part.selection)
+            for quarter, blob in database.rows(
+                f"SELECT q.quarter, q.sketch FROM {MODELS} q WHERE q.response_n > 0 AND {test}",
+                values,
+            ):
+                merge(sketches.setdefault(quarter, {}), _sketch_decoder.decode(blob))
+        else:
+            test, values = operations_filter(database, part.selection)
+            for at_us, response_us in database.rows(
+                "SELECT o.at_us, o.response_us FROM calls o"
+                f" WHERE o.response_us IS NOT NULL AND {test}",
+                values,
+            ):
+                merge(sketches.setdefault(at_us // QUARTER_US, {}), sketch_of([response_us]))
+    return sorted(sketches.items())
