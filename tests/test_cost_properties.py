@@ -1,0 +1,121 @@
+"""What holds of every cost: it adds up, no order changes it, and a count that is none is none."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archives import assistant, jsonl, read_in, user
+from tachlog.analysis.selection import BYS, By, Selection
+from tachlog.analysis.spending import costs_of
+from tachlog.pricing import price
+from tachlog.stores import open_store
+
+MODELS = ("claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929", "mystery-1")
+COUNT = st.integers(0, 400_000)
+
+Log = list[dict[str, Any]]
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> dict[str, Log]:
+    """A few sessions, each with a few calls of any size, on any of three days."""
+    logs: dict[str, Log] = {}
+    for number in range(draw(st.integers(2, 4))):
+        name = f"s{number}"
+        at = f"2026-11-1{draw(st.integers(0, 2))}T09:00:00.000Z"
+        log = [user(name, f"{name}-u", at, "Go")]
+        for call in range(draw(st.integers(1, 3))):
+            key = f"{name}-{call}"
+            branch = draw(st.sampled_from(["main", "fix"]))
+            record = assistant(name, key, at, f"m-{key}", gitBranch=branch)
+            record["message"]["model"] = draw(st.sampled_from(MODELS))
+            record["message"]["usage"] = {
+                "input_tokens": draw(COUNT),
+                "cache_read_input_tokens": draw(COUNT),
+                "cache_creation_input_tokens": draw(COUNT),
+                "output_tokens": draw(COUNT),
+            }
+            log.append(record)
+        logs[name] = log
+    return logs
+
+
+def costs(logs: dict[str, Log], by: By, *, names: Sequence[str] = ()) -> bytes:
+    """What `tachlog cost --json` tells of logs that are read in this order."""
+    with TemporaryDirectory() as directory:
+        store = open_store("private:")
+        paths = [jsonl(Path(directory) / f"{n}.jsonl", logs[n]) for n in names or logs]
+        read_in(store, paths)
+        found = costs_of(
+            store,
+            Selection(),
+            by,
+            time_zone="Europe/Vienna",
+            prices="prices",
+            price=price,
+            generated_at_us=0,
+        )
+        store.close()
+    return msgspec.json.encode(found)
+
+
+def nanousd(answer: bytes) -> dict[str | None, int]:
+    """The cost of each row."""
+    rows = json.loads(answer)["rows"]
+    return {row["key"]: round((row["cost_usd"] or 0) * 1e9) for row in rows}
+
+
+@settings(max_examples=12, deadline=None)
+@given(sessions(), st.sampled_from(["day", "model", "branch", "agent"]), st.data())
+def test_cost_adds_up_over_disjoint_sets(logs: dict[str, Log], by: By, data: st.DataObject) -> None:
+    """The rows of some sessions and of the others add up to the rows of all, to the nano-dollar."""
+    names = list(logs)
+    some = names[: data.draw(st.integers(1, len(names) - 1))]
+    others = [name for name in names if name not in some]
+    parts = [nanousd(costs(logs, by, names=part)) for part in (some, others)]
+    whole = nanousd(costs(logs, by))
+    keys = {key for part in parts for key in part}
+    assert whole == {key: sum(part.get(key, 0) for part in parts) for key in keys}
+
+
+@settings(max_examples=12, deadline=None)
+@given(sessions(), st.sampled_from(BYS), st.integers())
+def test_no_order_of_reading_changes_a_cost(logs: dict[str, Log], by: By, seed: int) -> None:
+    """The whole answer is the same, byte for byte."""
+    names = list(logs)
+    random.Random(seed).shuffle(names)
+    assert costs(logs, by, names=names) == costs(logs, by)
+
+
+BAD = ["-1", "1e30", "NaN", "Infinity", '"many"', "1.5", str(2**63)]
+
+
+@pytest.mark.parametrize("count", BAD)
+@pytest.mark.parametrize("field", ["input_tokens", "output_tokens", "cache_read_input_tokens"])
+def test_a_count_that_is_none_is_a_problem(tmp_path: Path, field: str, count: str) -> None:
+    """The record is counted as a problem, and neither its tokens nor a cost of it are told."""
+    good = [user("a", "u", "2026-11-10T09:00:00Z", "Go")]
+    good.append(assistant("a", "a1", "2026-11-10T09:00:05Z", "m-1"))
+    bad = json.dumps(assistant("a", "a2", "2026-11-10T09:00:09Z", "m-2"))
+    known = good[1]["message"]["usage"][field]
+    path = jsonl(tmp_path / "a.jsonl", good)
+    path.write_text(
+        path.read_text() + bad.replace(f'"{field}": {known}', f'"{field}": {count}') + "\n"
+    )
+    store = open_store("private:")
+    read_in(store, [path])
+    (found,) = store.spending(Selection(), "model")
+    total, _ = store.input(Selection())
+    # Opus 4.5: 10×5,000 + 1,000×500 + 100×6,250 + 50×25,000
+    assert (found.use.calls, found.use.cost_nanousd, total.problems) == (1, 2_425_000, 1)
+    store.close()
