@@ -13,7 +13,8 @@ from msgspec import Struct, field
 
 from tachlog import __version__
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.billing import Billing, Bills, PlanUse
+from tachlog.analysis.billing import Billing
+from tachlog.analysis.plans import Bills, PlanUse
 from tachlog.analysis.selection import PERIODS, By, Selection, Spending, Told
 from tachlog.analysis.shapes import ModelUsage, Tokens, Unpriced
 from tachlog.analysis.summary import SelectionView, by_name, selection_view
