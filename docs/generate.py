@@ -93,7 +93,10 @@ def config_page() -> str:
             '[display]\ntime_zone = "Europe/Vienna"\n\n'
             "[analysis.complexity_factors]\nmessage_count = [20, 40, 100]\n\n"
             '[projects]\n"~/work/shop-legacy" = "shop"\n\n'
-            '[signals.errors]\ntimeout = ["took longer than \\\\d+ s"]\n```',
+            '[signals.errors]\ntimeout = ["took longer than \\\\d+ s"]\n\n'
+            '[[billing]]\nprovider = "anthropic"\nplan = "subscription"\nusd_per_month = 200\n'
+            'since = 2026-09-01\nname = "Claude Max"\n```',
+            "What a `[[billing]]` says and a price file holds is told in [cost.md](cost.md).",
             *mappings_part(),
         ]
     )

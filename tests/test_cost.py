@@ -396,3 +396,47 @@ def test_a_plan_is_shown_with_its_price_and_its_use(tmp_path: Path) -> None:
     assert "Claude Max, $200 a month: you paid $15.61 from 18 Nov 2026 to 20 Nov 2026" in shown
     config.write_text(config.read_text().replace('"subscription"\nusd_per_month = 200', '"api"'))
     assert "SPENT" in desk.run("cost").out
+
+
+def test_the_page_tells_every_way_to_cut_and_every_basis() -> None:
+    """Who reads docs/cost.md finds what each row and each amount is."""
+    page = (Path(__file__).parents[1] / "docs" / "cost.md").read_text(encoding="utf-8")
+    assert [by for by in BYS if f"`{by}`" not in page] == []
+    for name in ("at API prices", "as the log reports it", "spent", "not in any log"):
+        assert f"\n| {name} |" in page
+
+
+def test_plans_that_logs_tell_are_shown_until_it_is_said_what_is_paid(tmp_path: Path) -> None:
+    """They hint at what to say; a limit that was hit is one."""
+    desk = Desk(tmp_path)
+    limit = assistant("l", "l1", at(1), "m-l1", stop="stop_sequence", isApiErrorMessage=True)
+    limit["message"] |= {
+        "model": "<synthetic>",
+        "content": [{"type": "text", "text": "You've hit your limit · resets 8am (UTC)"}],
+    }
+    jsonl(desk.logs / "l.jsonl", [user("l", "u", at(0), "Go"), *replies("l", [0]), limit])
+    desk.run("analyze")
+    shown = desk.run("cost").out
+    assert "plans that the logs tell: Claude Code a subscription: a usage limit was hit" in shown
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + BILLED)
+    assert "plans that the logs tell" not in desk.run("cost").out
+
+
+def test_the_latest_periods_are_shown_and_the_earlier_ones_together(desk: Desk) -> None:
+    """A table of days ends with today."""
+    lines = desk.run("cost", "--limit", "1").out.splitlines()
+    assert lines[3].startswith("1 earlier day ")
+    assert lines[4].startswith("19 Nov 2026 ")
+
+
+def test_an_amount_with_calls_without_a_price_is_a_least_one(tmp_path: Path) -> None:
+    """It says so, and names their models with their tokens."""
+    desk = Desk(tmp_path)
+    unknown = assistant("p", "p1", at(1), "m-p1")
+    unknown["message"]["model"] = "mystery-1"
+    jsonl(desk.logs / "p.jsonl", [user("p", "u", at(0), "Go"), *replies("p", [0]), unknown])
+    desk.run("analyze")
+    shown = desk.run("cost").out
+    assert "≥ $0.00" in shown
+    assert "no price: mystery-1 1,160 tokens" in shown

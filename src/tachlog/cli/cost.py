@@ -175,7 +175,7 @@ def _cells(row: CostRow, name: str, found: Costs) -> list[str]:
     buckets = (tokens.input, tokens.cache_read, tokens.cache_write, tokens.output)
     money = fmt.money(row.cost_usd)
     if row.unpriced_calls and row.cost_usd is not None:
-        money = f"≥ {money}"
+        money = f"≥ {'$0.00' if money.startswith('<') else money}"
     return [
         name,
         fmt.short_count(row.calls),
