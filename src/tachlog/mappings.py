@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tachlog.model import is_table
+
 
 class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where in a record something stands: a field, or a path with dots into nested ones.
@@ -84,4 +86,4 @@ class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             pattern = str(Path.home() / pattern[2:])
         elif "/" not in pattern:
             pattern = f"*{pattern}"
-        return ("://" in path) == (self.format == "table") and fnmatch(path, pattern)
+        return is_table(path) == (self.format == "table") and fnmatch(path, pattern)

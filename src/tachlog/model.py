@@ -316,6 +316,16 @@ class Problem(Struct, frozen=True, array_like=True, gc=False):
     detail: str
 
 
+def is_remote(path: str) -> bool:
+    """Whether a path is the URL of a file on a server."""
+    return path.startswith(("s3:/", "http://", "https://"))
+
+
+def is_table(path: str) -> bool:
+    """Whether a path is the URL of an SQL table."""
+    return "://" in path and not is_remote(path)
+
+
 class Chunk(Struct, frozen=True, array_like=True, gc=False):
     """Whole records of one file, in file order.
 

@@ -5,8 +5,7 @@ files ─▶ tasks ─▶ engine (frames ▸ source ▸ sessions) ─▶ portion
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -15,9 +14,10 @@ from msgspec import Struct
 
 from tachlog.analysis.summary import RenewedView
 from tachlog.config import Config
-from tachlog.discovery import walk
+from tachlog.discovery import LOG_NAME, walk
 from tachlog.engines import Setup, Task
-from tachlog.model import Problem
+from tachlog.frames import FrameError, Status, find_remote, status_of, table_name
+from tachlog.model import Problem, is_remote, is_table
 from tachlog.stores import Portion, Progress, Store
 from tachlog.upgrade import renew_outdated
 
@@ -62,28 +62,27 @@ def bring_up_to_date(
     whatever stands in the logs ends up in the archive or in its problems.
     """
     begun = perf_counter()
-    wanted, tables, notes = _wanted(paths)
+    wanted = _Wanted(paths)
     learned = store.learned()
-    setup = msgspec.structs.replace(setup_of(config), tables=tables, learned=learned)
+    setup = msgspec.structs.replace(setup_of(config), addresses=wanted.addresses, learned=learned)
     renewed = renew_outdated(store, setup, jobs, progress)
     tally = _Tally()
     for _ in range(ROUNDS):
         known = store.progress()
-        tasks = [task for path in wanted if (task := _task(path, known.get(path))) is not None]
+        tasks = [task for path in wanted.paths if (task := wanted.task(path, known.get(path)))]
         if not tasks or not _read(store, tasks, setup, jobs, progress, tally):
             break
     learns = config.estimates.factors == "learned"
     if tally.files or renewed or learned.learns != learns:
         learn(store, setup, learns=learns)
-    notes |= tally.notes
     return ReadNow(
         len(tally.files),
         tally.bytes,
         tally.records,
         tally.problems,
         perf_counter() - begun,
-        tuple(wanted),
-        notes,
+        tuple(wanted.paths),
+        wanted.notes | tally.notes,
         tuple(renewed),
     )
 
@@ -132,49 +131,59 @@ def setup_of(config: Config) -> Setup:
     )
 
 
-def _wanted(paths: Sequence[str]) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """The files below the paths and the tables, the tables' URLs, what could not be looked at.
+class _Wanted:
+    """What was asked for: `paths` by the names that they have here and in the archive.
 
-    A table is called by its URL without user, password and options, here and in the archive.
+    Tables and files on servers are called by their URLs without user, password and options: the
+    URLs themselves are their `addresses`. `listed` has what servers told of files when they were
+    listed, `notes` what could not be looked at.
     """
-    tables, notes = _named([path for path in paths if "://" in path])
-    wanted = list(tables)
-    for found in walk([path for path in paths if "://" not in path]):
-        if isinstance(found, Problem):
-            notes[found.path] = found.detail
-        else:
-            wanted.append(found)
-    return wanted, tables, notes
 
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths: list[str] = []
+        self.addresses: dict[str, str] = {}
+        self.listed: dict[str, Status] = {}
+        self.notes: dict[str, str] = {}
+        for url in dict.fromkeys(path for path in paths if "://" in path):
+            self._url(url)
+        for found in walk([path for path in paths if "://" not in path]):
+            if isinstance(found, Problem):
+                self.notes[found.path] = found.detail
+            else:
+                self.paths.append(found)
 
-def _named(urls: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Tables' URLs by name, and what is wrong with the others."""
-    tables: dict[str, str] = {}
-    notes: dict[str, str] = {}
-    if urls:
-        from tachlog.frames import FrameError, table_name
+    def _url(self, url: str) -> None:
+        found: Mapping[str, Status | None]
+        try:
+            if is_remote(url):
+                found = find_remote(url, lambda name: LOG_NAME.fullmatch(name) is not None)
+            else:
+                found = {table_name(url): None}
+        except FrameError as error:
+            self.notes[error.path] = error.detail
+            return
+        for name, status in found.items():
+            address = name if name.startswith("s3://") else url
+            if self.addresses.setdefault(name, address) != address:
+                self.notes[name] = "is named twice, with other options: name it once"
+            elif name not in self.listed:
+                self.paths.append(name)
+            if status is not None:
+                self.listed[name] = status
 
-        for url in urls:
-            try:
-                tables[table_name(url)] = url
-            except FrameError as error:
-                notes[error.path] = error.detail
-    return tables, notes
-
-
-def _task(path: str, known: Progress | None) -> Task | None:
-    """What is to be done for a file; None when nothing is, which costs one stat."""
-    if "://" in path:
-        return Task(path, known, 0)
-    try:
-        status = os.stat(path)
-    except OSError:
-        return Task(path, known, 0)
-    if known is None:
-        return Task(path, None, status.st_size)
-    if known.done and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-        return None
-    return Task(path, known, max(0, status.st_size - known.offset))
+    def task(self, path: str, known: Progress | None) -> Task | None:
+        """What is to be done for a file; None when nothing is, which costs one stat."""
+        if is_table(path):
+            return Task(path, known, 0)
+        try:
+            status = self.listed.get(path) or status_of(path)
+        except FrameError:
+            return Task(path, known, 0)
+        if known is None:
+            return Task(path, None, status.size)
+        if known.done and (known.size, known.mtime_ns) == (status.size, status.mtime_ns):
+            return None
+        return Task(path, known, max(0, status.size - known.offset))
 
 
 class _Tally:

@@ -114,7 +114,7 @@ def _renew(
 
 
 def _is_there(path: str, setup: Setup) -> bool:
-    return path in setup.tables if "://" in path else os.path.isfile(path)
+    return path in setup.addresses if "://" in path else os.path.isfile(path)
 
 
 def _parts(

@@ -60,7 +60,12 @@ VERBS = (
         "read the agents' logs into the archive, then show what they did",
         "analyze",
         (
-            Option("PATH", "log files and directories; without any, all that is found", many="*"),
+            Option(
+                "PATH",
+                "log files, directories, s3://bucket/prefix, https://host/file, SQL tables;"
+                " without any, all that is found",
+                many="*",
+            ),
             Option("--no-store", "keep nothing"),
             Option("--or-demo", "where no logs are found, read the example logs"),
             FACTORS,

@@ -18,9 +18,9 @@ class Setup(Struct, frozen=True):
     """What reading needs of the configuration.
 
     The user's own patterns for errors and behaviours, the user's price file, names of projects by
-    directory, thresholds of complexity, the user's own log formats, the URLs of SQL tables by the
-    names that they have in the archive, which hold no password, and what the archive has learned of
-    reported counts.
+    directory, thresholds of complexity, the user's own log formats, the URLs of SQL tables and of
+    files on servers by the names that they have in the archive, which hold no password, and what
+    the archive has learned of reported counts.
     """
 
     errors: dict[str, list[str]] = {}
@@ -29,7 +29,7 @@ class Setup(Struct, frozen=True):
     projects: dict[str, str] = {}
     factors: ComplexityFactors = DEFAULT
     mappings: tuple[Mapping, ...] = ()
-    tables: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     learned: Learned = SHIPPED
 
 

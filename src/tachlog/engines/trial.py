@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from tachlog.engines.work import chunks_of, source_of_table
-from tachlog.frames import FrameError, head, looks_binary, read_table
-from tachlog.model import Chunk, Event, Mark, Reading
+from tachlog.frames import FrameError, head, located, looks_binary, read_table
+from tachlog.model import Chunk, Event, Mark, Reading, is_remote, is_table
 from tachlog.sources import AmbiguousFormat, Frame, Source, detect
 
 RECORDS: Final = 20
@@ -67,18 +67,19 @@ def try_file(path: str, records: int = RECORDS) -> Trial:
 
     `path` may be the URL of an SQL table; `records` is how many of its first records are shown.
     """
-    is_table = "://" in path
+    is_sql = is_table(path)
     try:
-        start = b"" if is_table else head(path)
-        source = source_of_table(path) if is_table else detect(path, start)
-    except (FrameError, AmbiguousFormat) as error:
+        path = located(path) if is_remote(path) else path
+        start = b"" if is_sql else head(path)
+        source = source_of_table(path) if is_sql else detect(path, start)
+    except FrameError as error:
+        return _nothing(error.path if is_remote(path) else path, error.detail)
+    except AmbiguousFormat as error:
         return _nothing(path, error.detail)
     if source is None:
         return _nothing(path, "binary, no log" if looks_binary(start) else "no known log format")
-    frame = "lines" if is_table else source.frame(path, start)
-    chunks = (
-        (page.chunk for page in read_table(path)) if is_table else chunks_of(source, frame, path)
-    )
+    frame = "lines" if is_sql else source.frame(path, start)
+    chunks = (page.chunk for page in read_table(path)) if is_sql else chunks_of(source, frame, path)
     state = source.state()
     whole = Reading([], [], {}, {}, [])
     shown: list[Tried] = []
@@ -157,7 +158,7 @@ def _nothing(path: str, note: str) -> Trial:
 
 def _lines(chunk: Chunk) -> Iterator[Chunk]:
     """A chunk's records, one a chunk, at the places that its own offset counts."""
-    by_row = "://" in chunk.path or chunk.path.lower().endswith((".csv", ".tsv"))
+    by_row = is_table(chunk.path) or chunk.path.lower().endswith((".csv", ".tsv"))
     place = chunk.offset
     for line in chunk.data.splitlines(keepends=True):
         yield Chunk(chunk.path, place, line, False)

@@ -21,6 +21,7 @@ from tachlog.frames import (
     RowCursor,
     head,
     identify,
+    locate,
     looks_binary,
     read_archive,
     read_csv_rows,
@@ -30,7 +31,7 @@ from tachlog.frames import (
     read_whole,
     same_file,
 )
-from tachlog.model import Chunk
+from tachlog.model import Chunk, is_remote, is_table
 from tachlog.pricing import PriceBook, load_overrides, price
 from tachlog.projects import project_of
 from tachlog.sessions import Sessions, add_roots, fold
@@ -47,7 +48,7 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 
 _measurer = Measurer(price, project_of)
-_tables: dict[str, str] = {}
+_addresses: dict[str, str] = {}
 
 
 def prepare(setup: Setup) -> Measurer:
@@ -56,8 +57,9 @@ def prepare(setup: Setup) -> Measurer:
     Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken
     pattern.
     """
-    global _measurer, _tables  # noqa: PLW0603 - set once, before a process reads a record
-    _tables = setup.tables
+    global _measurer, _addresses  # noqa: PLW0603 - set once, before a process reads a record
+    _addresses = setup.addresses
+    locate(setup.addresses)
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
     book = PriceBook(load_overrides(Path(setup.price_file)) if setup.price_file else None)
@@ -74,7 +76,7 @@ def read_bin(tasks: Iterable[Task]) -> bytes:
 
 def read(task: Task) -> Reading:
     """The next portion of a file; never raises for what stands in it or happens to it."""
-    if "://" in task.path:
+    if is_table(task.path):
         return _read_table(task)
     was = task.progress
     offset, state, replaced = 0, b"", False
@@ -196,7 +198,8 @@ def _is_same_database(before: bytes, now: FileId) -> bool:
 
 def _read_database(portion: Portion, source: Source, known: bool) -> Reading:
     """The rows of an SQLite file that are new or changed; the cursors stand with the state."""
-    portion.mtime_ns = LIVE
+    if not is_remote(portion.path):
+        portion.mtime_ns = LIVE
     begin = portion.offset
     if portion.state:
         cursors, encoded = msgspec.msgpack.decode(portion.state, type=_DatabaseState)
@@ -268,7 +271,7 @@ def _read_table(task: Task) -> Reading:
     sessions: Sessions = {}
     try:
         after = portion.identity.decode() or None
-        for page in read_table(_tables.get(task.path, task.path), after):
+        for page in read_table(_addresses.get(task.path, task.path), after):
             _take(portion, source, state, sessions, page.chunk)
             portion.identity = page.cursor.encode()
             portion.offset = page.chunk.offset + page.chunk.data.count(b"\n")

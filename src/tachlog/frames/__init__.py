@@ -8,18 +8,25 @@ was not all of it.
 from tachlog.frames.archives import read_archive
 from tachlog.frames.csv_rows import read_csv_rows
 from tachlog.frames.documents import RowCursor, read_database, read_whole
+from tachlog.frames.faults import FrameError
 from tachlog.frames.files import FileId, identify, same_file
 from tachlog.frames.lines import read_lines, split_tail
+from tachlog.frames.remote import find_remote, locate, located
 from tachlog.frames.sql_table import Page, read_table, table_name
-from tachlog.frames.stream import FrameError, head, looks_binary, read_document
+from tachlog.frames.status import Status
+from tachlog.frames.stream import head, looks_binary, read_document, status_of
 
 __all__ = [
     "FileId",
     "FrameError",
     "Page",
     "RowCursor",
+    "Status",
+    "find_remote",
     "head",
     "identify",
+    "locate",
+    "located",
     "looks_binary",
     "read_archive",
     "read_csv_rows",
@@ -30,5 +37,6 @@ __all__ = [
     "read_whole",
     "same_file",
     "split_tail",
+    "status_of",
     "table_name",
 ]

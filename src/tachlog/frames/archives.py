@@ -8,14 +8,15 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from io import FileIO
+from io import RawIOBase
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from tachlog.frames.documents import DOCUMENT_BYTES
-from tachlog.frames.stream import FREE_BYTES, MOST_RATIO, FrameError, open_file
+from tachlog.frames.faults import FrameError
+from tachlog.frames.stream import FREE_BYTES, MOST_RATIO, open_file
 from tachlog.model import Chunk
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _members(path: str, archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]
             yield member.filename, f"damaged: {error}".encode()
 
 
-def _salvaged(file: FileIO) -> Iterator[tuple[str, bytes]]:
+def _salvaged(file: RawIOBase) -> Iterator[tuple[str, bytes]]:
     """The JSON members that stand whole before the point where an archive was cut."""
     file.seek(0)
     while len(head := file.read(_LOCAL.size) or b"") == _LOCAL.size:

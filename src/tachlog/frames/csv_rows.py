@@ -8,8 +8,8 @@ from itertools import chain, islice
 
 import msgspec
 
+from tachlog.frames.faults import FrameError
 from tachlog.frames.lines import CHUNK_BYTES, read_lines
-from tachlog.frames.stream import FrameError
 from tachlog.model import Chunk
 
 DELIMITERS = ",;\t"

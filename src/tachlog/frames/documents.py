@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from tachlog.frames.stream import FrameError, read_document, status_of
+from tachlog.frames.faults import FrameError
+from tachlog.frames.stream import local_file, matching, read_document, status_of
 from tachlog.model import Chunk, digest_of
 
 DOCUMENT_BYTES: Final = 256 << 20
@@ -38,7 +38,7 @@ def read_whole(path: str, beside: Sequence[str] = ()) -> Iterator[Chunk]:
     if line.isspace():
         return
     if beside and _is_whole(line):
-        others = sorted(name for pattern in beside for name in glob.glob(pattern))
+        others = sorted(name for pattern in beside for name in matching(pattern))
         found = [other for name in others if (other := _beside(name)) is not None]
         line = b'{"document":%s,"beside":[%s]}' % (line.strip(), b",".join(found))
     yield Chunk(path, 0, line, last=True)
@@ -90,7 +90,7 @@ def read_database(
     rows = 0
     fits = 0
     try:
-        with closing(_opened(path)) as connection:
+        with local_file(path) as name, closing(_opened(name)) as connection:
             for statement, cursor in zip(statements, cursors, strict=True):
                 try:
                     found = connection.execute(statement, {"since": cursor.since_ms})

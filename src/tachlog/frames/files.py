@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from io import FileIO
+from io import RawIOBase
 from typing import Literal
 
 from msgspec import Struct
 
-from tachlog.frames.stream import open_file, status_of
+from tachlog.frames.stream import open_file, status_in, status_of
 from tachlog.model import digest_of
 
 END_BYTES = 4096
@@ -20,7 +19,8 @@ class FileId(Struct, frozen=True):
     """A file as it was at one moment.
 
     `head` is the digest of its first `head_bytes` bytes, `tail` that of as many before `size`. Both
-    stay true while the file is only appended to.
+    stay true while the file is only appended to. Of a file on a server `mtime_ns` is the stamp of
+    its entity tag and time, and it has no inode.
     """
 
     path: str
@@ -36,15 +36,15 @@ class FileId(Struct, frozen=True):
 def identify(path: str) -> FileId:
     """Take a file's identity; raise FrameError when it cannot be opened."""
     with open_file(path) as file:
-        status = os.fstat(file.fileno())
-        count = min(END_BYTES, status.st_size)
-        head, tail = _ends(file, status.st_size, count)
+        status = status_in(file)
+        count = min(END_BYTES, status.size)
+        head, tail = _ends(file, status.size, count)
     return FileId(
         path=path,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        device=status.st_dev,
-        inode=status.st_ino,
+        size=status.size,
+        mtime_ns=status.mtime_ns,
+        device=status.device,
+        inode=status.inode,
         head=head,
         head_bytes=count,
         tail=tail,
@@ -60,16 +60,16 @@ def same_file(old: FileId, path: str) -> Change:
     FrameError when the file cannot be opened.
     """
     now = status_of(path)
-    if (now.st_size, now.st_mtime_ns, now.st_ino) == (old.size, old.mtime_ns, old.inode):
+    if (now.size, now.mtime_ns, now.inode) == (old.size, old.mtime_ns, old.inode):
         return "unchanged"
-    if now.st_size < old.size or now.st_ino != old.inode:
+    if now.size < old.size or now.inode != old.inode:
         return "replaced"
     with open_file(path) as file:
         ends = _ends(file, old.size, old.head_bytes)
     return "grown" if ends == (old.head, old.tail) else "replaced"
 
 
-def _ends(file: FileIO, size: int, count: int) -> tuple[int, int]:
+def _ends(file: RawIOBase, size: int, count: int) -> tuple[int, int]:
     """Return the digests of a file's first `count` bytes and of as many before `size`."""
     head = file.read(count) or b""
     file.seek(size - count)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 
-from tachlog.frames.stream import UTF8_MARK, FrameError, mark_length, open_stream
+from tachlog.frames.faults import FrameError
+from tachlog.frames.stream import UTF8_MARK, mark_length, open_stream
 from tachlog.model import Chunk
 
 CHUNK_BYTES = 1 << 18

@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 import msgspec
 from msgspec import Struct
 
-from tachlog.frames.stream import FrameError
+from tachlog.frames.faults import FrameError
 from tachlog.model import Chunk
 
 if TYPE_CHECKING:

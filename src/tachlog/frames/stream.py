@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import FileIO
+from io import FileIO, RawIOBase
 from typing import BinaryIO, cast
+
+from tachlog.frames.faults import FrameError
+from tachlog.frames.status import Status
+from tachlog.model import is_remote
 
 GZIP = b"\x1f\x8b"
 ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
@@ -43,30 +48,12 @@ CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\r\f\b\x1b"))
 MOST_CONTROLS = 0.05
 
 
-class FrameError(Exception):
-    """A file or table could not be read to its end: `what` is wrong, and what `todo` about it."""
-
-    def __init__(self, path: str, what: str, todo: str) -> None:
-        super().__init__(path, what, todo)
-        self.path = path
-        self.what = what
-        self.todo = todo
-
-    def __str__(self) -> str:
-        return f"{self.path} {self.detail}"
-
-    @property
-    def detail(self) -> str:
-        """The message without the path, for where that is told already."""
-        return f"{self.what}: {self.todo}"
-
-
 class Window:
     """A file as long as it was when it was opened; what is appended meanwhile stays out."""
 
-    def __init__(self, file: FileIO, start: int) -> None:
+    def __init__(self, file: RawIOBase, start: int) -> None:
         self._file = file
-        self._left = max(0, os.fstat(file.fileno()).st_size - start)
+        self._left = max(0, status_in(file).size - start)
         self.taken = 0
         file.seek(start)
 
@@ -112,6 +99,9 @@ class Stream:
     def _next(self, size: int) -> bytes:
         try:
             return self._step(size)
+        except FrameError as fault:
+            self.fault = fault
+            return b""
         except EOFError:
             what = "ends in the middle of its compressed data"
             todo = "what could be unpacked was read; copy the file again if it is whole elsewhere"
@@ -134,8 +124,26 @@ class Stream:
         return FrameError(self._path, what, "unpack it yourself if it really is a log")
 
 
-def status_of(path: str) -> os.stat_result:
-    """Return what the system says of a file, links followed; raise FrameError where it cannot."""
+def status_of(path: str) -> Status:
+    """Return what is said of a file, links followed; raise FrameError where nothing is."""
+    if is_remote(path):
+        from tachlog.frames.remote import status_now
+
+        return status_now(path)
+    return _status(_stat(path))
+
+
+def status_in(file: RawIOBase) -> Status:
+    """Return what is said of an open file."""
+    told = getattr(file, "status", None)
+    return told if isinstance(told, Status) else _status(os.fstat(file.fileno()))
+
+
+def _status(told: os.stat_result) -> Status:
+    return Status(told.st_size, told.st_mtime_ns, told.st_dev, told.st_ino)
+
+
+def _stat(path: str) -> os.stat_result:
     try:
         return os.stat(path)
     except (OSError, ValueError) as error:
@@ -143,9 +151,15 @@ def status_of(path: str) -> os.stat_result:
 
 
 @contextmanager
-def open_file(path: str) -> Iterator[FileIO]:
+def open_file(path: str) -> Iterator[RawIOBase]:
     """Open a regular file; raise FrameError for what is none, never waiting for a pipe."""
-    mode = status_of(path).st_mode
+    if is_remote(path):
+        from tachlog.frames.remote import RemoteFile
+
+        with RemoteFile(path) as file:
+            yield file
+        return
+    mode = _stat(path).st_mode
     if stat.S_ISDIR(mode):
         raise FrameError(path, "is a directory", "name the files in it, or let it be walked")
     if not stat.S_ISREG(mode):
@@ -155,6 +169,27 @@ def open_file(path: str) -> Iterator[FileIO]:
             yield file
     except OSError as error:
         raise unopened(path, error) from error
+
+
+@contextmanager
+def local_file(path: str) -> Iterator[str]:
+    """The path of a file that is on this machine: a temporary copy of one that is not."""
+    if is_remote(path):
+        from tachlog.frames.remote import local_copy
+
+        with local_copy(path) as name:
+            yield name
+    else:
+        yield path
+
+
+def matching(pattern: str) -> list[str]:
+    """The files that match a pattern of paths."""
+    if is_remote(pattern):
+        from tachlog.frames.remote import beside_remote
+
+        return beside_remote(pattern)
+    return glob.glob(pattern)
 
 
 def unopened(path: str, error: OSError | ValueError) -> FrameError:

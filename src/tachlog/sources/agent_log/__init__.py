@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from tachlog import signals
-from tachlog.model import Chunk, Mark, Reading, Thread
+from tachlog.model import Chunk, Mark, Reading, Thread, is_table
 from tachlog.records import decode
 from tachlog.sources import Source
 from tachlog.sources.agent_log.rows import Message, refuse
@@ -59,7 +59,7 @@ def _claims_header(head: bytes) -> bool:
 def by_row(path: str) -> bool:
     """Whether what is read from here are the rows of a table, counted one by one."""
     name = path.removesuffix(".zst").removesuffix(".gz").lower()
-    return "://" in path or name.endswith((".csv", ".tsv"))
+    return is_table(path) or name.endswith((".csv", ".tsv"))
 
 
 def read(chunk: Chunk, state: State) -> Reading:
