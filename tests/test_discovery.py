@@ -123,6 +123,12 @@ def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str
         ("qwen_code", "moved/projects/x/chats/a.jsonl", {"QWEN_RUNTIME_DIR": "{home}/moved"}),
         ("kimi_cli", ".kimi/sessions/9f2a/5d1e/wire.jsonl", {}),
         ("kimi_cli", "moved/sessions/9f2a/5d1e/wire.jsonl", {"KIMI_SHARE_DIR": "{home}/moved"}),
+        ("kimi_code", ".kimi-code/sessions/wd_a_1/session_b/agents/main/wire.jsonl", {}),
+        (
+            "kimi_code",
+            "moved/sessions/a/b/agents/main/wire.jsonl",
+            {"KIMI_CODE_HOME": "{home}/moved"},
+        ),
         ("opencode", ".local/share/opencode/opencode.db", {}),
         ("opencode", "data/opencode/opencode-dev.db", {"XDG_DATA_HOME": "{home}/data"}),
         ("opencode", ".local/share/opencode/storage/session/x/ses_a.json", {}),

@@ -98,6 +98,8 @@ PLACES = (
     Place("qwen_code", (), "projects", "QWEN_RUNTIME_DIR"),
     # Kimi CLI: its share.py and metadata.py of 1.51; checked 2026-11-22.
     Place("kimi_cli", ("{home}/.kimi",), "sessions", "KIMI_SHARE_DIR"),
+    # Kimi Code CLI: KIMI_CODE_HOME of 2.1.0; checked 2026-11-22.
+    Place("kimi_code", ("{home}/.kimi-code",), "sessions", "KIMI_CODE_HOME"),
     # OpenCode: a database, before 1.2 a tree of files, there on every system; checked 2026-11-22.
     *(
         Place("opencode", ("{home}/.local/share",), f"opencode/{below}", "XDG_DATA_HOME")

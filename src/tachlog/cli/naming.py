@@ -18,6 +18,7 @@ AGENTS = {
     "copilot_cli": "Copilot CLI",
     "gemini_cli": "Gemini CLI",
     "kimi_cli": "Kimi CLI",
+    "kimi_code": "Kimi Code",
     "mini_swe_agent": "mini-SWE-agent",
     "opencode": "OpenCode",
     "openhands": "OpenHands",

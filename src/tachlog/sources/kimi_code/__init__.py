@@ -1,0 +1,63 @@
+"""Logs of Kimi Code CLI, the program after Kimi CLI: `<session>/agents/<agent>/wire.jsonl`.
+
+Records name their agent and no session: that is the directory's. A fork copies lines as they are.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tachlog.model import Chunk, Reading
+from tachlog.records import decode
+from tachlog.sources import Source
+from tachlog.sources.kimi_code.reader import AGENT, Reader, State
+from tachlog.sources.kimi_code.shapes import SKIPS, Head, Record
+
+_record_decoder = msgspec.json.Decoder(Record)
+_head_decoder = msgspec.json.Decoder(Head)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether it begins with the header, which says when it was made."""
+    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+        return False
+    try:
+        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return first.type == "metadata" and None not in (first.protocol_version, first.created_at)
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the records of a chunk tell."""
+    records, problems = decode(chunk, _record_decoder, AGENT)
+    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
+    for record in records:
+        reader.take(record)
+    reader.titles.tell(reader.reading)
+    reader.facts.tell(reader.reading.events)
+    return reader.reading
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="Kimi Code CLI",
+    revision=1,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=SKIPS,
+    lives="`$KIMI_CODE_HOME`, else `~/.kimi-code`: `sessions/*/*/agents/*/wire.jsonl`",
+    tokens="four disjoint counts as reported; the output includes thinking",
+    proof="recorded by us, 2.1",
+    evidence=(
+        "2.1.0 recorded against a model stub, 2026-11-22",
+        "https://github.com/MoonshotAI/kimi-code: the records of agent-core-v2 in 2.1.0, read "
+        "2026-11-22",
+    ),
+    gaps=(
+        "the working directory is known from commands alone",
+        "a fork does not name its origin; it is known by the lines that it shares",
+        "a title that a person gave stands in state.json, which is not read",
+    ),
+)
