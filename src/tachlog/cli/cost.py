@@ -60,6 +60,10 @@ def cost(ask: Ask) -> Answer:
     """Answer `tachlog cost`."""
     if ask.options.json and ask.options.csv:
         raise Misuse("--json and --csv exclude each other")
+    if ask.options.estimates:
+        from tachlog.cli.estimates import estimates
+
+        return estimates(ask)
     selection = ask.selection()
     with ask.store() as store:
         found = costs_of(

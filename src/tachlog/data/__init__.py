@@ -155,13 +155,15 @@ class Factors(Struct, frozen=True, kw_only=True):
     block: what such a block came to on average. `media` is per image, `constant` per reply.
 
     `evidence` says what the factors were fitted on, `error` how far the estimate of a session is
-    off at most in nine of ten cases (None: never measured).
+    off at most in nine of ten cases, `learned_error` the same once a correction was learned (None:
+    never measured).
     """
 
     name: str
     words: tuple[str, ...]
     evidence: str
     error: float | None = None
+    learned_error: float | None = None
     text: float
     tool_text: float
     thinking: float
