@@ -30,6 +30,7 @@ class _Input(Struct, gc=False):
     """The fields that name a target, of any tool; anything may stand in them."""
 
     command: Any = None
+    commands: Any = None
     cmd: Any = None
     script: Any = None
     code: Any = None
@@ -38,8 +39,10 @@ class _Input(Struct, gc=False):
     absolute_path: Any = None
     notebook_path: Any = None
     target_file: Any = None
+    relativeWorkspacePath: Any = None
     filename: Any = None
     file: Any = None
+    files: Any = None
     path: Any = None
     dir_path: Any = None
     patch: Any = None
@@ -109,12 +112,22 @@ def _text(*values: object) -> str:
     return ""
 
 
+def _listed(value: object) -> list[Any]:
+    """Return a list as it is, and for anything else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    """Return the texts in a list, if it is one: the commands of one call."""
+    return [each for each in _listed(value) if isinstance(each, str) and each.strip()]
+
+
 def _command(given: _Input) -> Target | None:
     command = given.command if given.command is not None else given.cmd
     if isinstance(command, list):
         words = [word for word in command if isinstance(word, str) and word]
         return _run_target(read_words(words), "\x1f".join(words))
-    whole = _text(command, given.script)
+    whole = _text(command, given.script) or " && ".join(_texts(given.commands))
     read = _line_target if len(whole) <= _CACHED_CHARACTERS else _line_target.__wrapped__
     return read(whole)
 
@@ -142,9 +155,11 @@ def _file(given: _Input, cwd: str | None) -> Target | None:
         given.absolute_path,
         given.notebook_path,
         given.target_file,
+        given.relativeWorkspacePath,
         given.dir_path,
         given.filename,
         given.file,
+        *_texts([file.get("path") for file in _listed(given.files) if isinstance(file, dict)]),
     )
     if path:
         return _path_target(path, cwd)
