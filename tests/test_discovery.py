@@ -133,6 +133,10 @@ def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str
         ("opencode", "data/opencode/opencode-dev.db", {"XDG_DATA_HOME": "{home}/data"}),
         ("opencode", ".local/share/opencode/storage/session/x/ses_a.json", {}),
         ("opencode", ".local/share/opencode/storage/message/ses_a/msg_a.json", {}),
+        ("cursor", ".config/Cursor/User/globalStorage/state.vscdb", {}),
+        ("cursor", "Library/Application Support/Cursor/User/globalStorage/state.vscdb", {}),
+        ("cline", ".cline/data/tasks/1/ui_messages.json", {}),
+        ("cline", "moved/sessions/1/1.messages.json", {"CLINE_DATA_DIR": "{home}/moved"}),
     ],
 )
 def test_agents_keep_their_logs_here(
@@ -145,6 +149,33 @@ def test_agents_keep_their_logs_here(
     assert (found.agent, found.files) == (agent, 1)
     assert found.why == next(iter(environ), "default")
     assert (tmp_path / file).is_relative_to(found.directory)
+
+
+@pytest.mark.parametrize(
+    "editor",
+    [
+        f"{base}/{name}"
+        for base in (".config", "Library/Application Support", "AppData/Roaming")
+        for name in ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
+    ]
+    + [".vscode-server/data", ".vscode-server-insiders/data", ".local/share/code-server"],
+)
+@pytest.mark.parametrize(
+    ("agent", "extension"),
+    [
+        ("cline", "saoudrizwan.claude-dev"),
+        ("roo_code", "rooveterinaryinc.roo-cline"),
+        ("kilo_code", "kilocode.kilo-code"),
+    ],
+)
+def test_extensions_are_found_in_every_editor(
+    tmp_path: Path, editor: str, agent: str, extension: str
+) -> None:
+    """Tasks of an extension are found in whichever editor, and only editors that exist are told."""
+    tasks = tmp_path / editor / "User/globalStorage" / extension / "tasks"
+    put(tasks / "1767261600000/ui_messages.json")
+    (found,) = existing(discover({}, tmp_path))
+    assert (found.agent, found.directory, found.files) == (agent, tasks, 1)
 
 
 def test_a_place_is_a_row(tmp_path: Path) -> None:

@@ -64,6 +64,9 @@ class MissingPath(Exception):
         return f"{self.path} is not there: check the name"
 
 
+EDITORS = ("{config}", "{home}/Library/Application Support", "{roaming}")
+"""Where editors keep their data, on Linux, macOS and Windows."""
+
 PLACES = (
     # Claude Code: its CLAUDE_CONFIG_DIR and logs of 1.0.17 to 2.1.330; checked 2026-11-22.
     Place("claude_code", ("{config}/claude", "{home}/.claude"), "projects", "CLAUDE_CONFIG_DIR"),
@@ -116,6 +119,29 @@ PLACES = (
             Place("goose", ("{roaming}/Block/goose/data",), below),
             Place("goose", (), f"data/{below}", "GOOSE_PATH_ROOT"),
         )
+    ),
+    # Cline, Roo Code, Kilo Code: the storage of VS Code and of the editors made of it (Insiders,
+    # VSCodium, Cursor, Windsurf …), each with a folder of its own name, and of their servers. The
+    # extensions' names and folders: disk.ts of Cline, storage.ts of Roo Code; checked 2026-11-22.
+    *(
+        Place(agent, bases, f"{editor}/User/globalStorage/{extension}/tasks")
+        for agent, extension in (
+            ("cline", "saoudrizwan.claude-dev"),
+            ("roo_code", "rooveterinaryinc.roo-cline"),
+            ("kilo_code", "kilocode.kilo-code"),
+        )
+        for bases, editor in (
+            (EDITORS, "*"),
+            (("{home}",), ".*-server*/data"),
+            (("{home}/.local/share",), "code-server*"),
+        )
+    ),
+    # Cursor and its preview: public code that reads its database; checked 2026-11-22.
+    Place("cursor", EDITORS, "Cursor*/User/globalStorage/state.vscdb"),
+    # Cline's CLI, 2.18 and 3.0; the third version's sessions; checked 2026-11-22.
+    *(
+        Place("cline", ("{home}/.cline/data",), below, "CLINE_DATA_DIR")
+        for below in ("tasks", "sessions")
     ),
 )
 

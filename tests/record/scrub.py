@@ -23,7 +23,8 @@ class Scrub:
     """Replaces the place of the recording, the name of the host, and texts of the agent's makers.
 
     Texts that match one of `patterns` lose what matches, and long ones all, wherever they stand:
-    a note of their length takes the place. `rules` see each object last.
+    a note of their length takes the place. A long text that is a JSON object is scrubbed inside.
+    `rules` see each object last.
     """
 
     def __init__(
@@ -99,7 +100,13 @@ class Scrub:
     def _ours(self, text: str) -> str:
         for pattern in self._patterns:
             text = pattern.sub(lambda found: _note(found[0]), text)
-        return text if len(text) <= LONGEST_CHARACTERS else _note(text)
+        if len(text) <= LONGEST_CHARACTERS:
+            return text
+        try:
+            inside = json.loads(text)
+        except ValueError:
+            return _note(text)
+        return _told(self.value(inside)) if isinstance(inside, dict) else _note(text)
 
 
 def noted(value: Any) -> Any:

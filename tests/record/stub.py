@@ -5,8 +5,9 @@ Anthropic's messages, OpenAI's responses and chat completions and Gemini's conte
 streamed or plain, and keeps what OpenTelemetry exporters send to it. It needs no key, calls nobody
 and ends with the script that started it.
 
-A prompt begins with the name of its part of the script in brackets, `[shop] Look at the prices.`;
-each request takes the next line of the part that its latest such prompt names.
+A prompt begins with the name of its part of the script in brackets, `[shop] Look at the prices.`,
+also where an agent puts it between tags; each request takes the next line of the part that its
+latest such prompt names.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dialects import Answer, Fault, Silence
 Line = Answer | Fault | Silence
 Script = Mapping[str, Sequence[Line]]
 
-_PART = re.compile(r'[\s"]*\[([a-z0-9 -]+)\]')
+_PART = re.compile(r'(?:\A|<\w+>)[\s"]*\[([a-z0-9 -]+)\]')
 _SIGNALS = {"/v1/logs": "logs", "/v1/metrics": "metrics", "/v1/traces": "traces"}
 _numbers = count(1)
 _BEFORE_SILENCE_SECONDS = 1.0
@@ -111,7 +112,7 @@ class Stub:
             if re.search(pattern, latest) or re.search(pattern, asked.instructions):
                 return part
         for text in reversed(asked.texts):
-            if found := _PART.match(text):
+            if found := _PART.search(text):
                 return found[1]
         return "aside"
 

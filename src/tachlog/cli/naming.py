@@ -14,15 +14,19 @@ LONG_AGO_S = 300 * 86_400
 AGENTS = {
     "agent_log": "AgentLog",
     "claude_code": "Claude Code",
+    "cline": "Cline",
     "codex": "Codex",
     "copilot_cli": "Copilot CLI",
+    "cursor": "Cursor",
     "gemini_cli": "Gemini CLI",
+    "kilo_code": "Kilo Code",
     "kimi_cli": "Kimi CLI",
     "kimi_code": "Kimi Code",
     "mini_swe_agent": "mini-SWE-agent",
     "opencode": "OpenCode",
     "openhands": "OpenHands",
     "qwen_code": "Qwen Code",
+    "roo_code": "Roo Code",
     "swe_agent": "SWE-agent",
 }
 """Agents as their makers write them; others are told as their logs do."""
