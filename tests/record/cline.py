@@ -170,6 +170,11 @@ PATTERNS = (
 """What Cline tells its model with a task, but for the directory; and with a tool's result."""
 
 
+def without_kernel(value: Any) -> Any:
+    """An object without the machine's own kernel."""
+    return value | {"os_version": "6.1"} if "os_version" in value else value
+
+
 def configured(place: Place, stub: Stub, program: Path, settings: str) -> dict[str, Any]:
     """Sign in with a key that nobody has; give the settings that it wrote."""
     line = ["auth", "-p", "anthropic", "-k", "nobody", "-m", MODEL]
@@ -314,7 +319,7 @@ def record_second(program: Path) -> None:
         folder = place.home / ".cline/data/tasks"
         files = collected(folder, lambda path: str(path.relative_to(folder)))
         truth = second_figures(stub, ids)
-        scrub = Scrub(place.root, PATTERNS)
+        scrub = Scrub(place.root, PATTERNS, [without_kernel])
         keep(CORPUS / f"cline/recorded_{SECOND}", files, scrub, truth, SECOND_NOTES)
 
 
