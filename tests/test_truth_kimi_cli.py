@@ -43,6 +43,17 @@ def test_a_fork_tells_only_what_is_its_own() -> None:
     assert (fork.total_tokens, fork.tool_call_count, fork.prompts) == (474, 1, 1)
 
 
+def test_lines_told_twice_are_told_once(tmp_path: Path) -> None:
+    """A log in which every line stands twice tells what it tells with each line once."""
+    (log,) = golden.logs_of(golden.CORPUS / "kimi_cli/retries")
+    folder = tmp_path / log.path.parent.name
+    folder.mkdir()
+    lines = log.path.read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "wire.jsonl").write_text("".join(line * 2 for line in lines), encoding="utf-8")
+    once, twice = (tachlog.analyze([path], jobs=1).totals for path in (log.path, folder))
+    assert (once.model_calls, once.total_tokens) == (twice.model_calls, twice.total_tokens)
+
+
 def test_the_wait_for_consent_is_told_apart() -> None:
     """A tool that a person let run waited for it; one that a person rejected was refused."""
     (log,) = golden.logs_of(golden.CORPUS / "kimi_cli/approvals")

@@ -125,12 +125,16 @@ class Reader:
         return nested.event, thread, nested.agent_id is not None
 
     def turn(self, payload: Payload, thread: Thread, step: Step, at_us: int, part: int) -> None:
-        """A person, or a parent agent, speaks."""
+        """A person, or a parent agent, speaks: a turn begins."""
+        self.said(payload, thread, step, at_us, part)
+        step.key, step.open = 0, False
+
+    def said(self, payload: Payload, thread: Thread, step: Step, at_us: int, part: int) -> None:
+        """A person adds something while a turn goes on."""
         text = _text_of(payload.user_input)
         by_person = not thread.sidechain
         self.tell(Prompt(part, thread, at_us, len(text), None, by_person))
         self.titles.hear(thread, at_us, text)
-        step.open = False
 
     def begin(self, payload: Payload, thread: Thread, step: Step, at_us: int, part: int) -> None:
         """A request leaves."""
@@ -164,8 +168,7 @@ class Reader:
         if payload.context_tokens is not None:
             step.context = payload.context_tokens
         if payload.token_usage is not None:
-            if not step.open:
-                step.key = key_of(AGENT, "step", str(part))
+            step.key = step.key or key_of(AGENT, "step", str(part))
             usage = usage_of(payload.token_usage)
             self.tell(self.reply(thread, step, at_us, part, usage, Content()))
             step.open = False
@@ -342,7 +345,7 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "ContentPart": Reader.content,
     "HookResolved": Reader.hook,
     "StatusUpdate": Reader.status,
-    "SteerInput": Reader.turn,
+    "SteerInput": Reader.said,
     "StepBegin": Reader.begin,
     "StepInterrupted": Reader.broken,
     "StepRetry": Reader.retry,
