@@ -74,7 +74,8 @@ SOURCE = Source(
     ),
     gaps=(
         "which messages are one call of a model is not told: a call is taken to end with its tools",
-        "what was read from and written to the cache, and the input of most calls, is unknown",
+        "what was read from and written to the cache, and the input of most calls, is unknown: "
+        "their cost is that of the output alone",
         "when a tool ended is not told, so that no tool has a duration",
         "the command line's chats (`~/.cursor/chats`) and transcripts (`agent-transcripts`) tell "
         "no model, tokens or times and are not read",
