@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tachlog.discovery import PLACES, Found, MissingPath, Place, discover, walk
+from tachlog.discovery import PLACES, Found, MissingPath, Place, discover, home_of, walk
 from tachlog.model import Problem
 
 CLAUDE = [place for place in PLACES if place.agent == "claude_code"]
@@ -84,15 +84,17 @@ def test_linked_directories_are_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "environ"),
+    ("platform", "base", "environ"),
     [
-        ("Library/Application Support/Claude", {}),
-        (".config/Claude", {}),
-        ("AppData/Roaming/Claude", {}),
-        ("roaming/Claude", {"APPDATA": "{home}/roaming"}),
+        ("darwin", "Library/Application Support/Claude", {}),
+        ("linux", ".config/Claude", {}),
+        ("win32", "AppData/Roaming/Claude", {}),
+        ("win32", "roaming/Claude", {"APPDATA": "{home}/roaming"}),
     ],
 )
-def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str, str]) -> None:
+def test_desktop_sessions_are_found(
+    tmp_path: Path, platform: str, base: str, environ: dict[str, str]
+) -> None:
     """Claude Desktop's local sessions are found on each system, and only listed if they exist."""
     sessions = tmp_path / base / "local-agent-mode-sessions/account/organisation"
     put(
@@ -101,10 +103,10 @@ def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str
         sessions / "agent/local_ditto_2/.claude/projects/-a/s.jsonl",
     )
     given = {name: value.format(home=tmp_path) for name, value in environ.items()}
-    found = existing(discover(given, tmp_path))
+    found = existing(discover(given, tmp_path, platform=platform))
     assert [(each.agent, each.files) for each in found] == [("claude_code", 1)] * 2
     assert found[0].directory == sessions / "local_1/.claude/projects"
-    assert len(discover(given, tmp_path, CLAUDE)) == 4
+    assert len(discover(given, tmp_path, CLAUDE, platform)) == 4
 
 
 @pytest.mark.parametrize(
@@ -134,9 +136,16 @@ def test_desktop_sessions_are_found(tmp_path: Path, base: str, environ: dict[str
         ("opencode", ".local/share/opencode/storage/session/x/ses_a.json", {}),
         ("opencode", ".local/share/opencode/storage/message/ses_a/msg_a.json", {}),
         ("cursor", ".config/Cursor/User/globalStorage/state.vscdb", {}),
-        ("cursor", "Library/Application Support/Cursor/User/globalStorage/state.vscdb", {}),
         ("cline", ".cline/data/tasks/1/ui_messages.json", {}),
         ("cline", "moved/sessions/1/1.messages.json", {"CLINE_DATA_DIR": "{home}/moved"}),
+        ("opencode", "other.db", {"OPENCODE_DB": "{home}/other.db"}),
+        ("openhands", ".openhands/conversations/a/base_state.json", {}),
+        ("openhands", "d/conversations/a/b.json", {"OPENHANDS_PERSISTENCE_DIR": "{home}/d"}),
+        ("openhands", "d/a/base_state.json", {"OPENHANDS_CONVERSATIONS_DIR": "{home}/d"}),
+        ("mini_swe_agent", ".config/mini-swe-agent/last_mini_run.traj.json", {}),
+        ("mini_swe_agent", "d/last_mini_run.traj.json", {"MSWEA_GLOBAL_CONFIG_DIR": "{home}/d"}),
+        ("inspect_ai", "d/a.eval", {"INSPECT_LOG_DIR": "{home}/d"}),
+        ("swe_agent", "d/me/a/a.traj", {"SWE_AGENT_TRAJECTORY_DIR": "{home}/d"}),
     ],
 )
 def test_agents_keep_their_logs_here(
@@ -174,8 +183,96 @@ def test_extensions_are_found_in_every_editor(
     """Tasks of an extension are found in whichever editor, and only editors that exist are told."""
     tasks = tmp_path / editor / "User/globalStorage" / extension / "tasks"
     put(tasks / "1767261600000/ui_messages.json")
-    (found,) = existing(discover({}, tmp_path))
+    systems = {"Library": "darwin", "AppData": "win32"}
+    platform = systems.get(editor.partition("/")[0], "linux")
+    (found,) = existing(discover({}, tmp_path, platform=platform))
     assert (found.agent, found.directory, found.files) == (agent, tasks, 1)
+
+
+@pytest.mark.parametrize(
+    ("platform", "agent", "file", "environ"),
+    [
+        (
+            "darwin",
+            "cursor",
+            "Library/Application Support/Cursor/User/globalStorage/state.vscdb",
+            {},
+        ),
+        ("darwin", "goose", "Library/Application Support/Block/goose/sessions/a.jsonl", {}),
+        ("win32", "goose", "AppData/Roaming/Block/goose/data/sessions/a.jsonl", {}),
+        ("darwin", "mini_swe_agent", ".config/mini-swe-agent/last_mini_run.traj.json", {}),
+        (
+            "darwin",
+            "mini_swe_agent",
+            "Library/Application Support/mini-swe-agent/last_mini_run.traj.json",
+            {},
+        ),
+        (
+            "win32",
+            "mini_swe_agent",
+            "AppData/Local/mini-swe-agent/mini-swe-agent/last_mini_run.traj.json",
+            {},
+        ),
+        (
+            "win32",
+            "mini_swe_agent",
+            "here/mini-swe-agent/mini-swe-agent/last_mini_run.traj.json",
+            {"LOCALAPPDATA": "{home}/here"},
+        ),
+    ],
+)
+def test_places_differ_between_systems(
+    tmp_path: Path, platform: str, agent: str, file: str, environ: dict[str, str]
+) -> None:
+    """What lies where only another system keeps it is not looked at."""
+    put(tmp_path / file)
+    given = {name: value.format(home=tmp_path) for name, value in environ.items()}
+    (found,) = existing(discover(given, tmp_path, platform=platform))
+    assert (found.agent, found.files) == (agent, 1)
+    others = {"linux", "darwin", "win32"} - {platform}
+    if ".config" not in file:
+        for other in others:
+            assert existing(discover(given, tmp_path, platform=other)) == []
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        ".claude/projects/-a/s.jsonl",
+        ".codex/sessions/2026/a.jsonl",
+        ".codex/archived_sessions/a.jsonl",
+        ".copilot/session-state/x/events.jsonl",
+        ".gemini/tmp/x/chats/session-a.json",
+        ".qwen/projects/x/chats/a.jsonl",
+        ".kimi/sessions/x/y/context.jsonl",
+        ".pi/agent/sessions/--home--/a.jsonl",
+        ".local/share/opencode/opencode.db",
+        ".local/share/goose/sessions/a.jsonl",
+        ".openhands/conversations/a/base_state.json",
+    ],
+)
+def test_most_agents_keep_their_logs_in_one_place_on_every_system(
+    tmp_path: Path, platform: str, file: str
+) -> None:
+    """What lies below the home directory on Linux does so on macOS and Windows."""
+    put(tmp_path / file)
+    (found,) = existing(discover({}, tmp_path, platform=platform))
+    assert found.files == 1
+
+
+def test_the_home_directory_is_the_one_of_the_system() -> None:
+    """Agents on Windows take %USERPROFILE%, whatever a shell there calls HOME."""
+    environ = {"HOME": "/home/ana", "USERPROFILE": "/users/ana"}
+    assert home_of(environ, "win32") == Path("/users/ana")
+    assert home_of(environ, "linux") == home_of(environ, "darwin") == Path("/home/ana")
+    assert home_of({}) == Path.home()
+
+
+def test_a_variable_with_an_address_names_no_directory(tmp_path: Path) -> None:
+    """Inspect AI may log to a bucket: that is no place on this machine."""
+    given = {"INSPECT_LOG_DIR": "s3://bucket/logs"}
+    assert all("s3" not in str(each.directory) for each in discover(given, tmp_path))
 
 
 def test_a_place_is_a_row(tmp_path: Path) -> None:

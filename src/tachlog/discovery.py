@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -25,9 +26,11 @@ SKIPPED_DIRECTORIES = {".git", "node_modules"}
 class Place(Struct, frozen=True):
     """Where an agent keeps its logs: in one of `bases` or wherever `variable` says, then `below`.
 
-    A base may begin with `{home}`, `{config}` ($XDG_CONFIG_HOME, else ~/.config) or `{roaming}`
-    (%APPDATA%, else ~/AppData/Roaming). `variable` may hold several directories between commas.
-    `below` may hold `*`, which stands for one name; then only what exists is listed, files as well.
+    A base begins with `{home}`, with `{config}` ($XDG_CONFIG_HOME, else ~/.config), or, on Windows
+    only, with `{roaming}` (%APPDATA%, else ~/AppData/Roaming) or `{local}` (%LOCALAPPDATA%, else
+    ~/AppData/Local); one below `{home}/Library` is for macOS only. `variable` may hold several
+    paths between commas. `below` may hold `*`, which stands for one name; then only what exists is
+    listed, files as well.
     """
 
     agent: str
@@ -103,11 +106,34 @@ PLACES = (
     Place("kimi_cli", ("{home}/.kimi",), "sessions", "KIMI_SHARE_DIR"),
     # Kimi Code CLI: KIMI_CODE_HOME of 2.1.0; checked 2026-11-22.
     Place("kimi_code", ("{home}/.kimi-code",), "sessions", "KIMI_CODE_HOME"),
-    # OpenCode: a database, before 1.2 a tree of files, there on every system; checked 2026-11-22.
+    # OpenCode: a database, before 1.2 a tree of files, there on every system (opencode.ai/docs/
+    # troubleshooting); OPENCODE_DB names another database (its database.ts); checked 2026-11-22.
     *(
         Place("opencode", ("{home}/.local/share",), f"opencode/{below}", "XDG_DATA_HOME")
         for below in ("opencode*.db", "storage/session", "storage/message")
     ),
+    Place("opencode", (), "", "OPENCODE_DB"),
+    # OpenHands: locations.py of its CLI, docs.openhands.dev/openhands/usage/cli/resume; checked
+    # 2026-11-22.
+    Place("openhands", ("{home}/.openhands",), "conversations", "OPENHANDS_PERSISTENCE_DIR"),
+    Place("openhands", (), "", "OPENHANDS_CONVERSATIONS_DIR"),
+    # mini-swe-agent: the last run lies in its configuration directory, which is that of
+    # platformdirs, or ~/.config on macOS as well (its __init__.py); checked 2026-11-22.
+    Place(
+        "mini_swe_agent",
+        (
+            "{config}/mini-swe-agent",
+            "{home}/Library/Application Support/mini-swe-agent",
+            "{local}/mini-swe-agent/mini-swe-agent",
+        ),
+        "*.traj.json",
+        "MSWEA_GLOBAL_CONFIG_DIR",
+    ),
+    # Of frameworks whose logs lie beside the project: where their variables say. Inspect AI:
+    # inspect.aisi.org.uk/reference/inspect_ai.log.html; SWE-agent: swe-agent.com/latest/reference/
+    # env; checked 2026-11-22.
+    Place("inspect_ai", (), "", "INSPECT_LOG_DIR"),
+    Place("swe_agent", (), "", "SWE_AGENT_TRAJECTORY_DIR"),
     # Goose: its paths.rs, which prefers the XDG folders on macOS too; a database, before it lines
     # of JSON; checked 2026-11-22.
     *(
@@ -146,38 +172,57 @@ PLACES = (
 )
 
 
+def home_of(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """The home directory that agents take: %USERPROFILE% on Windows, else $HOME."""
+    return Path(environ.get("USERPROFILE" if platform == "win32" else "HOME") or Path.home())
+
+
 def discover(
-    environ: Mapping[str, str], home: Path, places: Sequence[Place] = PLACES
+    environ: Mapping[str, str],
+    home: Path,
+    places: Sequence[Place] = PLACES,
+    platform: str = sys.platform,
 ) -> list[Found]:
     """Return the places where agents' logs are or would be on this machine, each directory once.
 
-    An environment variable that is set replaces the defaults of its place.
+    An environment variable that is set replaces the defaults of its place. `platform` is that of
+    `sys.platform`.
     """
     found: dict[str, Found] = {}
     for place in places:
-        why, bases = _bases(place, environ, home)
+        why, bases = _bases(place, environ, home, platform)
         for base in bases:
             for directory in _directories(base, place.below):
                 seen = os.path.realpath(directory)
                 if seen not in found:
-                    if os.path.isfile(directory) and "*" not in place.below:
+                    if os.path.isfile(directory) and "*" not in place.below and place.below:
                         found[seen] = Found(place.agent, directory, why, False, 0)
                     else:
                         found[seen] = look(directory, why, place.agent)
     return list(found.values())
 
 
-def _bases(place: Place, environ: Mapping[str, str], home: Path) -> tuple[str, list[Path]]:
+def _bases(
+    place: Place, environ: Mapping[str, str], home: Path, platform: str
+) -> tuple[str, list[Path]]:
     named = environ.get(place.variable, "") if place.variable else ""
     listed = [part.strip() for part in named.split(",") if part.strip()]
     if place.variable and listed:
-        return place.variable, [_under(home, text) for text in listed]
+        return place.variable, [_under(home, text) for text in listed if "://" not in text]
     starts = {
         "home": str(home),
         "config": environ.get("XDG_CONFIG_HOME") or str(home / ".config"),
         "roaming": environ.get("APPDATA") or str(home / "AppData" / "Roaming"),
+        "local": environ.get("LOCALAPPDATA") or str(home / "AppData" / "Local"),
     }
-    return "default", [Path(base.format(**starts)) for base in place.bases]
+    bases = [base for base in place.bases if _is_for(base, platform)]
+    return "default", [Path(base.format(**starts)) for base in bases]
+
+
+def _is_for(base: str, platform: str) -> bool:
+    if base.startswith("{home}/Library/"):
+        return platform == "darwin"
+    return platform == "win32" or not base.startswith(("{roaming}", "{local}"))
 
 
 def _under(home: Path, text: str) -> Path:

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tachlog.cli import format as fmt
@@ -110,10 +109,10 @@ def _logs(ask: Ask) -> Logs:
 
 def _discovered(ask: Ask) -> tuple[list[str], list[str]]:
     """The directories with logs, and all that were looked at."""
-    from tachlog.discovery import discover
+    from tachlog.discovery import discover, home_of
 
     environ = ask.caller.environ
-    places = discover(environ, Path(environ.get("HOME") or Path.home()))
+    places = discover(environ, home_of(environ))
     own = list(ask.config.sources.paths)
     found = [str(place.directory) for place in places if place.files]
     return found + own, [str(place.directory) for place in places] + own

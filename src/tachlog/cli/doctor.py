@@ -171,10 +171,10 @@ def examine(ask: Ask) -> Doctor:
 
 
 def _places(ask: Ask) -> list[Place]:
-    from tachlog.discovery import discover, look
+    from tachlog.discovery import discover, home_of, look
 
     environ = ask.caller.environ
-    home = Path(environ.get("HOME") or Path.home())
+    home = home_of(environ)
     own = [
         look(Path(path), "sources.paths") for path in ask.config.sources.paths if "://" not in path
     ]
