@@ -21,6 +21,7 @@ from tachlog.frames import (
     identify,
     looks_binary,
     read_document,
+    read_indented,
     read_lines,
     same_file,
     split_tail,
@@ -452,3 +453,33 @@ def test_file_that_is_gone_is_no_answer(tmp_path: Path) -> None:
     os.unlink(path)
     with pytest.raises(FrameError, match="is not there"):
         same_file(before, path)
+
+
+# Objects over several lines
+
+OBJECTS = (
+    b'{\n  "a": [\n    1\n  ],\n  "b": "\xc3\xa9 {"\n}\n'
+    b'{"c": 3}\n{\n  "d": {\n    "e": {}\n  }\n}\n'
+)
+ON_LINES = b'{   "a": [     1   ],   "b": "\xc3\xa9 {" }\n{"c": 3} {   "d": {     "e": {}   } }\n'
+
+
+@packed
+@pytest.mark.parametrize("chunk_bytes", [4, 9, 1 << 18])
+def test_objects_over_several_lines_are_put_on_one(
+    tmp_path: Path, pack: Callable[[bytes], bytes], chunk_bytes: int
+) -> None:
+    """An object ends with a brace alone on a line; its line ends become spaces, whatever blocks."""
+    path = put(tmp_path, pack(OBJECTS))
+    assert content(read_indented(path, chunk_bytes=chunk_bytes)) == ON_LINES
+
+
+@packed
+def test_objects_cut_at_every_byte_resume(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A file read while it held n bytes and again when whole gives the same objects for every n."""
+    for size in range(len(OBJECTS) + 1):
+        path = put(tmp_path, pack(OBJECTS[:size]))
+        whole, tail = split_tail(content(read_indented(path, chunk_bytes=7)))
+        assert len(whole + tail) == size
+        put(tmp_path, pack(OBJECTS))
+        assert whole + content(read_indented(path, len(whole), chunk_bytes=7)) == ON_LINES

@@ -7,6 +7,7 @@ model answered and billed, and what became of the tools that it asked for. Here 
 
 import json
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import golden
 import tachlog
+from archives import archive_of
 from tachlog.analysis.shapes import SessionView, ToolUsage, Totals
 from tachlog.analysis.summary import TelemetryResult
 from tachlog.frames import head
@@ -119,25 +121,89 @@ def test_each_file_is_claimed_by_its_format_alone(case: Path) -> None:
         assert claimed == [case.parent.name]
 
 
-@pytest.mark.parametrize("version", ["2.1.330"])
-def test_calls_told_by_transcript_and_telemetry_count_once(version: str) -> None:
-    """Claude Code's transcripts and its exported telemetry are two tellings of the same calls.
+TOLD = {
+    "claude_code": ("claude_code/recorded_2.1.330", "otlp/recorded_claude_code_2.1.330"),
+    "codex": (
+        "codex/recorded_0.169.0",
+        "otlp/recorded_codex_0.169.0",
+        "codex/recorded_exec_0.169.0",
+    ),
+    "gemini_cli": (
+        "gemini_cli/recorded_0.61.0",
+        "otlp/recorded_gemini_cli_0.61.0",
+        "gemini_cli/recorded_printed_0.61.0",
+    ),
+}
+"""The same runs as each agent's log, its telemetry, and what it printed tell them."""
 
-    The telemetry adds the call that compacts, which no transcript tells.
+ADDED_FAILURES = {
+    "otlp/recorded_codex_0.169.0": 1,
+    "otlp/recorded_gemini_cli_0.61.0": 2,
+    "gemini_cli/recorded_printed_0.61.0": 1,
+}
+"""Failures that the log of the same runs does not tell."""
+
+TOGETHER = [
+    (agent, others)
+    for agent, (_, *rest) in TOLD.items()
+    for size in range(1, len(rest) + 1)
+    for others in combinations(rest, size)
+]
+sets_of_tellings = pytest.mark.parametrize(
+    ("agent", "others"), TOGETHER, ids=["+".join((a, *o)).replace("/", "-") for a, o in TOGETHER]
+)
+
+
+def logs(*names: str) -> list[Path]:
+    """The files of these cases."""
+    return [log.path for name in names for log in golden.logs_of(golden.CORPUS / name)]
+
+
+@sets_of_tellings
+def test_runs_told_by_several_count_once(agent: str, others: tuple[str, ...]) -> None:
+    """Calls, tools, prompts and compactions are the log's, whatever tells of them as well.
+
+    Telemetry adds the call that compacts (Claude Code) and attempts that failed; what was printed
+    adds a failure that a chat of the Gemini CLI leaves out.
     """
-    both = [
-        golden.CORPUS / "claude_code" / f"recorded_{version}",
-        golden.CORPUS / "otlp" / f"recorded_claude_code_{version}",
-    ]
-    truth = truth_of(both[0])
-    alone, beside = truth["totals"], truth["not_in_the_log"]["compact"]
-    logs = [log.path for case in both for log in golden.logs_of(case)]
-    told = figures(tachlog.analyze(logs, jobs=1).totals)
-    assert told["model_calls"] == alone["model_calls"] + beside["model_calls"]
-    assert told["tool_call_count"] == sum(
-        tool["count"]
-        for session in truth["sessions"].values()
-        for tool in session["tools"].values()
-    )
+    own = TOLD[agent][0]
+    truth = truth_of(golden.CORPUS / own)
+    told = tachlog.analyze(logs(own, *others), jobs=1)
+    beside = truth["not_in_the_log"].get("compact", {"model_calls": 0, "tokens": {}})
+    total = figures(told.totals)
+    assert total["model_calls"] == truth["totals"]["model_calls"] + beside["model_calls"]
     for bucket in ("input", "cache_read", "cache_write"):
-        assert told["tokens"][bucket] == alone["tokens"][bucket] + beside["tokens"][bucket]
+        more = beside["tokens"].get(bucket, 0)
+        assert total["tokens"][bucket] == truth["totals"]["tokens"][bucket] + more
+    for session in told.sessions:
+        expected = truth["sessions"][session.session_id]
+        named = {n: expected[n] for n in ("prompts", "compactions", "tools") if n in expected}
+        assert named == named_in(named, figures(session))
+    added = sum(ADDED_FAILURES.get(name, 0) for name in others)
+    assert total["failures"] == truth["totals"]["failures"] + added
+
+
+@sets_of_tellings
+def test_tellings_in_any_order_portions_and_runs_give_the_same_rows(
+    agent: str, others: tuple[str, ...]
+) -> None:
+    """Which of several tellings is read first, whole or piece by piece, never shows."""
+    paths = logs(TOLD[agent][0], *others)
+    kept = archive_of(paths)
+    assert archive_of(paths[::-1]) == kept
+    shuffled = sorted(paths, key=lambda path: path.name[::-1])
+    assert archive_of(shuffled, portion_bytes=3000) == kept
+
+
+@pytest.mark.parametrize("agent", TOLD)
+def test_a_copy_from_another_machine_adds_nothing(agent: str, tmp_path: Path) -> None:
+    """The same files under other names, as a synced folder has them, count once."""
+    paths = logs(*TOLD[agent])
+    copies = []
+    for path in paths:
+        copies.append(tmp_path / "from-the-till" / path.relative_to(golden.CORPUS))
+        copies[-1].parent.mkdir(parents=True, exist_ok=True)
+        copies[-1].write_bytes(path.read_bytes())
+    alone, both = archive_of(paths), archive_of([*copies, *paths])
+    del alone["input"], both["input"]
+    assert both == alone

@@ -1,8 +1,8 @@
 """Records Codex CLI: `python tests/record/codex.py`.
 
 One thread with commands of every outcome, a sub-agent and a call tried again, resumed, forked and
-compacted; one that is interrupted, one that fails; and what `codex exec --json` printed of the
-first two runs, as a case of its own.
+compacted; one that is interrupted, one that fails. What `codex exec --json` printed of these runs
+and what their OpenTelemetry exporter sent are cases of their own.
 """
 
 from __future__ import annotations
@@ -107,8 +107,21 @@ Scrubbed: the program's instructions (their lengths are left), paths of the mach
 """
 PRINTED_NOTES = f"""# `codex exec --json` of Codex CLI {VERSION}, recorded on {RECORDED_ON}
 
-What the first two runs of `recorded_{VERSION}` printed. The usage of a turn that is printed when it
-ends is the sum over the whole thread, so that the second file repeats the first one's.
+What the runs of `recorded_{VERSION}` printed, but for the fork's. The usage of a turn that is
+printed when it ends is the sum over the whole thread, so that each file of a thread repeats the one
+before; a fork's holds its parent's too. An interrupted run prints none.
+"""
+EXPORTED_NOTES = f"""# OpenTelemetry of Codex CLI {VERSION}, recorded on {RECORDED_ON}
+
+The log events that its exporter (OTLP over HTTP as JSON, one export on each line) sent during the
+runs of `codex/recorded_{VERSION}`; recorded by `tests/record/codex.py`.
+
+A model call is told by a `codex.sse_event` with its tokens, without an id of the call. An attempt
+that failed and was tried again is told here, and not in the rollout; compactions are not told, and
+of the run that failed nothing was sent.
+
+Left out: events of single pieces of a reply, without tokens. Scrubbed: paths of the machine, its
+host.
 """
 
 
@@ -126,6 +139,9 @@ env_key = "STUB_KEY"
 wire_api = "responses"
 request_max_retries = 2
 stream_max_retries = 2
+[otel]
+log_user_prompt = true
+exporter = {{ otlp-http = {{ endpoint = "{stub.url}/v1/logs", protocol = "json" }} }}
 """,
         encoding="utf-8",
     )
@@ -163,6 +179,18 @@ def not_ours(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+def without_pieces(export: str) -> str:
+    """An export without the events of single pieces of a reply, which are most of all events."""
+    told = json.loads(export)
+    for group in (scope for one in told["resourceLogs"] for scope in one["scopeLogs"]):
+        group["logRecords"] = [
+            log
+            for log in group["logRecords"]
+            if '"codex.sse_event"' not in (text := json.dumps(log)) or "input_token_count" in text
+        ]
+    return json.dumps(told)
+
+
 def figures(stub: Stub, threads: dict[str, str]) -> dict[str, Any]:
     """What tachlog has to tell of the rollouts."""
     main = threads["shop"]
@@ -194,8 +222,26 @@ def figures(stub: Stub, threads: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def told_by_exporter(stub: Stub, threads: dict[str, str]) -> dict[str, Any]:
+    """What tachlog has to tell of the exported telemetry: replies that ended, and failed attempts.
+
+    Of a run that fails nothing is sent.
+    """
+    told = figures(stub, threads)["sessions"]
+    main = told[threads["shop"]] | {"failures": 1, "retries": 1, "compactions": 0}
+    helper = told[threads["look"]] | {"parent": None}
+    fork = told[threads["fork"]] | {"forked_from": None}
+    stopped = told[threads["stop"]] | billed(stub, "stop")
+    del stopped["failures"]
+    names = [threads[part] for part in ("shop", "look", "fork", "stop")]
+    return {
+        "sessions": dict(zip(names, (main, helper, fork, stopped), strict=True)),
+        "totals": billed(stub, *(set(SCRIPT) - {"fail"})) | {"tool_call_count": 9, "failures": 1},
+    }
+
+
 def record() -> None:
-    """Run the scenario and write both cases."""
+    """Run the scenario and write the cases."""
     program = installed("npm", PACKAGE, VERSION) / PROGRAM
     only_loopback()
     with Place() as place, Stub(SCRIPT, ASIDES, RECALLED) as stub:
@@ -210,10 +256,14 @@ def record() -> None:
         scrub = Scrub(place.root, patterns, [not_ours])
         source = CORPUS / "codex"
         keep(source / f"recorded_{VERSION}", files, scrub, figures(stub, threads), NOTES)
-        printed = {f"{part}.jsonl": ran[part].stdout.encode() for part in ("shop", "again")}
-        told = billed(stub, "shop", "again")
-        truth = {"totals": {"tokens": told["tokens"]}}
+        printed = {f"{p}.jsonl": each.stdout.encode() for p, each in ran.items() if p != "fork"}
+        told = {"tokens": billed(stub, "shop", "again", "compact", "after")["tokens"]}
+        truth = {"sessions": {threads["shop"]: told}, "totals": told | {"failures": 1}}
         keep(source / f"recorded_exec_{VERSION}", printed, scrub, truth, PRINTED_NOTES)
+        logs = "".join(f"{without_pieces(export)}\n" for export in stub.exported["logs"])
+        case = CORPUS / "otlp" / f"recorded_codex_{VERSION}"
+        truth = told_by_exporter(stub, threads)
+        keep(case, {"logs.jsonl": logs.encode()}, scrub, truth, EXPORTED_NOTES)
 
 
 if __name__ == "__main__":

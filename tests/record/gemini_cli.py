@@ -1,8 +1,8 @@
 """Records Gemini CLI: `python tests/record/gemini_cli.py`.
 
 One chat with tools of every outcome, a sub-agent and calls tried again, resumed; one that is
-interrupted, one that fails; and what `--output-format stream-json` printed of the first run, as a
-case of its own.
+interrupted, one that fails. What was printed of these runs as `stream-json` and `json`, and the
+telemetry that was written into a file, are cases of their own.
 """
 
 from __future__ import annotations
@@ -24,12 +24,19 @@ from recording import (
     keep,
     only_loopback,
 )
-from scrub import Scrub
+from scrub import Scrub, noted
 from stub import Script, Stub
 
 PACKAGE = "@google/gemini-cli"
 VERSION = "0.61.0"
 MODEL = "gemini-2.5-pro"
+OUTFILE = "telemetry.log"
+THEIRS = (
+    "gen_ai.agent.description",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
+    "gen_ai.tool.description",
+)
 ALLOWED = "run_shell_command,read_file,list_directory,invoke_agent,complete_task"
 
 
@@ -95,10 +102,24 @@ Attempts that failed left nothing in the chats, the refused one neither (`not_in
 
 Scrubbed: the program's own texts (their lengths are left), paths of the machine, its host.
 """
-PRINTED_NOTES = f"""# Gemini CLI {VERSION} as `stream-json`, recorded on {RECORDED_ON}
+PRINTED_NOTES = f"""# What Gemini CLI {VERSION} printed, recorded on {RECORDED_ON}
 
-What the first run of `recorded_{VERSION}` printed: no usage of single calls, one sum at the end,
-which holds the sub-agent's.
+The runs of `recorded_{VERSION}`: `again.json` by `--output-format json`, the others by
+`stream-json`. No usage of single calls, one sum at the end, which holds the sub-agent's; of the
+interrupted run none.
+"""
+EXPORTED_NOTES = f"""# Telemetry of Gemini CLI {VERSION}, recorded on {RECORDED_ON}
+
+What it wrote into the file that `telemetry.outfile` names during the runs of
+`gemini_cli/recorded_{VERSION}`: log events, spans and metrics as its library holds them, each
+object over several lines; recorded by `tests/record/gemini_cli.py`.
+
+Model calls are told by `gemini_cli.api_response`, without an id of the call; a sub-agent's have its
+id in that of their prompt. Attempts that failed and were tried again are told here, and not in the
+chats; of the run that failed nothing was written.
+
+Left out: of the resources all but service and session. Scrubbed: the program's own texts, paths of
+the machine.
 """
 
 
@@ -110,6 +131,12 @@ def scenario(place: Place, stub: Stub, program: Path) -> dict[str, Ran]:
         "security": {"auth": {"selectedType": "gemini-api-key"}},
         "privacy": {"usageStatisticsEnabled": False},
         "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+        "telemetry": {
+            "enabled": True,
+            "target": "local",
+            "outfile": str(place.home / OUTFILE),
+            "logPrompts": True,
+        },
     }
     settings.write_text(json.dumps(told), encoding="utf-8")
     environment = {
@@ -119,14 +146,14 @@ def scenario(place: Place, stub: Stub, program: Path) -> dict[str, Ran]:
         "GEMINI_CLI_TRUST_WORKSPACE": "true",
     }
 
-    def run(prompt: str, *options: str, **more: Any) -> Ran:
-        allowed = ("--allowed-tools", ALLOWED, "--output-format", "stream-json")
+    def run(prompt: str, *options: str, printing: str = "stream-json", **more: Any) -> Ran:
+        allowed = ("--allowed-tools", ALLOWED, "--output-format", printing)
         line = ["/usr/bin/env", "node", program, "-m", MODEL, *allowed, *options, "-p", prompt]
         return place.run(line, environment, **more)
 
     return {
         "shop": run("[shop] What do we sell?"),
-        "again": run("[again] Anything else?", "--resume", "latest"),
+        "again": run("[again] Anything else?", "--resume", "latest", printing="json"),
         "stop": run("[stop] Say jam.", interrupt=stub.silent),
         "fail": run("[fail] Say tea."),
     }
@@ -134,7 +161,7 @@ def scenario(place: Place, stub: Stub, program: Path) -> dict[str, Ran]:
 
 def chat_of(ran: Ran) -> str:
     """The id of the chat that a run began or went on with."""
-    first = json.loads(ran.stdout.splitlines()[0])
+    first, _ = json.JSONDecoder().raw_decode(ran.stdout)
     return str(first["session_id"])
 
 
@@ -182,8 +209,44 @@ def figures(stub: Stub, chats: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def not_ours(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of telemetry without the texts of the agent's makers, and what tells of the host."""
+    record |= {name: noted(record[name]) for name in THEIRS if name in record}
+    if "_rawAttributes" in record:
+        kept = ("service.name", "session.id")
+        record["_rawAttributes"] = [pair for pair in record["_rawAttributes"] if pair[0] in kept]
+    return record
+
+
+def sums(stub: Stub, chats: dict[str, str]) -> dict[str, Any]:
+    """What tachlog has to tell of what was printed; nothing was of what the last run used."""
+    told = {"tokens": billed(stub, "shop", "look", "again")["tokens"]}
+    stopped = {"model_calls": 1, "tokens": {"input": 0, "cache_read": 0, "cache_write": 0}}
+    total = told["tokens"] | {}
+    del total["output"]
+    return {
+        "sessions": {chats["shop"]: told | {"model_calls": 2}, chats["stop"]: stopped},
+        "totals": {"tokens": total, "tool_call_count": 7, "failures": 1},
+    }
+
+
+def told_by_telemetry(stub: Stub, chats: dict[str, str]) -> dict[str, Any]:
+    """What tachlog has to tell of the telemetry: as the chats do, with attempts that failed.
+
+    Of a run that fails nothing is written.
+    """
+    told = figures(stub, chats)["sessions"]
+    main = told[chats["shop"]] | {"failures": 2, "retries": 2}
+    helper = told[chats["look"]] | {"prompts": 0}
+    names = [chats[part] for part in ("shop", "look", "stop")]
+    return {
+        "sessions": dict(zip(names, (main, helper, told[chats["stop"]]), strict=True)),
+        "totals": billed(stub, *(set(SCRIPT) - {"fail"})) | {"failures": 2},
+    }
+
+
 def record() -> None:
-    """Run the scenario and write both cases."""
+    """Run the scenario and write the cases."""
     package = installed("npm", PACKAGE, VERSION)
     only_loopback()
     with Place() as place, Stub(SCRIPT) as stub:
@@ -194,13 +257,19 @@ def record() -> None:
         nested = next(name for name in files if name.count("/") > 1)
         chats["look"] = nested.rpartition("/")[2].removesuffix(".jsonl")
         patterns = ["(?<=<session_context>).*?(?=</session_context>)"]
-        scrub = Scrub(place.root, patterns)
+        scrub = Scrub(place.root, patterns, [not_ours])
         source = CORPUS / "gemini_cli"
         keep(source / f"recorded_{VERSION}", files, scrub, figures(stub, chats), NOTES)
-        printed = {"shop.jsonl": ran["shop"].stdout.encode()}
-        told = billed(stub, "shop", "look")
-        truth = {"totals": {"tokens": told["tokens"], "tool_call_count": 6}}
-        keep(source / f"recorded_stream_{VERSION}", printed, scrub, truth, PRINTED_NOTES)
+        printed = {
+            f"{part}.json{'' if part == 'again' else 'l'}": each.stdout.encode()
+            for part, each in ran.items()
+        }
+        keep(
+            source / f"recorded_printed_{VERSION}", printed, scrub, sums(stub, chats), PRINTED_NOTES
+        )
+        files = {OUTFILE: (place.home / OUTFILE).read_bytes()}
+        case = CORPUS / "otlp" / f"recorded_gemini_cli_{VERSION}"
+        keep(case, files, scrub, told_by_telemetry(stub, chats), EXPORTED_NOTES)
 
 
 if __name__ == "__main__":

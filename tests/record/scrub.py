@@ -45,10 +45,13 @@ class Scrub:
         return text
 
     def lines(self, data: bytes) -> bytes:
-        """JSON lines, or one JSON document, scrubbed; a database has to be so already."""
+        """JSON lines, indented objects, or one JSON document, scrubbed; a database is already."""
         if data.startswith(b"SQLite format 3"):
             return data
         text = data.decode("utf-8")
+        if text.startswith("{\n") and "\n}\n{\n" in text:
+            each = [json.loads(one + "}") for one in text.split("\n}\n")[:-1]]
+            return "".join(json.dumps(self.value(one), indent=2) + "\n" for one in each).encode()
         try:
             whole = json.loads(text)
         except ValueError:

@@ -26,6 +26,7 @@ from tachlog.frames import (
     read_archive,
     read_csv_rows,
     read_database,
+    read_indented,
     read_lines,
     read_table,
     read_whole,
@@ -135,7 +136,7 @@ def _tells_again(task: Task, source: Source | None, beginning: bytes) -> bool:
     was = task.progress
     if was is None or source is None or source.name != was.source:
         return False
-    if source.frame(task.path, beginning) != "lines":
+    if source.frame(task.path, beginning) not in ("lines", "indented"):
         return True
     return same_file(msgspec.msgpack.decode(was.identity, type=FileId), task.path) != "replaced"
 
@@ -161,6 +162,8 @@ def chunks_of(source: Source, frame: Frame, path: str, offset: int = 0) -> Itera
         return read_whole(path, source.beside(path))
     if frame == "archive":
         return read_archive(path, source.beside(path))
+    if frame == "indented":
+        return read_indented(path, offset)
     if path.lower().endswith((".csv", ".tsv")):
         return read_csv_rows(path, offset)
     return read_lines(path, offset)

@@ -10,6 +10,7 @@ from tachlog.frames.csv_rows import read_csv_rows
 from tachlog.frames.documents import RowCursor, read_database, read_whole
 from tachlog.frames.faults import FrameError
 from tachlog.frames.files import FileId, identify, same_file
+from tachlog.frames.indented import read_indented
 from tachlog.frames.lines import read_lines, split_tail
 from tachlog.frames.remote import find_remote, locate, located
 from tachlog.frames.sql_table import Page, read_table, table_name
@@ -32,6 +33,7 @@ __all__ = [
     "read_csv_rows",
     "read_database",
     "read_document",
+    "read_indented",
     "read_lines",
     "read_table",
     "read_whole",

@@ -23,8 +23,9 @@ from tachlog.model import Chunk, Reading, digest_of
 
 HEAD_BYTES = 64 << 10
 
-Frame = Literal["lines", "document", "archive", "sqlite"]
-"""How a file is cut into chunks. lines: JSON lines (or CSV rows) that are appended; document: the
+Frame = Literal["lines", "indented", "document", "archive", "sqlite"]
+"""How a file is cut into chunks. lines: JSON lines (or CSV rows) that are appended; indented: the
+same, each JSON object printed over several lines; document: the
 whole file is one record, read again from its start when it changed; archive: each member of a zip
 file is one; sqlite: rows of a database."""
 

@@ -14,20 +14,24 @@ import msgspec
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
 from tachlog.sources import Frame, Source
-from tachlog.sources.gemini_cli.reader import AGENT, Reader, State
+from tachlog.sources.gemini_cli.headless import AGENT, State
+from tachlog.sources.gemini_cli.reader import Reader
 from tachlog.sources.gemini_cli.shapes import SKIPS, Head, Record
 
 _record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
+_PRINTED: Final = re.compile(
+    rb'\{\s*"session_id"\s*:\s*"[^"]*"\s*,\s*"(?:response|stats|error)"\s*:'
+)
 _CHAT: Final = re.compile(rb'\{\s*"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:\s*"')
 
 
 def claims(path: str, head: bytes) -> bool:
-    """Whether it begins as a chat does, or with the first event of a headless run."""
+    """Whether it begins as a chat does, or as what a headless run prints."""
     name = path.removesuffix(".zst").removesuffix(".gz")
     if name.endswith(".json"):
-        return _CHAT.match(head.lstrip()) is not None
+        return any(shape.match(head.lstrip()) is not None for shape in (_CHAT, _PRINTED))
     if not name.endswith(".jsonl"):
         return False
     try:
@@ -51,7 +55,7 @@ def read(chunk: Chunk, state: State) -> Reading:
 
     def refuse(record: Record) -> str | None:
         nonlocal known
-        begins = not record.type and record.sessionId
+        begins = record.sessionId or record.session_id if not record.type else None
         known = known or bool(begins or (record.type == "init" and record.session_id))
         return None if known else "headless_record"
 
@@ -72,7 +76,8 @@ SOURCE = Source(
     state=State,
     read=read,
     skips=SKIPS,
-    lives="`~/.gemini/tmp/*/chats/**/*.json`, `*.jsonl`; what `--output-format stream-json` prints",
+    lives="`~/.gemini/tmp/*/chats/**/*.json`, `*.jsonl`; what `--output-format stream-json` or "
+    "`json` prints, where it was saved as `.jsonl` or `.json`",
     tokens="the total says whether `input` holds `cached`; thoughts are added to the output",
     proof="public real JSON chats of January and February 2026; JSON lines recorded by us, 0.61",
     evidence=(

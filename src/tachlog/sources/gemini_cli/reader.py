@@ -8,19 +8,16 @@ from pathlib import PurePath
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from tachlog import signals
 from tachlog.model import (
-    RUN_TOTALS,
-    Failure,
     Features,
     Mark,
     Outcome,
     Prompt,
     Reading,
     Reply,
-    Telling,
     Thread,
     ToolResult,
     Usage,
@@ -29,20 +26,17 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import lenient
+from tachlog.sources.gemini_cli.headless import AGENT, Runs, State, text_of
 from tachlog.sources.gemini_cli.shapes import (
     SKIPS,
-    Part,
     Record,
     Response,
     ResultPart,
     RunError,
-    Stats,
     Tokens,
     Tool,
 )
-from tachlog.tellings import Content, Titles, moment, tool_call, tool_failure
-
-AGENT: Final = "gemini_cli"
+from tachlog.tellings import Content, moment, tool_call, tool_failure
 
 _ASKED: Final = re.compile(r"-(1[5-9]\d{11}|[2-9]\d{12})-")
 """The milliseconds in an id that the program makes for a tool call: `read_file-1768010961326-…`."""
@@ -62,32 +56,12 @@ recorded 2026-11-22)."""
 _ENDED: Final = ("success", "error", "cancelled")
 
 
-class State(Struct):
-    """Whose records they are, and the latest time; of a headless run its model and start too."""
-
-    session_id: str = ""
-    parent: str | None = None
-    model: str = "unknown"
-    run: str = ""
-    at_us: int = 0
-
-
-class Reader:
+class Reader(Runs):
     """Turns records into events of `reading`, one after the other, keeping `state`."""
 
     def __init__(self, path: str, state: State, reading: Reading) -> None:
+        super().__init__(state, reading)
         self.path = path
-        self.state = state
-        self.reading = reading
-        self.tell = reading.events.append
-        self.titles = Titles()
-
-    @property
-    def thread(self) -> Thread:
-        """The conversation that is read."""
-        state = self.state
-        by: Telling = "printed" if state.run else "log"
-        return Thread(AGENT, state.session_id, state.parent or state.session_id, state.parent, by)
 
     def take(self, record: Record) -> None:
         """Tell what one record tells, and count it."""
@@ -213,81 +187,6 @@ class Reader:
         text = text_of(record.content) or record.message or ""
         self.told_failure(RunError(None, text), key_of(AGENT, record.id or str(at_us)), at_us)
 
-    def told_failure(self, error: RunError, key: int, at_us: int) -> None:
-        """A failure with its words."""
-        text = error.message or ""
-        self.tell(
-            Failure(
-                key,
-                self.thread,
-                at_us,
-                signals.error_class(text, error_type=error.type),
-                fingerprint=signals.fingerprint(text),
-                excerpt=signals.excerpt(text),
-            )
-        )
-
-    def run(self, record: Record, at_us: int) -> None:
-        """A headless run begins."""
-        state = self.state
-        state.session_id, state.parent = record.session_id or "", None
-        state.model = record.model or "unknown"
-        state.run = str(at_us)
-
-    def message(self, record: Record, at_us: int) -> None:
-        """Words of a headless run, piece by piece."""
-        text = text_of(record.content)
-        if record.role == "user":
-            key = key_of(AGENT, self.state.session_id, str(at_us))
-            self.tell(Prompt(key, self.thread, at_us, len(text)))
-            self.titles.hear(self.thread, at_us, text)
-            return
-        content = Content()
-        content.say(text)
-        self.tell(self.run_reply(at_us, digest_of(msgspec.json.encode(record)), content, None))
-
-    def run_reply(self, at_us: int, part: int, content: Content, usage: Usage | None) -> Reply:
-        """The calls of a headless run, of which only the sum of tokens is told: as one."""
-        state = self.state
-        return Reply(
-            key_of(AGENT, "run", state.session_id, state.run),
-            self.thread,
-            at_us,
-            part,
-            state.model,
-            provider_of(state.model),
-            usage,
-            content.features,
-            None if usage is None else RUN_TOTALS,
-            behaviors=content.behaviors,
-        )
-
-    def tool_use(self, record: Record, at_us: int) -> None:
-        """A headless run asks for a tool."""
-        raw = bytes(record.parameters)
-        call = key_of(AGENT, "run", self.state.session_id, self.state.run)
-        key = key_of(AGENT, record.tool_id or str(at_us))
-        self.tell(tool_call(key, self.thread, at_us, record.tool_name, call, raw, None))
-
-    def tool_result(self, record: Record, at_us: int) -> None:
-        """A tool of a headless run answers."""
-        key = key_of(AGENT, record.tool_id or str(at_us))
-        output = record.output or ""
-        if record.status == "error":
-            text = (record.error and record.error.message) or output
-            self.tell(tool_failure(key, self.thread, at_us, text))
-        else:
-            self.tell(ToolResult(key, self.thread, at_us, "success", len(output)))
-
-    def result(self, record: Record, at_us: int) -> None:
-        """A headless run ends, with the sum of its tokens."""
-        part = digest_of(msgspec.json.encode(record))
-        usage = usage_of_run(record.stats)
-        if usage is not None:
-            self.tell(self.run_reply(at_us, part, Content(), usage))
-        if record.error is not None:
-            self.told_failure(record.error, part, at_us)
-
 
 def kind_of(record: Record) -> str:
     """What a record is."""
@@ -297,19 +196,11 @@ def kind_of(record: Record) -> str:
         return "$set"
     if not record.type and record.sessionId:
         return "chat"
+    if not record.type and record.session_id:
+        return "printed"
     if record.type == "error" and record.severity == "warning":
         return "error/warning"
     return record.type
-
-
-def text_of(content: Raw) -> str:
-    """The text of a content: a text, a part, or a list of both."""
-    text = lenient(content, str)
-    if text is not None:
-        return text
-    one = lenient(content, Part)
-    parts = [one] if one else lenient(content, list[str | Part]) or ()
-    return "\n".join(part if isinstance(part, str) else part.text or "" for part in parts).strip()
 
 
 def usage_of(told: Tokens | None) -> Usage | None:
@@ -329,15 +220,6 @@ def usage_of(told: Tokens | None) -> Usage | None:
         beside -= tool
     fresh = prompt if cached and beside == cached else max(0, prompt - cached)
     return Usage(fresh, cached, 0, output, 0, told.thoughts)
-
-
-def usage_of_run(told: Stats | None) -> Usage | None:
-    """The buckets of a whole run: what the total holds beyond input and output is thought."""
-    if told is None or (told.input_tokens, told.output_tokens) == (None, None):
-        return None
-    prompt, answer, cached = told.input_tokens or 0, told.output_tokens or 0, told.cached or 0
-    thoughts = max(0, (told.total_tokens or 0) - prompt - answer)
-    return Usage(max(0, prompt - cached), cached, 0, answer + thoughts, 0, thoughts or None)
 
 
 def ended(tool: Tool, key: int, thread: Thread, at_us: int) -> ToolResult:
@@ -394,6 +276,7 @@ _HANDLERS: Final[dict[str, _Handler]] = _MESSAGES | {
     "chat": Reader.chat,
     "init": Reader.run,
     "message": Reader.message,
+    "printed": Reader.printed,
     "result": Reader.result,
     "tool_result": Reader.tool_result,
     "tool_use": Reader.tool_use,

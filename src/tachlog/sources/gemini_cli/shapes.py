@@ -23,13 +23,24 @@ class Tokens(Struct):
     total: Count = None
 
 
+class RunTokens(Struct):
+    """Tokens of a headless run with one model, as they are printed when it has ended."""
+
+    prompt: Count = None
+    candidates: Count = None
+    cached: Count = None
+    total: Count = None
+
+
 class Stats(Struct):
-    """Tokens of a headless run."""
+    """Tokens of a headless run; `models` are the same by model."""
 
     total_tokens: Count = None
     input_tokens: Count = None
     output_tokens: Count = None
     cached: Count = None
+    models: Raw = Raw(b"null")
+    tokens: RunTokens | None = None
 
 
 class Thought(Struct):

@@ -2,7 +2,9 @@
 
 Spans of the GenAI conventions of both generations and of OpenInference, and the log events that
 Claude Code, Codex and the Gemini CLI emit about themselves. A record is one export request; the
-operations in it are told by their own ids, so that an export that is repeated adds nothing.
+operations in it are told by their own ids, so that an export that is repeated adds nothing. The
+Gemini CLI writes its telemetry into a file as the objects of its library, indented: then a record
+is one of these.
 """
 
 from __future__ import annotations
@@ -21,20 +23,26 @@ from tachlog.sources.otlp.spans import FORMAT
 from tachlog.sources.otlp.telling import Told, count
 
 _START: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
+_OUTFILE: Final = re.compile(rb'(?:\A|\n)\{\s*"hrTime"\s*:\s*\[')
 _LINES: Final = 40
 
 _request_decoder = msgspec.json.Decoder(Request)
 
 
 def claims(path: str, head: bytes) -> bool:
-    """Whether the file, or one of its first lines, begins as an export request does."""
-    if _START.match(head):
+    """Whether the file, or one of its first lines, begins as an export request does.
+
+    Or whether it holds log events as the Gemini CLI writes them into a file.
+    """
+    if _START.match(head) or _OUTFILE.search(head):
         return True
     return any(_START.match(line) for line in head.split(b"\n", _LINES)[1:_LINES])
 
 
 def frame(path: str, head: bytes) -> Frame:
     """One document when its first line is no record and no other line begins one."""
+    if _OUTFILE.search(head):
+        return "indented"
     first, end, rest = head.partition(b"\n")
     if not end or any(line.startswith(b"{") for line in rest.split(b"\n", _LINES)[:_LINES]):
         return "lines"
@@ -66,7 +74,8 @@ SOURCE = Source(
     state=State,
     read=read,
     skips=SKIPS,
-    lives="where a collector's file exporter or an agent writes it: `*.json`, `*.jsonl`",
+    lives="where a collector's file exporter or an agent writes it: `*.json`, `*.jsonl`; the "
+    "`telemetry.outfile` of the Gemini CLI, whatever its name",
     tokens=(
         "`gen_ai.usage.*` and `llm.token_count.*`: input includes the cache, output includes "
         "reasoning; Claude Code's events exclude the cache"

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tachlog.model import Failure, Mark, Reply, ToolResult, key_of
+import msgspec
+from msgspec import Raw
+
+from tachlog import signals
+from tachlog.model import Failure, Mark, Reply, key_of
 from tachlog.providers import provider_of
-from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
+from tachlog.sources.codex.results import read_output, result_of
+from tachlog.sources.codex.state import Asked
+from tachlog.sources.otlp.failing import failed_call, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt
 from tachlog.sources.otlp.telling import Told
 from tachlog.sources.otlp.usage import buckets
@@ -130,14 +136,14 @@ def _tool_result(log: Log) -> Told:
         attributes.json("arguments"),
         began_us=log.at_us - 1000 * (duration_ms or 0),
     )
+    told = read_output(Raw(msgspec.json.encode(output)))
+    success = attributes.flag("success")
+    asked = Asked(call.tool, log.at_us, duration_ms=duration_ms)
+    asked.failed = None if success is None else not success
+    if success is False and told.exit_code is None:
+        asked.exit_code = signals.exit_code(output)
     size = len(output.encode("utf-8", "replace"))
-    if attributes.flag("success") is not False:
-        result = ToolResult(key, log.thread, log.at_us, "success", size, duration_ms)
-    else:
-        result = failed_tool(
-            key, log.thread, log.at_us, output, None, size=size, duration_ms=duration_ms
-        )
-    return Told((call, result))
+    return Told((call, result_of(key, log.thread, log.at_us, told, size, asked)))
 
 
 def _refused(log: Log) -> Told:

@@ -5,15 +5,23 @@ They carry the session's id, but none of the model call or tool call.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from tachlog.model import Compaction, Failure, Reply, ToolResult, Usage
+import msgspec
+from msgspec import Raw, Struct
+
+from tachlog.model import Compaction, Failure, Reply, Thread, ToolResult, Usage
+from tachlog.records import lenient
 from tachlog.sources.otlp.attributes import Attributes
 from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt
 from tachlog.sources.otlp.telling import Told
+from tachlog.tellings import tool_failure
 
 AGENT: Final = "gemini_cli"
+
+_SUB_AGENT: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})#\d+")
 
 _STATE: Final = "the state of the program, no operation"
 _NAMES: Final = (
@@ -21,7 +29,8 @@ _NAMES: Final = (
     "chat.content_retry_failure chat.invalid_chunk config conversation_finished edit_correction "
     "edit_strategy extension_disable extension_enable extension_install extension_uninstall "
     "extension_update file_operation flash_fallback ide_connection keychain.availability "
-    "malformed_json_response model_routing next_speaker_check plan_execution ripgrep_fallback "
+    "malformed_json_response model_routing next_speaker_check plan.approval_mode_duration "
+    "plan_execution ripgrep_fallback "
     "slash_command slash_command.model startup_stats token_storage.initialization "
     "tool_output_truncated web_fetch_fallback_attempt"
 )
@@ -33,8 +42,9 @@ SKIPS: Final = {
 
 
 def event(log: Log) -> Told:
-    """What one event tells."""
+    """What one event tells, of the session or of a sub-agent in it."""
     name = f"{AGENT}.{log.name}"
+    log = _placed(log)
     match log.name:
         case "user_prompt":
             return Told(prompt(log, log.key(log.attributes.text("prompt_id") or "")))
@@ -52,6 +62,16 @@ def event(log: Log) -> Told:
             return Told((Compaction(log.key(), log.thread, log.at_us, before, after),))
         case _:
             return Told(skipped=name) if name in SKIPS else Told(unknown=name[:80])
+
+
+def _placed(log: Log) -> Log:
+    """An event with its sub-agent for a thread, whose id begins the ids of its prompts (0.61)."""
+    found = _SUB_AGENT.fullmatch(log.attributes.text("prompt_id") or "")
+    session = log.thread.session_id
+    if found is None or found[1] == session:
+        return log
+    thread = Thread(AGENT, found[1], session, session, "telemetry")
+    return msgspec.structs.replace(log, thread=thread)
 
 
 def _reply(log: Log) -> Reply:
@@ -111,13 +131,18 @@ def _tool_call(log: Log) -> Told:
     """A tool that ran, or that the person refused."""
     attributes = log.attributes
     duration_ms = attributes.milliseconds("duration_ms")
-    raw = attributes.json("function_args")
+    raw = _compact(attributes.json("function_args"))
     tool = attributes.text("function_name")
     key = log.key(attributes.text("prompt_id") or "", tool or "", raw.decode("utf-8", "replace"))
     call = call_of(log, key, tool, raw, began_us=log.at_us - 1000 * (duration_ms or 0))
     size = attributes.count("content_length") or 0
+    code = _exit_code(attributes)
     if attributes.text("decision") == "reject":
         result = refused_tool(key, log.thread, log.at_us, by_person=True)
+    elif code:
+        result = tool_failure(
+            key, log.thread, log.at_us, "", size=size, duration_ms=duration_ms, exit_code=code
+        )
     elif attributes.flag("success") is not False:
         result = ToolResult(key, log.thread, log.at_us, "success", size, duration_ms)
     else:
@@ -127,3 +152,23 @@ def _tool_call(log: Log) -> Told:
             key, log.thread, log.at_us, text, kind, size=size, duration_ms=duration_ms
         )
     return Told((call, result))
+
+
+def _compact(raw: bytes) -> bytes:
+    """The input of a tool without the white space that it is shown with."""
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except msgspec.DecodeError:
+        return raw
+
+
+def _exit_code(attributes: Attributes) -> int | None:
+    """The exit code of a command; the program calls one that failed a success."""
+    told = lenient(Raw(attributes.json("metadata") or b"null"), Metadata)
+    return told.exitCode if told else None
+
+
+class Metadata(Struct):
+    """What a tool tells of itself."""
+
+    exitCode: int | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from tachlog.records import lenient
 from tachlog.sources.otlp import claude_code, codex, gemini_cli, spans
@@ -41,11 +41,15 @@ SKIPS: Final = {
 
 
 class Request(Struct):
-    """One export request."""
+    """One export request; or a log event, span or metric as the library of an agent holds it."""
 
     resourceSpans: Raw = _ABSENT
     resourceLogs: Raw = _ABSENT
     resourceMetrics: Raw = _ABSENT
+    hrTime: Raw = _ABSENT
+    attributes: Raw = _ABSENT
+    spanContext: Raw = field(name="_spanContext", default=_ABSENT)
+    scopeMetrics: Raw = _ABSENT
 
 
 class Resource(Struct):
@@ -132,6 +136,12 @@ def tell(request: Request, state: State) -> Iterator[Told]:
                 yield log_event(one, process)
     for _ in _listed(request.resourceMetrics):
         yield Told(skipped="metric")
+    if request.hrTime != _ABSENT:
+        yield held_event(request)
+    if request.spanContext != _ABSENT:
+        yield Told(skipped="span/gemini_cli")
+    if request.scopeMetrics != _ABSENT:
+        yield Told(skipped="metric")
 
 
 def _listed(raw: Raw) -> list[Raw]:
@@ -207,10 +217,23 @@ def log_event(raw: Raw, process: Process) -> Told:
         (wire.eventName, attributes.text("event.name"), body if isinstance(body, str) else None),
         process.service,
     )
+    at_us = micros(wire.timeUnixNano) or micros(wire.observedTimeUnixNano)
+    return told_event(found, at_us, with_session(attributes, process))
+
+
+def held_event(record: Request) -> Told:
+    """What a log event tells that is written as the library of the Gemini CLI holds it."""
+    attributes = Attributes(dict(lenient(record.attributes, dict[str, Raw]) or {}))
+    seconds, nanos = lenient(record.hrTime, tuple[int, int]) or (0, 0)
+    found = named((attributes.text("event.name"),), None)
+    return told_event(found, micros(10**9 * seconds + nanos), attributes)
+
+
+def told_event(found: tuple[str, str] | None, at_us: int | None, attributes: Attributes) -> Told:
+    """What an event tells, given its agent and name."""
     if found is None or found[1] == "gen_ai.client.inference.operation.details":
         return Told(skipped="event")
-    at_us = micros(wire.timeUnixNano) or micros(wire.observedTimeUnixNano)
-    log = log_of(*found, at_us, with_session(attributes, process))
+    log = log_of(*found, at_us, attributes)
     if log is None:
         return Told(unknown=f"{found[0]}/no_session_or_time")
     return _EVENTS[log.agent](log)
