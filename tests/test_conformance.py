@@ -21,7 +21,7 @@ def test_trap_comes_to_its_truth(folder: Path, tmp_path: Path) -> None:
     totals = told.result.totals
     assert sum(each.total_tokens for each in told.result.sessions) == totals.total_tokens
     assert sum(use.total_tokens for use in totals.models.values()) == totals.total_tokens
-    assert sum(told.by_day.values()) in (totals.total_tokens, 0)
+    assert sum(told.by_day.values()) == totals.total_tokens
 
 
 def test_every_format_has_traps() -> None:

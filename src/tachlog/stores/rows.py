@@ -91,7 +91,7 @@ def call_row(call: Call, thread: int, words: Words) -> Row:
         call.output_min,
         call.output_max,
         call.output_last,
-        _parts_encoder.encode(call.parts),
+        _parts_encoder.encode(dict(sorted(call.parts.items()))),
         None if call.stop_reason is None else number(call.stop_reason),
         call.alias,
         call.sent_us,

@@ -114,12 +114,12 @@ class Reader:
                 self.message(message.info, session, message.parts)
 
     def kept(self, record: Record) -> None:
-        """A message's own file or row, with the session and parts that belong to it."""
+        """A message's own file or row, with the session and parts that belong to it, each once."""
         message = lenient(record.document, Message)
         if message is None:
             return self.unknown("message/unreadable")
         session = Session(message.sessionID or "")
-        parts: list[Raw] = []
+        parts: dict[bytes, Raw] = {}
         for raw in record.beside or ():
             if raw == _NULL:
                 continue
@@ -127,8 +127,8 @@ class Reader:
             if other is not None and other.id and other.id == message.sessionID:
                 session = other
             else:
-                parts.append(raw)
-        return self.message(message, session, parts)
+                parts[bytes(raw)] = raw
+        return self.message(message, session, [*parts.values()])
 
     def session(self, session: Session) -> None:
         """Facts of a session."""
