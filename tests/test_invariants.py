@@ -34,7 +34,7 @@ HEADER = re.compile(
 )
 """The line that says whose the lines behind it are, in formats that need one."""
 
-NAMED_BY_PATH = ("kimi_cli",)
+NAMED_BY_PATH = ("kimi_cli", "kimi_code")
 """Formats whose session is where its file lies: a copy elsewhere is a session of zeros."""
 
 TRAPS = [folder for folder in traps.folders() if folder.parent.name != "mapping"]

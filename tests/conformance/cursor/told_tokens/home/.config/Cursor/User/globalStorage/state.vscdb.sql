@@ -1,0 +1,5 @@
+CREATE TABLE ItemTable (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+CREATE TABLE cursorDiskKV (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB);
+INSERT INTO cursorDiskKV VALUES ('composerData:98251e54-8aed-4515-b2b4-08895453ee01', '{"_v":10,"composerId":"98251e54-8aed-4515-b2b4-08895453ee01","name":"The tests","createdAt":1772445600000,"lastUpdatedAt":1772445664000,"status":"completed","modelConfig":{"modelName":"claude-4.5-sonnet","maxMode":false},"workspaceIdentifier":{"id":"x","uri":{"fsPath":"/home/dev/shop"}},"fullConversationHeadersOnly":[{"bubbleId":"u1","type":1},{"bubbleId":"s1","type":2}]}');
+INSERT INTO cursorDiskKV VALUES ('bubbleId:98251e54-8aed-4515-b2b4-08895453ee01:u1', '{"_v":3,"type":1,"bubbleId":"u1","createdAt":"2026-03-02T10:00:00.000Z","tokenCount":{"inputTokens":0,"outputTokens":0},"text":"Please look at the tests.","modelInfo":{"modelName":"gpt-5.1"}}');
+INSERT INTO cursorDiskKV VALUES ('bubbleId:98251e54-8aed-4515-b2b4-08895453ee01:s1', '{"_v":3,"type":2,"bubbleId":"s1","createdAt":"2026-03-02T10:00:04.000Z","tokenCount":{"inputTokens":30500,"outputTokens":120},"text":"All is well.","modelInfo":{"modelName":"gpt-5.1"}}');
