@@ -113,3 +113,22 @@ def test_the_cost_of_a_whole_run_is_no_calls() -> None:
     )
     assert store.reported_calls() == []
     store.close()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_doctor_tells_running_totals_that_differ(tmp_path: Path, lost: bool) -> None:
+    """Codex says what a thread used; a rollout that lost the record of a call falls short of it."""
+    case = next((CASES / "codex" / "usage_records").glob("*.jsonl"))
+    lines = case.read_text(encoding="utf-8").splitlines(keepends=True)
+    if lost:
+        lines.remove([line for line in lines if "token_usage_record" in line][-1])
+    desk = Desk(tmp_path)
+    rollout = tmp_path / "logs" / case.name
+    rollout.parent.mkdir()
+    rollout.write_text("".join(lines), encoding="utf-8")
+    assert desk.run("analyze", str(rollout)).code == 0
+    (check,) = json.loads(desk.run("doctor", "--json").out)["reported_tokens"]
+    assert (check["reported"] > check["counted"]) == lost
+    shown = desk.run("doctor").out
+    assert ("0 of 1 agree" if lost else "1 of 1 agree") in shown
+    assert (f"reported {check['reported']:,}, counted {check['counted']:,}" in shown) == lost

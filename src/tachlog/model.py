@@ -291,6 +291,7 @@ MARKS: dict[str, str] = {
     "forked_from": "the session that the log names as the origin of copied history",
     "turn_ms": "a turn's duration as the log reports it, `<end_us>:<ms>`",
     "reported_cost": "the running cost in nano-dollars as the log reports it: a cross-check",
+    "reported_tokens": "the running total of tokens as the log reports it: a cross-check",
     "reported_subagent": "totals of a sub-agent as its parent's log reports them",
     "hook": "a hook that ran, `<event>:<ms>`",
     "interrupted": "the person stopped a reply",

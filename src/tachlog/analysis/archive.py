@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tachlog.analysis.cost_check import ReportedCall
+from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
 from tachlog.analysis.unlogged import SideCall
@@ -59,6 +59,10 @@ class Archive(Protocol):
 
     def reported_calls(self) -> list[ReportedCall]:
         """The calls whose log reports their cost, without those that stand for a whole run."""
+        ...
+
+    def reported_tokens(self) -> list[TokenCheck]:
+        """The running totals that logs told last, without those of forks, which count on."""
         ...
 
     def side_calls(self, selection: Selection) -> list[SideCall]:

@@ -1,4 +1,4 @@
-"""The costs that logs report for single calls, held against the same calls at API prices."""
+"""What logs report of costs and running totals, held against the calls themselves."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ class CostComparison(Struct, frozen=True):
     def differs(self) -> bool:
         """Whether the two disagree."""
         return self.difference is not None and abs(self.difference) > DIFFERS
+
+
+class TokenCheck(Struct, frozen=True):
+    """The running total of tokens that a session's log told last, beside the calls until then."""
+
+    session_id: str
+    reported: int
+    counted: int
 
 
 class _Sums(Struct):

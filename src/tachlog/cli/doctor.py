@@ -8,15 +8,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tachlog.analysis.cost_check import DIFFERS, CostComparison, compare
+from tachlog.analysis.cost_check import CostComparison, TokenCheck, compare
 from tachlog.analysis.drift import Drift, VersionCounts, drifts
 from tachlog.analysis.selection import FileReport, Input, Selection
-from tachlog.analysis.view import cost_usd
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.cross_checks import CostCheck, blocks, session_costs
 from tachlog.cli.naming import agent_name
 from tachlog.model import NOTES, is_note
-from tachlog.stores import Store, schema, shown
+from tachlog.stores import schema, shown
 
 REMEDIES = {
     "damaged_line": "the agent wrote half a record, perhaps as it was killed: nothing to do",
@@ -38,7 +38,6 @@ MISSING = {
 MOST_FILES = 12
 MOST_PROBLEMS = 3
 MOST_KINDS = 6
-COSTS_CHECKED = 50
 
 
 class Unwalked(Struct, frozen=True):
@@ -103,14 +102,6 @@ class FileView(Struct, frozen=True):
         return bool(self.problems or self.unknown or self.note or self.tail_bytes)
 
 
-class CostCheck(Struct, frozen=True):
-    """A session's cost as its log reports it beside what its calls cost at API prices."""
-
-    session_id: str
-    reported_usd: float
-    computed_usd: float | None
-
-
 class FormatDrift(Struct, frozen=True):
     """What each version of an agent told, and the `warnings` where a newer one tells less."""
 
@@ -121,7 +112,8 @@ class FormatDrift(Struct, frozen=True):
 class Doctor(Struct, frozen=True):
     """Everything that `doctor` knows.
 
-    `reported_costs` are of the newest sessions that report one, `reported_calls` of single calls.
+    `reported_costs` are of the newest sessions that report one, `reported_calls` of single calls,
+    `reported_tokens` of sessions whose log tells running totals.
     """
 
     tachlog: str
@@ -132,6 +124,7 @@ class Doctor(Struct, frozen=True):
     files: list[FileView]
     reported_costs: list[CostCheck]
     reported_calls: list[CostComparison]
+    reported_tokens: list[TokenCheck]
     format_drift: FormatDrift
 
 
@@ -150,11 +143,13 @@ def examine(ask: Ask) -> Doctor:
     costs: list[CostCheck] = []
     versions: list[VersionCounts] = []
     calls: list[CostComparison] = []
+    tokens: list[TokenCheck] = []
     if ask.has_archive:
         with ask.store() as store:
             total, by_source = store.input(Selection())
             files = store.files()
-            costs = _reported_costs(store)
+            costs = session_costs(store)
+            tokens = store.reported_tokens()
             calls = compare(store.reported_calls(), ask.book.price)
             versions = store.by_version()
     return Doctor(
@@ -166,6 +161,7 @@ def examine(ask: Ask) -> Doctor:
         [file_view(report) for report in files],
         costs,
         calls,
+        tokens,
         FormatDrift(versions, drifts(versions)),
     )
 
@@ -197,21 +193,6 @@ def _archive(ask: Ask) -> ArchiveReport:
         with ask.store() as store:
             size = store.size()
     return ArchiveReport(shown(ask.config.storage.url), ask.has_archive, size, schema.VERSION)
-
-
-def _reported_costs(store: Store) -> list[CostCheck]:
-    """The costs that the logs of the newest sessions report, their sub-agents included."""
-    threads = store.sessions(Selection())
-    mains = [m for m in threads if m.parent is None][-COSTS_CHECKED:]
-    checks = []
-    for m in mains:
-        found = store.session(m.session_id)
-        told = found[1].told("reported_cost") if found else []
-        if told:
-            uses = [use for t in threads if t.root == m.root for use in t.models.values()]
-            most = max(int(nanousd) for nanousd in told)
-            checks.append(CostCheck(m.session_id, most / 1e9, cost_usd(uses)))
-    return checks
 
 
 def file_view(report: FileReport) -> FileView:
@@ -269,10 +250,7 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
         if len(shown) < len(findings):
             lines.append(f"  {len(findings) - len(shown):,} more: --all")
         yield f"FILES {len(findings):,} of {len(found.files):,}", lines
-    if found.reported_costs:
-        yield "COSTS that logs report for sessions, beside ours", _costs(found.reported_costs)
-    if found.reported_calls:
-        yield "COSTS that logs report for calls, at API prices", _call_costs(found.reported_calls)
+    yield from blocks(found.reported_costs, found.reported_calls, found.reported_tokens)
 
 
 def _whose(place: Place) -> str:
@@ -359,37 +337,3 @@ def _file(file: FileView) -> Iterator[str]:
         yield f"    {len(file.problems) - MOST_PROBLEMS:,} more problems"
     if file.tail_bytes:
         yield f"    {fmt.size(file.tail_bytes)} wait at its end: {TORN}"
-
-
-def _costs(checks: Sequence[CostCheck]) -> list[str]:
-    differing = [check for check in checks if _differs(check)]
-    agree = f"{len(checks) - len(differing):,} of {len(checks):,} agree"
-    return [
-        f"  {agree} within {fmt.percent(DIFFERS, 0)}",
-        *(
-            f"  {check.session_id}: reported {fmt.money(check.reported_usd)}, at API prices"
-            f" {fmt.money(check.computed_usd)}"
-            for check in differing[:MOST_FILES]
-        ),
-    ]
-
-
-def _differs(check: CostCheck) -> bool:
-    if check.computed_usd is None:
-        return True
-    return abs(check.reported_usd - check.computed_usd) > DIFFERS * check.reported_usd
-
-
-def _call_costs(found: Sequence[CostComparison]) -> list[str]:
-    differing = [each for each in found if each.differs]
-    agree = f"{len(found) - len(differing):,} of {fmt.plural(len(found), 'model')} agree"
-    return [
-        f"  {agree} within {fmt.percent(DIFFERS, 0)}; what the log reports counts",
-        *(
-            f"  {agent_name(each.agent)} {fmt.plain(each.model)},"
-            f" {fmt.plural(each.calls, 'call')}: reported {fmt.money(each.reported_usd)},"
-            f" at API prices {fmt.money(each.computed_usd)}"
-            f" ({fmt.signed_percent(each.difference or 0)})"
-            for each in differing[:MOST_FILES]
-        ),
-    ]

@@ -195,7 +195,7 @@ VERBS = (
         "doctor",
         (Option("--all", "every file, also those without a finding"), *ARCHIVE),
         "one object: `places`, `archive`, `input`, `files`, `reported_costs`, `reported_calls`,"
-        " `format_drift`",
+        " `reported_tokens`, `format_drift`",
     ),
     Verb(
         "demo",

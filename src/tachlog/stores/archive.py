@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from tachlog.analysis.cost_check import ReportedCall
+from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import (
     By,
@@ -205,6 +205,10 @@ class SqlArchive:
         """The calls whose log reports their cost."""
         with self.database.snapshot():
             return spending.reported_calls(self.database, self._names())
+
+    def reported_tokens(self) -> list[TokenCheck]:
+        """The running totals that logs told last, without those of forks, which count on."""
+        return spending.reported_tokens(self.database)
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """The calls that must have happened and that no log holds."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from tachlog.analysis.cost_check import ReportedCall
+from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.selection import NUMBER_NOT_TOLD, By, Selection, Spending
 from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.metrics.facts import PROPOSING
@@ -182,4 +182,20 @@ def reported_calls(database: Database, names: Mapping[int, str]) -> list[Reporte
             reported,
         )
         for agent, model, provider, tier, at_us, reported, *usage in found
+    ]
+
+
+def reported_tokens(database: Database) -> list[TokenCheck]:
+    """The running totals that logs told last, and what the calls until then come to."""
+    return [
+        TokenCheck(session_id, reported, counted)
+        for session_id, reported, counted in database.rows(
+            "SELECT t.session_id, l.reported, coalesce(sum(o.input + o.cache_read + o.cache_write"
+            " + o.output), 0) FROM (SELECT m.thread, max(CAST(m.value AS BIGINT)) AS reported,"
+            " max(m.last_us) AS at_us FROM marks m WHERE m.name = 'reported_tokens'"
+            " GROUP BY m.thread) l JOIN threads t ON t.id = l.thread"
+            " LEFT JOIN calls o ON o.thread = l.thread AND o.at_us <= l.at_us"
+            " WHERE NOT EXISTS (SELECT 1 FROM marks f WHERE f.thread = l.thread"
+            " AND f.name = 'forked_from') GROUP BY t.session_id, l.reported ORDER BY t.session_id"
+        )
     ]

@@ -41,6 +41,11 @@ def totals_of(told: TokenUsage) -> tuple[int, ...]:
     return tuple(getattr(told, name) or 0 for name in _FIELDS)
 
 
+def whole_of(totals: tuple[int, ...]) -> int:
+    """All tokens of running totals: what was read, its cached parts included, and what came."""
+    return totals[_FIELDS.index("input_tokens")] + totals[_FIELDS.index("output_tokens")]
+
+
 def spent(info: TokenInfo, before: tuple[int, ...] | None) -> TokenUsage | None:
     """What the call behind a token count used; None when the count tells of no new call.
 

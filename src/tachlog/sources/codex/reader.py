@@ -16,7 +16,7 @@ from tachlog.model import (
 )
 from tachlog.records import lenient, utc_micros
 from tachlog.sources.codex import calls, sessions, shapes, tools
-from tachlog.sources.codex.counting import spent, totals_of, usage_of
+from tachlog.sources.codex.counting import spent, totals_of, usage_of, whole_of
 from tachlog.sources.codex.failures import failure_of
 from tachlog.sources.codex.limits import limits_of
 from tachlog.sources.codex.shapes import SKIPS, Payload, Record
@@ -115,6 +115,7 @@ class Reader(Telling):
         """A turn is over: how long it took, how soon it spoke, why it failed."""
         state = self.state
         state.interrupt()
+        self.totals(at_us)
         if event.duration_ms is not None:
             self.mark(at_us, "turn_ms", f"{at_us}:{int(event.duration_ms)}")
         spoke_ms = event.time_to_first_token_ms
@@ -128,10 +129,16 @@ class Reader(Telling):
     def turn_stops(self, event: Payload, at_us: int) -> None:
         """A turn was stopped, mostly by the person."""
         self.state.interrupt()
+        self.totals(at_us)
         if event.reason == "interrupted":
             self.mark(at_us, "interrupted", str(at_us))
         if event.duration_ms is not None:
             self.mark(at_us, "turn_ms", f"{at_us}:{int(event.duration_ms)}")
+
+    def totals(self, at_us: int) -> None:
+        """What the thread used so far, as it says itself: told once a turn."""
+        if self.state.totals is not None:
+            self.mark(at_us, "reported_tokens", str(whole_of(self.state.totals)))
 
     def error(self, event: Payload, at_us: int) -> None:
         """A model call failed, for good or to be tried again."""
