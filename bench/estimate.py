@@ -63,6 +63,7 @@ PRIOR = Factors(
     key=2.0,
     media=0.0,
     constant=3.0,
+    tool_output=0.3,
 )
 """What factors are drawn to where the calls say little of them; `wide` more than the others, since
 what these logs have of it is arrows and boxes rather than another script."""

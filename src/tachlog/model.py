@@ -293,6 +293,7 @@ MARKS: dict[str, str] = {
     "reported_cost": "the running cost in nano-dollars as the log reports it: a cross-check",
     "reported_tokens": "the running total of tokens as the log reports it: a cross-check",
     "reported_subagent": "totals of a sub-agent as its parent's log reports them",
+    "request_shape": "characters that requests begin with, `<system prompt>:<tools>:<digest>`",
     "hook": "a hook that ran, `<event>:<ms>`",
     "interrupted": "the person stopped a reply",
     "limit": "a usage limit was hit; the value says when it resets",

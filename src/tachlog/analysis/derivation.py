@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors, explain
+from tachlog.analysis.context import ContextReport
 from tachlog.analysis.selection import FileReport
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.timing import timeline_of
@@ -47,16 +48,19 @@ def derive(
     files: Sequence[FileReport],
     factors: ComplexityFactors = DEFAULT,
     shared: Mapping[str, int] | None = None,
+    context: ContextReport | None = None,
 ) -> list[Figure]:
     """The figures of a thread, from the records of the files that tell it.
 
-    `shared` counts the operations that it tells and another session owns, by that session's id.
+    `shared` counts the operations that it tells and another session owns, by that session's id;
+    `context` is what is told of what its calls had to read.
     """
     calls = list(session.calls.values())
     return [
         _records(files, shared or {}),
         _model_calls(metrics),
         _tokens(metrics, calls),
+        *([] if context is None else [_context(context)]),
         _cost(metrics),
         _operations(metrics),
         _success_rate(metrics),
@@ -123,6 +127,20 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
     estimated = sum(use.estimated for use in uses)
     basis = "reported" if not estimated else "reported and estimated"
     return Figure("total_tokens", total, "tokens", basis, steps)
+
+
+def _context(report: ContextReport) -> Figure:
+    """What the call with the most to read had to read, and where the cache failed."""
+    steps = [Step("+", part.tokens, f"{part.name}, {part.basis}") for part in report.parts]
+    steps.append(Step("=", report.peak_tokens, "tokens that one call had to read"))
+    for one in report.cache_breaks:
+        why = "no cause is told" if one.cause is None else one.cause.replace("_", " ")
+        steps.append(Step("of", one.tokens, f"read anew at {one.at}: {why}"))
+    for cut in report.compactions:
+        if cut.saved is not None:
+            steps.append(Step("of", cut.saved, f"saved by the compaction at {cut.at}"))
+    basis = "reported" if len(report.parts) == 1 else "reported, its parts estimated"
+    return Figure("context", report.peak_tokens, "tokens", basis, steps)
 
 
 def _cost(metrics: SessionMetrics) -> Figure:

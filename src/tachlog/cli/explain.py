@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from tachlog.analysis.context import context_report
 from tachlog.analysis.derivation import Figure, Step, derive
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
@@ -35,10 +36,11 @@ def explain(ask: Ask) -> Answer:
         assert found is not None, "a session that was found has a row"
         paths = store.files_of(session_id)
         shared = store.shared(session_id)
+        learned = store.learned()
         reports = [report for report in store.files() if report.path in paths]
     metrics, session = found
     factors = ask.config.analysis.complexity_factors
-    figures = derive(metrics, session, reports, factors, shared)
+    figures = derive(metrics, session, reports, factors, shared, context_report(session, learned))
     explanation = Explanation(session_id, paths, shared, figures)
     return Answer(explanation, lambda: _lines(explanation, ask))
 

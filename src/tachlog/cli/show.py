@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tachlog.analysis.complexity import Points, explain
+from tachlog.analysis.context import ContextReport, context_report
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import SessionView
 from tachlog.analysis.turns import Turn, TurnView, turn_view, turns_of
@@ -15,6 +16,7 @@ from tachlog.analysis.view import cost_usd, session_view, tree_totals
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name, model_name, name_of, resolve, words
+from tachlog.cli.reading import context_lines
 from tachlog.cli.timeline import Agent, chart, turn_lines
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.tools import unique_tools
@@ -29,6 +31,7 @@ class Shown(Struct, frozen=True):
     """Everything that `show --json` tells of a session; `threads` are its sub-agents."""
 
     session: SessionView
+    context: ContextReport | None
     complexity: list[Points]
     files: list[str]
     threads: list[SessionView]
@@ -51,6 +54,7 @@ def show(ask: Ask) -> Answer:
     turns = turns_of(session, learned)
     shown = Shown(
         session_view(metrics, tree),
+        context_report(session, learned),
         _points(metrics, ask),
         files,
         [session_view(m, None) for m in threads],
@@ -109,6 +113,9 @@ def _head(shown: Shown, ask: Ask) -> Iterator[str]:
     if view.time_split is not None and view.duration:
         yield fmt.line([_time(view)], ask.width, False)
     yield fmt.line([_complexity(shown)], ask.width, False)
+    if shown.context is not None:
+        for text in context_lines(shown.context, ask.width):
+            yield fmt.line([text], ask.width, False)
 
 
 def _short_id(session_id: str) -> str:

@@ -153,6 +153,7 @@ class Factors(Struct, frozen=True, kw_only=True):
     per tool call, `key` per JSON key of the tools' inputs. Thinking that the log withholds is told
     by its seal, at `sealed` per character and `seal` per block, or, without one, is `hidden` per
     block: what such a block came to on average. `media` is per image, `constant` per reply.
+    `tool_output` is what a byte of a tool's result adds to the context.
 
     `evidence` says what the factors were fitted on, `error` how far the estimate of a session is
     off at most in nine of ten cases, `learned_error` the same once a correction was learned (None:
@@ -177,6 +178,7 @@ class Factors(Struct, frozen=True, kw_only=True):
     key: float
     media: float
     constant: float
+    tool_output: float
 
 
 class EstimatorTable(Table, frozen=True, kw_only=True):

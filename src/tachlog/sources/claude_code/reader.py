@@ -338,6 +338,17 @@ class Reader:
                 del requests[next(iter(requests))]
         return None
 
+    def shape(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
+        """The system prompt and the tools that the requests from here on begin with."""
+        told = lenient(record.shape, shapes.RequestShape)
+        if told is not None:
+            system = sum(len(block.text or "") for block in told.system)
+            tools = bytes(told.tools)
+            digest = digest_of(bytes(record.shape))
+            size = signals.json_features(tools)[0]
+            self.tell(Mark(thread, at_us, "request_shape", f"{system}:{size}:{digest:016x}"))
+        return None
+
     def named(self, record: Record, thread: Thread, at_us: int, key: int) -> str | None:
         """Titles, pull requests and running costs."""
         if record.aiTitle:
@@ -365,6 +376,7 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "attachment": Reader.attachment,
     "queue-operation": Reader.queue,
     "api-request": Reader.request,
+    "api-request-shape": Reader.shape,
     "ai-title": Reader.named,
     "custom-title": Reader.named,
     "pr-link": Reader.named,

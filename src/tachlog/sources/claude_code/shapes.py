@@ -125,6 +125,7 @@ class Record(Struct, gc=False):
     attachment: Raw = Raw(b"null")
     compactMetadata: Raw = Raw(b"null")
     hookInfos: Raw = Raw(b"null")
+    shape: Raw = Raw(b"null")
     retryAttempt: int | None = None
     retryInMs: float | None = None
     durationMs: float | None = None
@@ -239,6 +240,13 @@ class CompactMetadata(Struct, gc=False):
     postTokens: Count = None
 
 
+class RequestShape(Struct, gc=False):
+    """What every request begins with: the system prompt, and the tools as JSON."""
+
+    system: list[SubBlock] = []
+    tools: Raw = Raw(b"null")
+
+
 class HookInfo(Struct, gc=False):
     """One hook that ran."""
 
@@ -290,7 +298,6 @@ _SESSION_KINDS: Final = frozenset(
 SKIPS: Final = {
     "agent-name": "a name on the screen",
     "api-request-blob": "content of requests",
-    "api-request-shape": "content of requests: system prompt and tools",
     "atis-latch": "a switch of the program",
     "file-history-delta": "backups of edited files",
     "file-history-snapshot": "backups of edited files",
