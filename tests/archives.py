@@ -42,7 +42,7 @@ NUMBERED = {"model", "provider", "tool", "stop_reason", "branch", "tier", "name"
 """Columns with numbers of names, which depend on the order of reading."""
 JSON = {"tool_usage", "error_breakdown", "patterns"}
 TIMES = {"start_time", "end_time"}
-PASSING = {"thread", "created_at"}
+PASSING = {"thread", "created_at", "changed"}
 """Columns that say when and where a row was written."""
 
 

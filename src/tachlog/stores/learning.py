@@ -14,12 +14,11 @@ import msgspec
 
 from tachlog.estimate import estimated_tokens
 from tachlog.metrics.calibration import OWN_COUNTS, Learned, comparable, learned_step
-from tachlog.stores import Measure
+from tachlog.stores import Measure, figures
 from tachlog.stores.database import LISTED, Database, listed, replacing
 from tachlog.stores.loading import load_session
-from tachlog.stores.quarters import keep as keep_quarters
 from tachlog.stores.rows import CALL_COLUMNS, call_of
-from tachlog.stores.summaries import SUMMARY_COLUMNS, metrics_of, summary_row
+from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
 NOTE: Final = "estimates"
@@ -108,20 +107,14 @@ def _tell_anew(
 ) -> None:
     """The figures of a thread whose estimates changed."""
     session = load_session(database, words, thread)
-    figures = measure.session(session)
+    told = measure.session(session)
     database.run_many(
         "UPDATE calls SET settled_output = ?, estimated = ?, cost_nanousd = ? WHERE key = ?",
         [
             (counted.output, counted.estimated, counted.cost_nanousd, key)
-            for key, counted in figures.calls.items()
+            for key, counted in told.calls.items()
             if not session.calls[key].final
         ],
     )
-    figures.metrics.project = metrics_of(blob).project
-    keep_quarters(database, words, {thread: figures.quarters}, new=())
-    database.insert(
-        "agent_telemetry_summaries",
-        SUMMARY_COLUMNS,
-        [summary_row(thread, figures.metrics)],
-        replacing(SUMMARY_COLUMNS.replace("created_at, ", ""), "id"),
-    )
+    told.metrics.project = metrics_of(blob).project
+    figures.keep(database, words, {thread: told}, new=())

@@ -47,10 +47,12 @@ def keep(
     words: Words,
     quarters: Mapping[int, Iterable[QuarterMetrics]],
     new: Collection[int],
+    change: int,
 ) -> None:
     """Make the rows of threads what their quarter hours are; nothing is stored yet of `new` ones.
 
-    Only what differs is written: a thread that grew touches the quarter hour in which it did.
+    Only what differs is written, as part of a change of the archive: a thread that grew touches the
+    quarter hour in which it did.
     """
     wanted: dict[str, list[Row]] = {table: [] for table in COLUMNS}
     for thread, found in quarters.items():
@@ -70,11 +72,12 @@ def keep(
             f"DELETE FROM {table} WHERE thread = ? AND quarter = ? AND name = ?",
             [row[:3] for row in kept - stays if row[:3] not in place],
         )
+        written = f"{columns}, changed"
         database.insert(
             table,
-            columns,
-            [row for row in wanted[table] if row not in stays],
-            replacing(columns, KEY),
+            written,
+            [(*row, change) for row in wanted[table] if row not in stays],
+            replacing(written, KEY),
         )
 
 

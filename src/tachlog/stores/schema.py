@@ -120,7 +120,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         avg_response_time FLOAT, p95_response_time FLOAT, tool_usage JSONB, error_breakdown JSONB,
         patterns JSONB, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
         thread INTEGER NOT NULL UNIQUE, agent TEXT NOT NULL, root TEXT NOT NULL, project TEXT,
-        start_us INTEGER, end_us INTEGER, metrics BLOB NOT NULL);
+        start_us INTEGER, end_us INTEGER, metrics BLOB NOT NULL, changed INTEGER NOT NULL);
+    CREATE INDEX idx_telemetry_changed ON agent_telemetry_summaries (changed, thread);
+    CREATE TABLE mirrors (
+        name TEXT PRIMARY KEY, changed INTEGER NOT NULL, thread INTEGER NOT NULL,
+        written_us INTEGER, failed_us INTEGER, fault TEXT, expired INTEGER NOT NULL);
+    CREATE TABLE mirrored (
+        mirror TEXT NOT NULL, thread INTEGER NOT NULL, at_ns INTEGER NOT NULL,
+        PRIMARY KEY (mirror, thread)) WITHOUT ROWID;
     CREATE INDEX idx_telemetry_session ON agent_telemetry_summaries (session_id);
     CREATE INDEX idx_telemetry_time ON agent_telemetry_summaries (start_time, end_time);
     CREATE INDEX idx_telemetry_provider ON agent_telemetry_summaries (provider, model);
@@ -132,7 +139,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         output INTEGER NOT NULL, reasoning INTEGER, estimated INTEGER NOT NULL,
         cost_nanousd INTEGER, unpriced_calls INTEGER NOT NULL, unpriced_tokens INTEGER NOT NULL,
         reported_cost_calls INTEGER NOT NULL, response_n INTEGER NOT NULL,
-        response_us INTEGER NOT NULL, sketch BLOB NOT NULL,
+        response_us INTEGER NOT NULL, sketch BLOB NOT NULL, changed INTEGER NOT NULL,
         PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
     CREATE INDEX idx_model_quarters ON model_quarters (quarter);
     CREATE TABLE tool_quarters (
@@ -142,11 +149,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         user_rejected INTEGER NOT NULL, user_interrupted INTEGER NOT NULL,
         unfinished INTEGER NOT NULL, timed INTEGER NOT NULL, total_us INTEGER NOT NULL,
         input_bytes INTEGER NOT NULL, output_bytes INTEGER NOT NULL, sketch BLOB NOT NULL,
-        classes TEXT NOT NULL, PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
+        classes TEXT NOT NULL, changed INTEGER NOT NULL,
+        PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
     CREATE INDEX idx_tool_quarters ON tool_quarters (quarter);
     CREATE TABLE failure_quarters (
         thread INTEGER NOT NULL, quarter INTEGER NOT NULL, name INTEGER NOT NULL,
-        failures INTEGER NOT NULL, PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
+        failures INTEGER NOT NULL, changed INTEGER NOT NULL,
+        PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
     CREATE INDEX idx_failure_quarters ON failure_quarters (quarter);
 
     CREATE TABLE telemetry_alerts (

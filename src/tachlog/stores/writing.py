@@ -14,10 +14,19 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from tachlog.identity import unified
-from tachlog.metrics import Measured, QuarterMetrics, Settled
+from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
-from tachlog.stores import Figures, Measure, Portion, Renewal, learning, progress, renewal
+from tachlog.stores import (
+    Figures,
+    Measure,
+    Portion,
+    Renewal,
+    figures,
+    learning,
+    progress,
+    renewal,
+)
 from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
@@ -30,10 +39,9 @@ from tachlog.stores.loading import (
     operation_row,
     operations,
 )
-from tachlog.stores.quarters import keep as keep_quarters
 from tachlog.stores.rows import SETTLED_COLUMNS, Row
 from tachlog.stores.said import Group, Place, bit, groups
-from tachlog.stores.summaries import SUMMARY_COLUMNS, project_of, summary_row
+from tachlog.stores.summaries import project_of
 from tachlog.stores.words import LONGEST, Words
 
 _SETTLE: Final = ", ".join(f"{name} = ?" for name in SETTLED_COLUMNS.split(", "))
@@ -95,21 +103,19 @@ def _keep(
     measured: dict[int, Measured] = {}
     for file, portion in kept:
         progress.enter(database, file, portion)
-        for session, figures in zip_longest(
-            portion.sessions, portion.measured if is_current else ()
-        ):
+        for session, own in zip_longest(portion.sessions, portion.measured if is_current else ()):
             number = numbers[session.thread]
             place = (number, session.thread.telling)
             known = told.get(place)
             if known and session.is_silent and session.thread == known.thread:
                 continue
             if known and not (known.is_silent and session.thread == known.thread):
-                session, figures = merge_sessions(known, session), None
+                session, own = merge_sessions(known, session), None
             told[place] = session
-            if figures is None:
+            if own is None:
                 measured.pop(number, None)
             else:
-                measured[number] = figures
+                measured[number] = own
         database.insert(
             "told",
             "file, thread",
@@ -361,28 +367,19 @@ class _Batch:
         )
 
     def _figures(self) -> None:
-        """The rows of the user's table, for every thread that changed."""
-        summaries: list[Row] = []
-        quarters: dict[int, list[QuarterMetrics]] = {}
+        """The figures of every thread that changed."""
+        kept: dict[int, Measured] = {}
         for number in sorted(self.changed):
-            figures = self.measured.get(number)
-            if figures is None:
-                figures = self.measure.session(load_session(self.database, self.words, number))
+            told = self.measured.get(number)
+            if told is None:
+                told = self.measure.session(load_session(self.database, self.words, number))
                 self.database.run_many(
                     f"UPDATE calls SET {_SETTLE} WHERE key = ?",
-                    [(*_settled_row(settled), key) for key, settled in figures.calls.items()],
+                    [(*_settled_row(settled), key) for key, settled in told.calls.items()],
                 )
-            metrics = figures.metrics
-            metrics.project = project_of(self.database, metrics, self.measure)
-            summaries.append(summary_row(number, metrics))
-            quarters[number] = figures.quarters
-        keep_quarters(self.database, self.words, quarters, self.new)
-        self.database.insert(
-            "agent_telemetry_summaries",
-            SUMMARY_COLUMNS,
-            summaries,
-            replacing(SUMMARY_COLUMNS.replace("created_at, ", ""), "id"),
-        )
+            told.metrics.project = project_of(self.database, told.metrics, self.measure)
+            kept[number] = told
+        figures.keep(self.database, self.words, kept, self.new)
 
 
 def _settled_row(settled: Settled) -> Row:

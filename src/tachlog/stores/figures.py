@@ -1,0 +1,45 @@
+"""The figures of threads: the row of the user's table, and the quarter hours.
+
+Each time that figures are kept is a change, and changes are numbered: what follows the archive goes
+on from the last one that it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from tachlog.metrics import Measured
+from tachlog.stores import quarters
+from tachlog.stores.database import Database, replacing
+from tachlog.stores.summaries import SUMMARY_COLUMNS, summary_row
+from tachlog.stores.words import Words
+
+TABLE: Final = "agent_telemetry_summaries"
+NOTE: Final = "changes"
+"""Under this name the archive notes the number of its last change."""
+
+
+def keep(
+    database: Database, words: Words, figures: Mapping[int, Measured], new: Collection[int]
+) -> None:
+    """Put the figures of threads in the place of former ones; there are none yet of `new` ones."""
+    if not figures:
+        return
+    change = last_change(database) + 1
+    database.insert("meta", "name, value", [(NOTE, str(change))], replacing("name, value", "name"))
+    columns = f"{SUMMARY_COLUMNS}, changed"
+    database.insert(
+        TABLE,
+        columns,
+        [(*summary_row(thread, told.metrics), change) for thread, told in figures.items()],
+        replacing(columns.replace("created_at, ", ""), "id"),
+    )
+    found = {thread: told.quarters for thread, told in figures.items()}
+    quarters.keep(database, words, found, new, change)
+
+
+def last_change(database: Database) -> int:
+    """The number of the archive's last change."""
+    found = database.rows("SELECT value FROM meta WHERE name = ?", (NOTE,))
+    return int(found[0][0]) if found else 0
