@@ -134,6 +134,8 @@ PLACES = (
     # env; checked 2026-11-22.
     Place("inspect_ai", (), "", "INSPECT_LOG_DIR"),
     Place("swe_agent", (), "", "SWE_AGENT_TRAJECTORY_DIR"),
+    # Amp: the paths in its program, the same on every system; checked 2026-11-22.
+    Place("amp", ("{home}/.local/share",), "amp/threads", "XDG_DATA_HOME"),
     # Goose: its paths.rs, which prefers the XDG folders on macOS too; a database, before it lines
     # of JSON; checked 2026-11-22.
     *(

@@ -52,13 +52,15 @@ class Stub:
 
     `asides` names, by a pattern, the parts for requests that an agent makes of its own: the latest
     text of the request, or its instructions, is searched for the pattern. Each answer takes
-    `thinking_seconds`.
+    `thinking_seconds`. `services` has the answers of other APIs that an agent cannot do without, by
+    path with query.
     """
 
     script: Script
     asides: Mapping[str, str] = field(default_factory=dict)
     recalled: Mapping[str, str] = field(default_factory=dict)
     thinking_seconds: float = 0.03
+    services: Mapping[str, Any] = field(default_factory=dict)
     served: list[Served] = field(default_factory=list)
     exported: dict[str, list[str]] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
@@ -151,6 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a model request, or keep telemetry."""
         body = self._body()
         path = self.path.split("?")[0]
+        if self.path in self.stub.services:
+            self._send(200, json.dumps(self.stub.services[self.path]).encode())
+            return
         if signal := _SIGNALS.get(path):
             text = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False)
             self.stub.exported.setdefault(signal, []).append(text)
