@@ -355,21 +355,22 @@ def test_what_is_claimed(name: str, start: bytes, claimed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "below"),
+    ("platform", "environ", "below"),
     [
-        ({}, ".local/share/goose"),
-        ({"XDG_DATA_HOME": "~/data"}, "data/goose"),
-        ({"GOOSE_PATH_ROOT": "~/bird"}, "bird/data"),
-        ({}, "Library/Application Support/Block/goose"),
-        ({"APPDATA": "{home}/Roaming"}, "Roaming/Block/goose/data"),
+        ("linux", {}, ".local/share/goose"),
+        ("darwin", {}, ".local/share/goose"),
+        ("linux", {"XDG_DATA_HOME": "~/data"}, "data/goose"),
+        ("linux", {"GOOSE_PATH_ROOT": "~/bird"}, "bird/data"),
+        ("darwin", {}, "Library/Application Support/Block/goose"),
+        ("win32", {"APPDATA": "{home}/Roaming"}, "Roaming/Block/goose/data"),
     ],
 )
-def test_places(tmp_path: Path, environ: dict[str, str], below: str) -> None:
+def test_places(tmp_path: Path, platform: str, environ: dict[str, str], below: str) -> None:
     """The database and the lines are found where each system and each variable puts them."""
     sessions = tmp_path / below / "sessions"
     sessions.mkdir(parents=True)
     for name in ("sessions.db", "20250325_200615.jsonl"):
         (sessions / name).touch()
     told = {name: value.format(home=tmp_path) for name, value in environ.items()}
-    found = {each.directory for each in discover(told, tmp_path) if each.files}
-    assert found == {sessions, sessions / "sessions.db"}
+    (found,) = (each for each in discover(told, tmp_path, platform=platform) if each.files)
+    assert (found.agent, found.directory, found.files) == ("goose", sessions, 2)

@@ -136,18 +136,14 @@ PLACES = (
     Place("swe_agent", (), "", "SWE_AGENT_TRAJECTORY_DIR"),
     # Amp: the paths in its program, the same on every system; checked 2026-11-22.
     Place("amp", ("{home}/.local/share",), "amp/threads", "XDG_DATA_HOME"),
-    # Goose: its paths.rs, which prefers the XDG folders on macOS too; a database, before it lines
-    # of JSON; checked 2026-11-22.
-    *(
-        place
-        for below in ("sessions", "sessions/sessions*.db")
-        for place in (
-            Place("goose", ("{home}/.local/share",), f"goose/{below}", "XDG_DATA_HOME"),
-            Place("goose", ("{home}/Library/Application Support/Block/goose",), below),
-            Place("goose", ("{roaming}/Block/goose/data",), below),
-            Place("goose", (), f"data/{below}", "GOOSE_PATH_ROOT"),
-        )
+    # Goose: its paths.rs, which prefers the XDG folders on macOS too; checked 2026-11-22.
+    Place("goose", ("{home}/.local/share",), "goose/sessions", "XDG_DATA_HOME"),
+    Place(
+        "goose",
+        ("{home}/Library/Application Support/Block/goose", "{roaming}/Block/goose/data"),
+        "sessions",
     ),
+    Place("goose", (), "data/sessions", "GOOSE_PATH_ROOT"),
     # Cline, Roo Code, Kilo Code: the storage of VS Code and of the editors made of it (Insiders,
     # VSCodium, Cursor, Windsurf …), each with a folder of its own name, and of their servers. The
     # extensions' names and folders: disk.ts of Cline, storage.ts of Roo Code; checked 2026-11-22.
