@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from archives import MEASURER, contents, figures
 from conftest import Run
+from tachlog import upgrade
 from tachlog.config import Config
 from tachlog.engines import Task, work
 from tachlog.pipeline import ReadNow, bring_up_to_date
 from tachlog.sources import all_sources, code_stamp
 from tachlog.stores import Renewal, Store, open_store
+from test_truth_opencode import SCHEMA
 
 MODULE = '''
 """A format of the tests: one JSON object a line; revision {revision} of it."""
@@ -243,6 +248,7 @@ def test_files_of_other_formats_that_tell_the_same_are_read_again_too(
         log(tmp_path / "c.jsonl", "c1", "c2", "c5", run="fork"),
     ]
     log(logs[1], "o1", "o2", run="other", name="beta")
+    log(logs[1], "s1", run="r/side", root="r", name="beta")
     for place in order:
         analyze(store, logs[place])
     install("acme", 2)
@@ -327,6 +333,122 @@ def test_nothing_changes_when_another_process_was_first(
     assert store.renew(renewal, [[reading.portion]], MEASURER) is None
     assert contents(store) != before
     assert figures(store)["r"]["calls"] == 2
+
+
+def test_what_another_process_was_first_with_is_left_to_the_next_run(
+    install: Install, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file moved on between reading and writing, the next run tells it anew."""
+    install("acme", 1)
+    path = log(tmp_path / "a.jsonl", "c1")
+    analyze(store, path)
+    install("acme", 2)
+    renew = store.renew
+
+    def after_another(*arguments: Any) -> Any:
+        log(path, "c2")
+        other = work.read(Task(str(path), store.progress()[str(path)], 0)).portion
+        assert other is not None
+        other.revision = 1
+        store.write([other], MEASURER)
+        return renew(*arguments)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(store, "renew", after_another)
+        assert analyze(store, path).renewed == ()
+    (told,) = analyze(store, path).renewed
+    assert told.files == 1
+    assert contents(store) == anew(path)
+
+
+@pytest.mark.parametrize("most_bytes", [1, 150, 1 << 20])
+def test_small_batches_and_transactions_give_the_same(
+    install: Install,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most_bytes: int,
+) -> None:
+    """However much is read and written at once, the archive is the same, and progress is told."""
+    for name in ("AT_ONCE_BYTES", "WRITE_BYTES", "BATCH_BYTES"):
+        monkeypatch.setattr(upgrade, name, most_bytes)
+    monkeypatch.setattr(work, "PORTION_BYTES", most_bytes)
+    install("acme", 1)
+    for number in range(4):
+        log(tmp_path / f"{number}.jsonl", f"c{number}", "shared", run=f"run {number // 2}")
+    analyze(store, tmp_path)
+    install("acme", 3)
+    shown: list[tuple[int, int]] = []
+    bring_up_to_date(
+        store,
+        [str(tmp_path)],
+        Config(),
+        jobs=1,
+        progress=lambda done, total: shown.append((done, total)),
+    )
+    assert contents(store) == anew(tmp_path)
+    assert shown[-1][0] == shown[-1][1]
+
+
+def test_a_root_that_only_its_agents_tell_goes_with_them(
+    install: Install, store: Store, tmp_path: Path
+) -> None:
+    """A main session that no log tells of has a row for its sub-agent, under its new name."""
+    install("acme", 1)
+    log(tmp_path / "a.jsonl", "c1", run="root/sub", root="root")
+    analyze(store, tmp_path)
+    assert figures(store).keys() == {"root", "root/sub"}
+    site = tmp_path / "site/acme.py"
+    install("acme", 3)
+    site.write_text(site.read_text().replace("record.root or run", "(record.root or run).upper()"))
+    analyze(store, tmp_path)
+    assert figures(store).keys() == {"ROOT", "ROOT/SUB"}
+
+
+def test_a_file_that_was_damaged_since_keeps_what_it_told(
+    install: Install, store: Store, tmp_path: Path
+) -> None:
+    """A compressed log that ends too early now is not told anew; nor is one that none claims."""
+    install("acme", 1)
+    whole = log(tmp_path / "plain", *(f"c{n}" for n in range(200))).read_bytes()
+    packed, other = tmp_path / "a.jsonl.gz", tmp_path / "b.jsonl"
+    packed.write_bytes(gzip.compress(whole))
+    log(other, "d1", run="q")
+    analyze(store, packed, other)
+    size = packed.stat()
+    packed.write_bytes(packed.read_bytes()[: size.st_size // 2] + bytes(size.st_size // 2 + 1))
+    other.write_text('{"nobody":"claims it"}\n')
+    install("acme", 2)
+    (told,) = upgrade.renew_outdated(store, work.Setup(), 1, None)
+    assert (told.files, told.staying) == (0, 2)
+    assert figures(store)["r"]["calls"] == 200
+
+
+def test_documents_and_databases_are_told_anew(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that grew and a database with new rows are read whole in place of what was."""
+    path = tmp_path / "opencode.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(SCHEMA)
+    connection.execute("INSERT INTO session VALUES ('ses_1', NULL, '/p', 't', '1', 1, 1)")
+    message = {"role": "user", "time": {"created": 1_800_000_000_000}}
+    row = "INSERT INTO message VALUES (?, 'ses_1', 1, ?, ?)"
+    connection.execute(row, ("msg_1", 1_800_000_000_000, json.dumps(message)))
+    connection.commit()
+    document = tmp_path / "tree/ses_2.json"
+    document.parent.mkdir()
+    document.write_text('{"id":"ses_2","projectID":"p","directory":"/p","title":"t"}')
+    analyze(store, tmp_path)
+    connection.execute(row, ("msg_2", 1_800_000_001_000, json.dumps(message)))
+    connection.commit()
+    connection.close()
+    document.write_text('{"id":"ses_2","projectID":"p","directory":"/p","title":"other"}')
+    monkeypatch.setitem(all_sources(), "opencode", replace(all_sources()["opencode"], revision=99))
+    store.note(upgrade.NOTE, "[]")
+    (told,) = analyze(store, tmp_path).renewed
+    assert (told.files, told.staying) == (2, 0)
+    assert contents(store) == anew(tmp_path)
 
 
 def test_the_stamp_of_the_code_is_that_of_the_files(install: Install) -> None:

@@ -1,14 +1,14 @@
 """Take back what files told, so that they can be read again by a newer revision of their format.
 
-What a file told is merged with what others told of the same threads, so it cannot be taken back
-alone: whole threads go, with the families that they share operations with, and every file that
-tells one of them is read again.
+What a file told is merged with what others told of the same sessions, so it cannot be taken back
+alone: whole trees of threads go, with the families that they share operations with, and every file
+that tells one of them is read again.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from tachlog.stores import Figures, Renewal
 from tachlog.stores.database import LISTED, Database, listed
@@ -28,11 +28,9 @@ def renewals(
     paths = {file: path for file, path, is_here in files if is_here}
     elsewhere = {file for file, _, is_here in files if not is_here}
     units: dict[int, set[int]] = {file: set() for file, _, _ in files}
-    for file, unit in database.rows(
-        "SELECT DISTINCT d.file, coalesce(t.family, t.id) FROM told d"
-        " JOIN threads t ON t.id = d.thread"
-    ):
-        units[file].add(unit)
+    kin = _kin(database)
+    for file, thread in database.rows("SELECT file, thread FROM told"):
+        units[file].add(kin[thread])
     old = {file for file, path in paths.items() if path in outdated}
     lost = {file for file, path in paths.items() if path in gone} | elsewhere
     groups, staying = _grouped(units, old, lost)
@@ -48,13 +46,20 @@ def renewals(
     )
 
 
+def _kin(database: Database) -> dict[int, int]:
+    """What each thread hangs together with, called by a number: its tree, and its family."""
+    threads = database.rows("SELECT id, agent, root, family FROM threads")
+    parts = _connected(
+        (thread, [(agent, root)] if family is None else [(agent, root), family])
+        for thread, agent, root, family in threads
+    )
+    return {thread: unit for unit, part in enumerate(parts) for thread in part}
+
+
 def _grouped(
     units: Mapping[int, set[int]], old: set[int], lost: set[int]
 ) -> tuple[list[set[int]], set[int]]:
-    """Files to be read again together, and those of `old` that stay as they are.
-
-    A family is called by the least number of its threads, which no other thread or family has.
-    """
+    """Files to be read again together, and those of `old` that stay as they are."""
     tellers: dict[int, set[int]] = defaultdict(set)
     for file, told in units.items():
         for unit in told:
@@ -71,10 +76,10 @@ def _grouped(
     return [set().union(*(groups[number] for number in part)) for part in together], staying
 
 
-def _connected(things: Iterable[tuple[int, Collection[int]]]) -> list[set[int]]:
+def _connected(things: Iterable[tuple[int, Collection[Hashable]]]) -> list[set[int]]:
     """Sets of things that have a mark in common, directly or through others."""
     above: dict[int, int] = {}
-    first: dict[int, int] = {}
+    first: dict[Hashable, int] = {}
 
     def top(thing: int) -> int:
         while above[thing] != thing:
@@ -107,28 +112,26 @@ def figures(database: Database, renewal: Renewal) -> Figures:
 
 
 def _threads(database: Database, renewal: Renewal) -> set[int]:
-    """The threads that the outdated files tell, and those that share operations with them."""
-    told = {
-        (thread, family)
-        for thread, family in database.rows(
-            "SELECT DISTINCT t.id, t.family FROM files f JOIN told d ON d.file = f.id"
-            f" JOIN threads t ON t.id = d.thread WHERE {FILES_HERE}",
-            (database.host, listed(renewal.outdated)),
-        )
-    }
-    kin = database.rows(
-        f"SELECT id FROM threads WHERE family IN {LISTED}",
-        (listed({family for _, family in told if family is not None}),),
+    """The threads that the outdated files tell, and all that hang together with them."""
+    found = database.rows(
+        f"SELECT DISTINCT d.thread FROM files f JOIN told d ON d.file = f.id WHERE {FILES_HERE}",
+        (database.host, listed(renewal.outdated)),
     )
-    return {thread for thread, _ in told} | {thread for (thread,) in kin}
+    threads: set[int] = set()
+    while (more := {thread for (thread,) in found}) - threads:
+        threads |= more
+        found = database.rows(
+            "SELECT k.id FROM threads t JOIN threads k ON k.root = t.root AND k.agent = t.agent"
+            f" WHERE t.id IN {LISTED} UNION SELECT k.id FROM threads t"
+            f" JOIN threads k ON k.family = t.family WHERE t.id IN {LISTED}",
+            (listed(threads), listed(threads)),
+        )
+    return threads
 
 
 def forget(database: Database, renewal: Renewal) -> None:
     """Take back what is to be told anew; the progress of the files stays for the check of it."""
     threads = listed(_threads(database, renewal))
-    roots = database.rows(
-        f"SELECT DISTINCT agent, root FROM threads WHERE id IN {LISTED}", (threads,)
-    )
     for table in (
         *OPERATIONS,
         *QUARTERS,
@@ -140,23 +143,7 @@ def forget(database: Database, renewal: Renewal) -> None:
     ):
         database.run(f"DELETE FROM {table} WHERE thread IN {LISTED}", (threads,))
     database.run(f"DELETE FROM threads WHERE id IN {LISTED}", (threads,))
-    _forget_roots(database, roots)
     _forget_records(database, renewal)
-
-
-def _forget_roots(database: Database, roots: Iterable[tuple[str, str]]) -> None:
-    """Drop main threads that stood only for sub-agents which are gone now."""
-    for agent, root in roots:
-        rows = database.rows(
-            "SELECT id FROM threads WHERE agent = ? AND session_id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM told WHERE told.thread = threads.id)"
-            " AND NOT EXISTS (SELECT 1 FROM threads o"
-            " WHERE o.agent = threads.agent AND o.root = threads.root AND o.id <> threads.id)",
-            (agent, root),
-        )
-        for (thread,) in rows:
-            database.run("DELETE FROM agent_telemetry_summaries WHERE thread = ?", (thread,))
-            database.run("DELETE FROM threads WHERE id = ?", (thread,))
 
 
 def _forget_records(database: Database, renewal: Renewal) -> None:
