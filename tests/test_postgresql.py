@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import golden
 import postgresql
 from archives import (
     MEASURER,
@@ -155,6 +156,15 @@ def unstamped(told: Any) -> Any:
     if isinstance(told, dict):
         return {name: unstamped(value) for name, value in told.items() if name != "generated_at"}
     return [unstamped(value) for value in told] if isinstance(told, list) else told
+
+
+def test_sessions_told_by_several_come_to_the_same_as_in_sqlite(store: Store) -> None:
+    """What each telling said is kept beside what it comes to, in whatever order it was read."""
+    cases = ("codex/recorded_0.169.0", "otlp/recorded_codex_0.169.0", "codex/recorded_exec_0.169.0")
+    paths = [log.path for case in cases for log in golden.logs_of(golden.CORPUS / case)]
+    read_in(store, paths)
+    assert contents(store) == archive_of(paths[::-1])
+    assert {one.telling for one in store.stated()} == {"log", "telemetry", "printed"}
 
 
 def test_processes_that_write_at_once_neither_double_nor_lose(

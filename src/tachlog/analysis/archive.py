@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
@@ -67,6 +68,10 @@ class Archive(Protocol):
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """The calls that must have happened and that no log holds."""
+        ...
+
+    def stated(self) -> list[Stated]:
+        """What each telling says of the sessions that several tell, under their main threads."""
         ...
 
     def told(self, selection: Selection, mark: str) -> list[Told]:

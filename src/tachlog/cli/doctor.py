@@ -130,6 +130,10 @@ class Doctor(Struct, frozen=True):
 
 def doctor(ask: Ask) -> Answer:
     """Answer `tachlog doctor`."""
+    if ask.options.reconcile:
+        from tachlog.cli.agreement import reconcile
+
+        return reconcile(ask)
     found = examine(ask)
     return Answer(found, lambda: _lines(found, ask))
 

@@ -193,9 +193,14 @@ VERBS = (
         "doctor",
         "say what was found, read, skipped and not understood, and what to do about it",
         "doctor",
-        (Option("--all", "every file, also those without a finding"), *ARCHIVE),
+        (
+            Option("--all", "every file, also those without a finding"),
+            Option("--reconcile", "show instead where a log, telemetry and print differ"),
+            *ARCHIVE,
+        ),
         "one object: `places`, `archive`, `input`, `files`, `reported_costs`, `reported_calls`,"
-        " `reported_tokens`, `format_drift`",
+        " `reported_tokens`, `format_drift`; with `--reconcile` `sessions`, each with its"
+        " `tellings`, and `agree`",
     ),
     Verb(
         "demo",

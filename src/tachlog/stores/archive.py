@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import (
@@ -32,6 +33,7 @@ from tachlog.stores import (
     quarters,
     reading,
     renewal,
+    said,
     spending,
     unlogged,
     versions,
@@ -190,6 +192,10 @@ class SqlArchive:
         """Every file that was looked at."""
         with self.database.snapshot():
             return reading.files(self.database)
+
+    def stated(self) -> list[Stated]:
+        """What each telling says of the sessions that several tell, under their main threads."""
+        return said.stated(self.database)
 
     def by_version(self) -> list[VersionCounts]:
         """What each version of each agent told, in the logs of each source."""

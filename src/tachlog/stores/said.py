@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tachlog.agreement import LIKENESSES, Said, counted, filled
+from tachlog.analysis.agreement import Stated
 from tachlog.identity import unified
 from tachlog.model import TELLINGS, Compaction, Failure, Prompt, Telling
 from tachlog.operations import Call, ToolUse
@@ -113,6 +114,17 @@ def _linked(database: Database, told: Mapping[Place, Session]) -> dict[int, set[
             for number in threads:
                 linked[number] |= threads
     return linked
+
+
+def stated(database: Database) -> list[Stated]:
+    """What each telling says of the sessions that several tell, under their main threads."""
+    return [
+        Stated(agent, root, TELLINGS[telling], counts, _decoders[kind].decode(operation))
+        for agent, root, telling, kind, counts, operation in database.rows(
+            "SELECT t.agent, t.root, s.telling, s.kind, s.counts, s.operation FROM said s"
+            " JOIN threads t ON t.id = s.thread ORDER BY t.agent, t.root, s.key, s.telling"
+        )
+    ]
 
 
 class Kept(Struct):
