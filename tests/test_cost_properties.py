@@ -97,6 +97,56 @@ def test_no_order_of_reading_changes_a_cost(logs: dict[str, Log], by: By, seed: 
     assert costs(logs, by, names=names) == costs(logs, by)
 
 
+OPUS = "claude-opus-4-5-20251101"
+SONNET = "claude-sonnet-4-5-20250929"
+LIFETIMES = {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200}
+ADVISOR = {
+    "type": "advisor_message",
+    "model": OPUS,
+    "input_tokens": 1_000,
+    "output_tokens": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "expected"),
+    [
+        # Opus 4.5, USD per million: 5, 5-minute write 6.25, 1-hour write 10, output 25.
+        # 10×5,000 + 100×6,250 + 200×10,000 + 50×25,000
+        (
+            OPUS,
+            {"cache_creation_input_tokens": 300, "cache_creation": LIFETIMES},
+            {OPUS: 3_925_000},
+        ),
+        # 10×5,000 + 50×25,000 + 3 searches of a cent
+        (OPUS, {"server_tool_use": {"web_search_requests": 3}}, {OPUS: 31_300_000}),
+        # Fast mode of Opus 4.8 is 10 and 50: 10×10,000 + 50×50,000
+        ("claude-opus-4-8", {"speed": "fast"}, {"claude-opus-4-8": 2_600_000}),
+        # Batch is half: 10×2,500 + 50×12,500
+        (OPUS, {"service_tier": "batch"}, {OPUS: 650_000}),
+        # Sonnet 4.5 is 3 and 15: 10×3,000 + 50×15,000; the advisor 1,000×5,000 + 100×25,000
+        (SONNET, {"iterations": [ADVISOR]}, {SONNET: 780_000, OPUS: 7_500_000}),
+        # Beyond 200,000 tokens of prompt the whole call is 6 and 22.50
+        (SONNET, {"input_tokens": 200_001}, {SONNET: 200_001 * 6_000 + 50 * 22_500}),
+    ],
+)
+def test_what_a_transcript_tells_of_a_call_decides_its_price(
+    tmp_path: Path, model: str, usage: dict[str, Any], expected: dict[str, int]
+) -> None:
+    """Lifetimes of the cache, searches, fast mode, batch, advisors, long prompts: from log to row.
+
+    The list prices are https://platform.claude.com/docs/en/about-claude/pricing, 2026-11-22.
+    """
+    record = assistant("a", "a1", "2026-11-10T09:00:05Z", "m-1")
+    record["message"] |= {"model": model}
+    record["message"]["usage"] = {"input_tokens": 10, "output_tokens": 50, **usage}
+    store = open_store("private:")
+    read_in(store, [jsonl(tmp_path / "a.jsonl", [record])])
+    found = {each.model: each.use.cost_nanousd for each in store.spending(Selection(), "model")}
+    store.close()
+    assert found == expected
+
+
 BAD = ["-1", "1e30", "NaN", "Infinity", '"many"', "1.5", str(2**63)]
 
 
