@@ -21,6 +21,7 @@ from tachlog.analysis.billing import Billing
 from tachlog.analysis.selection import BYS, By, Selection, Spending, Told
 from tachlog.analysis.spending import Costs, costs_of
 from tachlog.analysis.unlogged import SideCall
+from tachlog.cli.blocks import paid
 from tachlog.metrics import QUARTER_US
 from tachlog.pricing import price
 from tachlog.stores import Store, open_store
@@ -440,3 +441,26 @@ def test_an_amount_with_calls_without_a_price_is_a_least_one(tmp_path: Path) -> 
     shown = desk.run("cost").out
     assert "≥ $0.00" in shown
     assert "no price: mystery-1 1,160 tokens" in shown
+
+
+def test_the_answer_tells_what_subscriptions_cost_today() -> None:
+    """The latest of each provider, added up; none where all are billed by use or begin later."""
+    today = date(2026, 11, 20)
+    old = Billing("anthropic", "subscription", 20, None, "Claude Pro")
+    codex = Billing("openai", "subscription", 20, date(2026, 11, 20), "Codex Plus")
+    later = Billing("google", "subscription", 20, date(2026, 12, 1))
+    max_plan = Billing("anthropic", "subscription", 200, date(2026, 9, 1), "Claude Max")
+    ((told,),) = paid([max_plan, old, codex, later], today)
+    assert told == ("  you pay $220 a month (Claude Max, Codex Plus)", "dim")
+    assert paid([old, API, later], today) == []
+
+
+def test_the_answer_tells_what_no_log_holds(tmp_path: Path) -> None:
+    """`analyze` names the calls that its costs lack, and what is paid by the month."""
+    desk = Desk(tmp_path)
+    desk.write()
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + BILLED)
+    shown = desk.run("analyze", "--no-store").out
+    assert "you pay $200 a month (Claude Max)" in shown
+    assert "not in any log: 1 compaction, about $0.17 more" in " ".join(shown.split())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tachlog.analysis.overview import Overview
     from tachlog.analysis.selection import FileReport, Selection
     from tachlog.analysis.summary import ReadNowView, RenewedView
+    from tachlog.analysis.unlogged import NotLogged
     from tachlog.pipeline import ReadNow
     from tachlog.stores import Store
 
@@ -54,13 +55,14 @@ def analyze(ask: Ask) -> Answer:
         selection = replace(selection, paths=read.paths if logs.chosen else None)
         found = _overview(ask, store, selection, _read_now(store, read, before))
         files = store.files()
+        missing = [] if ask.options.json else _not_in_any_log(ask, store, selection)
     finally:
         store.close()
     unread = _unread(logs, read, files)
     problems = bool(ask.options.fail_on and found.result.input.problems)
     return Answer(
         found.result,
-        lambda: _screen(ask, found, _unknown(files, selection.paths)),
+        lambda: _screen(ask, found, _unknown(files, selection.paths), missing),
         [*unread, *logs.notes, *map(_renewed, found.result.read_now.renewed)],
         FOUND_PROBLEMS if problems else int(bool(logs.chosen and unread)),
     )
@@ -174,10 +176,25 @@ def _read_now(store: Store, read: ReadNow, before: _Before) -> ReadNowView:
     )
 
 
-def _screen(ask: Ask, found: Overview, unknown: Mapping[str, int]) -> list[str]:
+def _not_in_any_log(ask: Ask, store: Store, selection: Selection) -> list[NotLogged]:
+    from tachlog.analysis.unlogged import not_logged
+
+    return not_logged(store.side_calls(selection), ask.book.price)
+
+
+def _screen(
+    ask: Ask, found: Overview, unknown: Mapping[str, int], missing: Sequence[NotLogged]
+) -> list[str]:
     from tachlog.cli.answer import render_answer
 
-    text = render_answer(found, width=ask.width, color=ask.has_color, unknown=unknown)
+    text = render_answer(
+        found,
+        width=ask.width,
+        color=ask.has_color,
+        unknown=unknown,
+        billing=ask.config.billing,
+        not_in_any_log=missing,
+    )
     return text.splitlines()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tachlog.analysis.alerts import Alert
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.overview import Overview
+from tachlog.analysis.unlogged import NotLogged
 from tachlog.analysis.windows import zone_of
 from tachlog.cli import blocks, findings
 from tachlog.cli import format as fmt
@@ -22,10 +24,13 @@ def render_answer(
     width: int = WIDTH,
     color: bool = False,
     unknown: Mapping[str, int] | None = None,
+    billing: Sequence[Billing] = (),
+    not_in_any_log: Sequence[NotLogged] = (),
 ) -> str:
     """How much, how long, what failed, what is odd, what to do, how sure.
 
-    `unknown` counts the records of kinds that their source does not know. No line is wider than
+    `unknown` counts the records of kinds that their source does not know. `billing` is how
+    providers are paid, `not_in_any_log` what is missing in the costs. No line is wider than
     `width` columns; an ordinary answer has about 42 lines.
     """
     width = min(width, WIDEST)
@@ -34,14 +39,14 @@ def render_answer(
     ids = short_ids(session.root_session_id for session in result.sessions)
     parts = [
         blocks.header(result, windows, zone, width),
-        blocks.how_much(result, windows),
+        blocks.how_much(result, windows, billing),
         blocks.how_long(result.totals, width),
         findings.tools(result),
         findings.errors(result.totals, width),
         findings.dearest(result, zone, ids, width),
         findings.unusual(result, zone, ids, width),
         findings.do_next(result.recommendations, width),
-        blocks.how_sure(result, unknown or {}, width),
+        blocks.how_sure(result, unknown or {}, width, not_in_any_log),
         blocks.where_next(result, ids),
     ]
     return _text([line for part in parts if part for line in ([], *part)][1:], width, color)

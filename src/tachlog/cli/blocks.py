@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
 from tachlog.analysis.alerts import Alert
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.shapes import Totals
 from tachlog.analysis.summary import InputView, ReadNowView, SelectionView, TelemetryResult
+from tachlog.analysis.unlogged import NotLogged
 from tachlog.analysis.windows import Change, Day, Window, Windows
 from tachlog.cli import format as fmt
 from tachlog.cli.format import Span
@@ -26,6 +28,12 @@ SPLIT_WORDS = 86
 INDENT = 9
 SHORT_LABEL = 9
 MOST_KINDS = 3
+SIDE_CALLS: Mapping[str, tuple[str, str]] = {
+    "compaction": ("compaction", "compactions"),
+    "title": ("title", "titles"),
+    "web_search": ("web search", "web searches"),
+}
+"""What calls that no log holds are called, one and several."""
 
 WORSE_WHEN_UP = frozenset({"cost", "error_rate", "p95"})
 
@@ -50,8 +58,13 @@ def header(result: TelemetryResult, windows: Windows, zone: tzinfo, width: int) 
     return [[(f"tachlog {result.tachlog}", "bold"), " · " + " · ".join(facts)], [second]]
 
 
-def how_much(result: TelemetryResult, windows: Windows) -> list[Line]:
-    """Sessions, tokens, money, errors and response times by window, and whether that is usual."""
+def how_much(
+    result: TelemetryResult, windows: Windows, billing: Sequence[Billing] = ()
+) -> list[Line]:
+    """Sessions, tokens, money, errors and response times by window, and whether that is usual.
+
+    Below the money, what the user's subscriptions cost.
+    """
     totals = result.totals
     if not totals.sessions:
         return []
@@ -77,6 +90,8 @@ def how_much(result: TelemetryResult, windows: Windows) -> list[Line]:
         if compared:
             line += _compared(name, windows.changes[name], windows.mover)
         lines.append(line)
+        if name == "cost":
+            lines += paid(billing, windows.until)
     return lines
 
 
@@ -106,7 +121,12 @@ def how_long(totals: Totals, width: int) -> list[Line]:
     return [line]
 
 
-def how_sure(result: TelemetryResult, unknown: Mapping[str, int], width: int) -> list[Line]:
+def how_sure(
+    result: TelemetryResult,
+    unknown: Mapping[str, int],
+    width: int,
+    not_in_any_log: Sequence[NotLogged] = (),
+) -> list[Line]:
     """What the figures rest on, and what is missing in them."""
     totals = result.totals
     doubts = []
@@ -119,6 +139,8 @@ def how_sure(result: TelemetryResult, unknown: Mapping[str, int], width: int) ->
         doubts.append(f"no price: {_some(names)}, {fmt.short_count(tokens)} tokens")
     if totals.time_split is not None and totals.time_split.approval is None and totals.tool_usage:
         doubts.append("tool times include waits for approval")
+    if not_in_any_log:
+        doubts.append(unlogged(not_in_any_log))
     told = [_equation(result.input), " · ".join(doubts)]
     for heading, noted in (("new record kinds", False), ("odd records", True)):
         some = {kind: n for kind, n in unknown.items() if is_note(kind) is noted}
@@ -127,6 +149,28 @@ def how_sure(result: TelemetryResult, unknown: Mapping[str, int], width: int) ->
             told.append(f"{heading}: {_some(kinds)}")
     texts = [text for part in told for text in fmt.wrap(part, width - INDENT)]
     return [[(fmt.left("" if n else "HOW SURE", INDENT), "bold"), t] for n, t in enumerate(texts)]
+
+
+def unlogged(kinds: Sequence[NotLogged]) -> str:
+    """Calls that must have happened, and about what they cost."""
+    calls = ", ".join(fmt.plural(kind.calls, *SIDE_CALLS[kind.kind]) for kind in kinds)
+    costs = [kind.cost_usd for kind in kinds if kind.cost_usd is not None]
+    return f"not in any log: {calls}" + (f", about {fmt.money(sum(costs))} more" if costs else "")
+
+
+def paid(billing: Sequence[Billing], today: date) -> list[Line]:
+    """What the subscriptions of today cost together, and which they are."""
+    known = [bill for bill in billing if bill.since is None or bill.since <= today]
+    latest = {
+        bill.provider: bill
+        for bill in sorted(known, key=lambda bill: (bill.since is not None, bill.since or today))
+    }
+    plans = [bill for bill in latest.values() if bill.usd_per_month is not None]
+    if not plans:
+        return []
+    total = sum(bill.usd_per_month or 0 for bill in plans)
+    names = ", ".join(fmt.plain(bill.name or bill.provider) for bill in plans)
+    return [[(f"  you pay ${total:,.0f} a month ({names})", "dim")]]
 
 
 def where_next(result: TelemetryResult, ids: Mapping[str, str]) -> list[Line]:

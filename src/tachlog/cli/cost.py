@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from tachlog.analysis.selection import NUMBER_NOT_TOLD, PERIODS, Selection
 from tachlog.analysis.spending import CostRow, Costs, costs_of
-from tachlog.analysis.unlogged import NotLogged
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.blocks import unlogged
 from tachlog.cli.calling import Misuse
 from tachlog.cli.findings import tool_name
 from tachlog.cli.look import nothing
-from tachlog.cli.naming import agent_name, model_name, short_ids, words
+from tachlog.cli.naming import agent_name, model_name, short_ids
 from tachlog.cli.table import Column, table
 from tachlog.stores import Store
 
@@ -25,7 +25,6 @@ MOST_ROWS = 31
 MOST_MODELS = 3
 MOST_UNPRICED = 4
 MOST_PLANS = 3
-MANY = {"compaction": "compactions", "title": "titles", "web_search": "web searches"}
 
 NAMES = {"pr": "pull request", "subagent": "sub-agent"}
 WITHOUT = {
@@ -148,15 +147,15 @@ def _table(found: Costs, titles: Mapping[str, str], ask: Ask) -> Iterator[str]:
 
 _COLUMNS = (
     Column("CALLS", right=True, spare=2),
-    Column("INPUT", right=True, spare=3),
-    Column("CACHE READ", right=True, spare=3),
-    Column("CACHE WRITE", right=True, spare=3),
+    Column("INPUT", right=True, spare=5),
+    Column("CACHE READ", right=True, spare=4),
+    Column("CACHE WRITE", right=True, spare=6),
     Column("OUTPUT", right=True, spare=3),
     Column("TOKENS", right=True),
     Column("COST", right=True),
     Column("SPENT", right=True),
     Column("SHARE", right=True, spare=1),
-    Column("MODELS", least=16, spare=4),
+    Column("MODELS", least=16, spare=7),
 )
 BUCKETED = PERIODS | {"model", "agent"}
 """Rows that show their tokens by bucket."""
@@ -300,15 +299,8 @@ def _doubts(found: Costs, ask: Ask) -> Iterator[str]:
         share = total.tokens.estimated / total.tokens.output
         told.append(f"{fmt.percent(share)} of output tokens estimated, as no log reports them")
     if found.not_in_any_log:
-        told.append(_unlogged(found.not_in_any_log))
+        told.append(unlogged(found.not_in_any_log))
     if told:
         yield ""
     for text in told:
         yield from fmt.wrap(text, ask.width)
-
-
-def _unlogged(kinds: Sequence[NotLogged]) -> str:
-    """Calls that must have happened, and about what they cost."""
-    calls = ", ".join(fmt.plural(kind.calls, words(kind.kind), MANY[kind.kind]) for kind in kinds)
-    costs = [kind.cost_usd for kind in kinds if kind.cost_usd is not None]
-    return f"not in any log: {calls}" + (f", about {fmt.money(sum(costs))} more" if costs else "")
