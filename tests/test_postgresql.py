@@ -151,6 +151,31 @@ def test_the_same_logs_give_the_same_answers_as_from_sqlite(
         assert unstamped(json.loads(one)) == unstamped(json.loads(two)), verb
 
 
+def test_what_is_held_against_each_other_is_the_same_as_in_sqlite(postgresql_url: str) -> None:
+    """Reported costs and running totals, calls that no log holds, facts that logs tell."""
+    cases = Path(__file__).parent / "corpus"
+    logs = [
+        *(cases / "codex" / "usage_records").glob("*.jsonl"),
+        *(cases / "pi").glob("*/*.jsonl"),
+        *(cases / "claude_code").glob("*/*.jsonl"),
+    ]
+    told = []
+    for url in (postgresql_url, "private:"):
+        with closing(open_store(url)) as archive:
+            read_in(archive, logs)
+            everything = Selection()
+            told.append(
+                (
+                    archive.reported_tokens(),
+                    sorted(archive.reported_calls(), key=repr),
+                    sorted(archive.side_calls(everything), key=repr),
+                    archive.told(everything, "cwd"),
+                )
+            )
+    assert told[0] == told[1]
+    assert all(told[0])
+
+
 def unstamped(told: Any) -> Any:
     """An answer without the moment at which it was given."""
     if isinstance(told, dict):
