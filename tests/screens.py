@@ -44,6 +44,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "cost-estimates": ("cost", "--estimates"),
     "trends": ("trends",),
     "doctor": ("doctor",),
+    "budget": ("budget",),
     "help": ("--help",),
     "help-analyze": ("analyze", "--help"),
 }

@@ -147,6 +147,29 @@ VERBS = (
         " docs/cost.md has the rules.",
     ),
     Verb(
+        "budget",
+        "set what may be used, and show how much of it is",
+        "budget",
+        (
+            Option(
+                "AMOUNT",
+                "a budget in dollars: 60/day, 300/week, 15/session; none/day takes it away",
+                many="*",
+            ),
+            Option(
+                "--fail-on",
+                "end with exit code 3 when one is used up",
+                "WHAT",
+                choices=("budget",),
+            ),
+            *ARCHIVE,
+        ),
+        "one object: `changes` (of the configuration) and `use`: `budgets`, `over_sessions`,"
+        " `days_of_use`; `use` is null where nothing was ever read",
+        "An amount is written to the configuration file. docs/budget.md says how the projection is"
+        " made.",
+    ),
+    Verb(
         "reconcile",
         "hold a provider's usage export, or that of ccusage, against the archive",
         "reconcile",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
-from tachlog.analysis.billing import Billing
+from tachlog.analysis.billing import Billing, Budget
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.mappings import Mapping
 
@@ -156,6 +156,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """Everything that can be set. One that is made by hand keeps nothing and counts in UTC."""
 
     alerts: Alerts = Alerts()
+    budget: Budget = Budget()
     analysis: Analysis = Analysis()
     storage: Storage = Storage()
     display: Display = Display()
@@ -227,7 +228,7 @@ def _keys_of(section: Struct, prefix: str) -> Iterator[Key]:
             meaning,
             extra.get("default") or as_toml(value),
             extra.get("unit", unit),
-            value is None or isinstance(value, str),
+            isinstance(value, str) or (value is None and extra.get("path", False)),
             extra.get("path", False),
         )
 
