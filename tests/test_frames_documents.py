@@ -61,6 +61,15 @@ def test_documents_beside_it_are_read_along(tmp_path: Path) -> None:
     assert json.loads(chunk.data) == {"document": {"m": 1}, "beside": [[1], {}, 2]}
 
 
+def test_of_lines_beside_it_the_first_is_read_along(tmp_path: Path) -> None:
+    """A file of JSON lines that belongs to a document tells by its first line what it is."""
+    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "a.jsonl").write_text('{"n": 1}\n{"n": 2}\n')
+    (tmp_path / "b.jsonl").write_text('{"n": \n')
+    (chunk,) = read_whole(str(tmp_path / "a.json"), [f"{tmp_path}/*.jsonl"])
+    assert json.loads(chunk.data) == {"document": {}, "beside": [{"n": 1}]}
+
+
 def test_torn_document_stays_as_it_is(tmp_path: Path) -> None:
     """A document that is not whole is handed over alone, for its source to say so."""
     (tmp_path / "main").write_text('{"m": ')

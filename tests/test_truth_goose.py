@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import tachlog
 from tachlog.discovery import discover
 from tachlog.engines import Task
 from tachlog.engines.work import chunks_of, read
@@ -238,6 +239,8 @@ def test_fork_counts_what_it_used_itself(kitchen: Kitchen) -> None:
     kitchen.say("20260101_2", "assistant", 63, "Nothing.", message_id="c")
     original, fork = kitchen.read().values()
     assert totals(original, fork) == {"input": 570, "output": 57}
+    told = tachlog.analyze([kitchen.path], jobs=1).totals
+    assert (told.model_calls, told.tokens.total) == (2, 627)
     assert len(fork.prompts.keys() - original.prompts.keys()) == 1
 
 

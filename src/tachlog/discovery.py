@@ -136,6 +136,8 @@ PLACES = (
     Place("swe_agent", (), "", "SWE_AGENT_TRAJECTORY_DIR"),
     # Amp: the paths in its program, the same on every system; checked 2026-11-22.
     Place("amp", ("{home}/.local/share",), "amp/threads", "XDG_DATA_HOME"),
+    # Droid: FACTORY_HOME_OVERRIDE and the folder in its program; checked 2026-11-22.
+    Place("droid", ("{home}",), ".factory/sessions", "FACTORY_HOME_OVERRIDE"),
     # Goose: its paths.rs, which prefers the XDG folders on macOS too; checked 2026-11-22.
     Place("goose", ("{home}/.local/share",), "goose/sessions", "XDG_DATA_HOME"),
     Place(

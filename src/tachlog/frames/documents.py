@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tachlog.frames.faults import FrameError
-from tachlog.frames.stream import local_file, matching, read_document, status_of
+from tachlog.frames.stream import head, local_file, matching, read_document, status_of
 from tachlog.model import Chunk, digest_of
 
 DOCUMENT_BYTES: Final = 256 << 20
@@ -30,9 +30,9 @@ def read_whole(path: str, beside: Sequence[str] = ()) -> Iterator[Chunk]:
     """Yield a file that is one JSON document as one line, without white space; none if it is empty.
 
     With patterns of files that lie `beside` it, the line is `{"document": …, "beside": [the
-    documents of all files that match, in the order of their paths]}`; those that are damaged are
-    left out, they are a matter of their own. Raises FrameError for a file that cannot be read, or
-    is larger than `DOCUMENT_BYTES`.
+    documents of all files that match, in the order of their paths]}`; of JSON lines it is the
+    first. Those that are damaged are left out, they are a matter of their own. Raises FrameError
+    for a file that cannot be read, or is larger than `DOCUMENT_BYTES`.
     """
     line = _on_one_line(path)
     if line.isspace():
@@ -54,7 +54,8 @@ def _on_one_line(path: str) -> bytes:
 
 def _beside(path: str) -> bytes | None:
     try:
-        line = _on_one_line(path).strip()
+        is_lines = path.endswith(".jsonl")
+        line = head(path).partition(b"\n")[0] if is_lines else _on_one_line(path).strip()
     except FrameError:
         return None
     return line if _is_whole(line) else None

@@ -218,6 +218,7 @@ class Reader:
         text = "\n".join(texts)
         origin = _OF_SESSION.fullmatch(message.id or "")
         self.state.copied = origin is not None and origin[1] != self.state.id
+        self.state.own = origin is not None and not self.state.copied
         self.state.after, self.state.call = "person", None
         key = key_of(AGENT, "prompt", str(at_us), text)
         by_person = self.state.parent is None
@@ -278,11 +279,12 @@ class Reader:
         if not asked and not said:
             return None
         part = key_of(AGENT, "message", str(at_us), *said, *(block.id or "" for block in asked))
+        alias = part if self.state.own and self.state.first else None
         call = self.call_of(blocks, part, began_us, bool(asked) and not text)
         for block in asked:
             self.request(block, content, call, at_us)
         if call is not None:
-            self.reply(call, part, content)
+            self.reply(call, part, content, alias)
         return None
 
     def call_of(
@@ -318,8 +320,11 @@ class Reader:
         state.call_us = began_us
         return state.call
 
-    def reply(self, call: int, part: int, content: Content) -> None:
-        """A message of a call; what a call used is only told where the ledger is."""
+    def reply(self, call: int, part: int, content: Content, alias: int | None) -> None:
+        """A message of a call; what a call used is only told where the ledger is.
+
+        A fork knows the session's first call, which carries its totals, by its message.
+        """
         state = self.state
         self.tell(
             Reply(
@@ -330,6 +335,7 @@ class Reader:
                 state.model,
                 state.provider,
                 features=Features() if state.counted else content.features,
+                alias=alias,
                 behaviors=content.behaviors,
             )
         )

@@ -42,6 +42,7 @@ class State(Struct):
     counted: bool = False
     first: bool = True
     copied: bool = False
+    own: bool = False
     call: int | None = None
     call_us: int = 0
     thought: int | None = None

@@ -1,0 +1,104 @@
+"""Sessions of Factory's Droid: `<session>.jsonl`, and `<session>.settings.json` beside it.
+
+The lines tell what was said and done; what it used is told in the settings, for the session as a
+whole. A fork begins with copies under the ids of their originals, and with nothing used.
+"""
+
+from __future__ import annotations
+
+from glob import escape
+from pathlib import PurePath
+from typing import Final
+
+import msgspec
+
+from tachlog.model import Chunk, Reading
+from tachlog.records import decode
+from tachlog.sources import Frame, Source
+from tachlog.sources.droid.reader import AGENT, Reader, State
+from tachlog.sources.droid.shapes import NULL, SKIPS, Head, Record
+
+_SETTINGS: Final = ".settings.json"
+
+_record_decoder = msgspec.json.Decoder(Record)
+_head_decoder = msgspec.json.Decoder(Head)
+
+
+def claims(path: str, head: bytes) -> bool:
+    """Whether it is a session, which says whose it is, or the settings of one."""
+    is_settings = is_of_settings(path)
+    if not (is_settings or path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl")):
+        return False
+    try:
+        first = _head_decoder.decode(head if is_settings else head.lstrip().partition(b"\n")[0])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return is_settings and b'"assistantActiveTimeMs"' in head
+    if is_settings:
+        told = (first.tokenUsage, first.assistantActiveTimeMs)
+        return first.providerLock is not None or any(raw != NULL for raw in told)
+    is_named = None not in (first.id, first.title)
+    return first.type == "session_start" and is_named
+
+
+def is_of_settings(path: str) -> bool:
+    """Whether a file is named as the settings of a session are."""
+    return path.removesuffix(".zst").removesuffix(".gz").endswith(_SETTINGS)
+
+
+def frame(path: str, head: bytes) -> Frame:
+    """Settings are a document, sessions lines."""
+    return "document" if is_of_settings(path) else "lines"
+
+
+def beside(path: str) -> tuple[str, ...]:
+    """What belongs to the settings: the session, whose first line tells what it is."""
+    return (f"{escape(path.partition(_SETTINGS)[0])}.jsonl",) if is_of_settings(path) else ()
+
+
+def read(chunk: Chunk, state: State) -> Reading:
+    """What the records of a chunk tell; settings without their session are named by the file."""
+    known = bool(state.session_id)
+
+    def refuse(record: Record) -> str | None:
+        nonlocal known
+        is_settings = record.document != NULL
+        known = known or is_settings or (record.type == "session_start" and bool(record.id))
+        return None if known else "headless_record"
+
+    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
+    if not state.session_id and is_of_settings(chunk.path):
+        state.session_id = PurePath(chunk.path).name.partition(".")[0]
+    reader = Reader(state, Reading([], [], {}, {}, problems))
+    for record in records:
+        reader.take(record)
+    reader.titles.tell(reader.reading)
+    return reader.reading
+
+
+SOURCE = Source(
+    name=AGENT,
+    title="Droid",
+    revision=1,
+    frame=frame,
+    beside=beside,
+    claims=claims,
+    state=State,
+    read=read,
+    skips=SKIPS,
+    lives="`~/.factory/sessions/**`: `<session>.jsonl` and `<session>.settings.json`",
+    tokens=(
+        "per session, at its first call, in disjoint buckets; `outputTokens` includes the "
+        "thinking; `inclusiveTokenUsage`, which adds sub-agents, is not read"
+    ),
+    proof="recorded by us, 0.215.0; sub-agents from its schema only",
+    evidence=(
+        "0.215.0 (npm `droid`) recorded against a model stub, 2026-11-22",
+        "the schemas of a session's first line and of its settings in 0.215.0, read 2026-11-22",
+    ),
+    gaps=(
+        "what each call used is not told; a session's tokens stand at its first call",
+        "attempts that were tried again are not in the log; those that failed for good are",
+        "of a model of one's own the log has the name under which it was set up",
+        "credits are not taken for money",
+    ),
+)
