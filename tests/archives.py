@@ -11,7 +11,9 @@ from uuid import UUID
 
 from tachlog.analysis.measurer import Measurer
 from tachlog.analysis.selection import Selection
+from tachlog.config import Config
 from tachlog.engines import Task, progress_after, work
+from tachlog.pipeline import bring_up_to_date
 from tachlog.pricing import price
 from tachlog.projects import project_of
 from tachlog.stores import Portion, Store, open_store
@@ -77,6 +79,16 @@ def archive_of(paths: Sequence[Path], **options: Any) -> dict[str, Any]:
     store = open_store("private:")
     try:
         read_in(store, paths, **options)
+        return contents(store)
+    finally:
+        store.close()
+
+
+def archive_of_all(directory: Path) -> dict[str, Any]:
+    """What an archive holds after one process read a directory as the command does."""
+    store = open_store("private:")
+    try:
+        bring_up_to_date(store, [str(directory)], Config(), jobs=1)
         return contents(store)
     finally:
         store.close()

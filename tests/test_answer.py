@@ -125,7 +125,7 @@ sessions                1         7        30        36   ███████ 
 tokens             22.0 k     155 k     385 k     445 k   ███████  +122 %
 at API prices       $4.01    $29.07    $52.30    $58.36   ▇▇▇▇▇█▇  +314 %, most of it opus-4-5
 error rate          5.5 %     5.4 %     6.5 %     6.6 %   ███████  −22 %
-p95 model call      8.0 s      10 s      10 s     9.9 s   ▇██▇██▇  flat
+p95 model call      8.0 s     9.9 s     9.9 s     9.9 s   ▇██▇██▇  flat
 
 12.0 h   model 40 % █████▋  tools, approvals 40 % █████▋  your next prompt 20 % ██▊  + 12.0 h idle
 

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from archives import MEASURER, archive_of, contents, figures, jsonl, portion_of, read_in
+from archives import (
+    MEASURER,
+    archive_of,
+    archive_of_all,
+    contents,
+    figures,
+    jsonl,
+    portion_of,
+    read_in,
+)
 from tachlog.config import Config
 from tachlog.demo import write_demo
 from tachlog.pipeline import bring_up_to_date
@@ -29,7 +38,6 @@ bring_up_to_date(open_store(sys.argv[1]), sys.argv[2:], Config(), jobs=1)
 def test_processes_that_read_the_same_logs_at_once_store_them_once(tmp_path: Path) -> None:
     """Four processes that analyse the same directory at the same time give the rows of one."""
     write_demo(tmp_path / "logs")
-    files = sorted(p for p in (tmp_path / "logs").rglob("*") if p.is_file())
     archive = str(tmp_path / "archive.db")
     processes = [
         subprocess.Popen([sys.executable, "-c", READER, archive, str(tmp_path / "logs")])
@@ -37,7 +45,7 @@ def test_processes_that_read_the_same_logs_at_once_store_them_once(tmp_path: Pat
     ]
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0, 0]
     store = open_store(archive)
-    assert contents(store) == archive_of(files)
+    assert contents(store) == archive_of_all(tmp_path / "logs")
 
 
 def test_worker_processes_give_what_one_process_gives(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from archives import contents, figures
 from conftest import Run
@@ -27,9 +29,6 @@ from tachlog.pipeline import ReadNow, bring_up_to_date
 from tachlog.stores import Store, open_store
 from test_archive import turn
 from test_truth_opencode import SCHEMA
-
-moto = pytest.importorskip("moto.server", reason="no server of S3-compatible storage")
-boto3 = pytest.importorskip("boto3")
 
 CASES = Path(__file__).parent / "corpus"
 SECRETS = ("hunter2", "c1sig", "sekrit")
@@ -53,7 +52,7 @@ def web() -> Iterator[WebServer]:
 def storage() -> Iterator[str]:
     """The URL of a server of S3-compatible storage."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"

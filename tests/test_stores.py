@@ -63,7 +63,7 @@ def test_a_private_archive_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_an_unknown_kind_of_archive_is_named() -> None:
     """A URL of another database tells what can be used."""
-    with pytest.raises(StoreError, match="mongodb: no such kind of archive; use a path or sqlite"):
+    with pytest.raises(StoreError, match="mongodb: no such kind of archive; use a path, sqlite"):
         open_store("mongodb://host/x")
 
 

@@ -11,7 +11,6 @@ from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.table import Column, table
 from tachlog.config import Loaded, as_toml, keys, value_of
-from tachlog.redact import redact
 
 
 class Setting(Struct, frozen=True):
@@ -55,7 +54,7 @@ def settings_of(loaded: Loaded) -> list[Setting]:
     return [
         Setting(
             key.name,
-            redact(as_toml(value_of(loaded.config, key.name))),
+            _shown(as_toml(value_of(loaded.config, key.name))),
             loaded.origins[key.name],
             key.default,
             key.unit,
@@ -63,6 +62,15 @@ def settings_of(loaded: Loaded) -> list[Setting]:
         )
         for key in keys()
     ]
+
+
+def _shown(value: str) -> str:
+    """A value without the passwords that URLs may hold."""
+    if "://" not in value:
+        return value
+    from tachlog.redact import redact
+
+    return redact(value)
 
 
 def demo(ask: Ask) -> Answer:

@@ -62,8 +62,7 @@ VERBS = (
         (
             Option(
                 "PATH",
-                "log files, directories, s3://bucket/prefix, https://host/file, SQL tables;"
-                " without any, all that is found",
+                "log files, directories, s3:// and https:// URLs, SQL tables; else all found",
                 many="*",
             ),
             Option("--no-store", "keep nothing"),

@@ -90,7 +90,9 @@ def blocks(
                 symbols += s
                 behaviors |= signals.behaviors(block.text)
         elif kind in ("thinking", "redacted_thinking"):
-            if (seal := len(block.signature or bytes(block.data))) >= LEAST_SEAL:
+            # What is sealed stands between quotes.
+            seal = len(block.signature) if block.signature else len(memoryview(block.data)) - 2
+            if seal >= LEAST_SEAL:
                 sealed += seal
                 seals += 1
             elif block.thinking:
