@@ -17,6 +17,7 @@ import golden
 import postgresql
 from archives import (
     MEASURER,
+    archive_of,
     archive_of_all,
     assistant,
     at,
