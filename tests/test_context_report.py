@@ -223,6 +223,22 @@ def test_explain_lists_breaks_and_savings() -> None:
     ] == [(9_010, "compaction"), (9_000, "idle"), (9_000, "no cause is told"), (21_000, "saved")]
 
 
+def test_breaks_are_counted_by_cause() -> None:
+    """How often the cache failed, why, and what had to be read anew, in one line."""
+    told = Told()
+    for when in (1, 400, 401, 402):
+        told.reply(when, usage=Usage(10, 0, 30_000, 5))
+    told.reply(403, usage=Usage(10, 30_000, 9_000, 5))
+    lines = list(context_lines(report(told), 100))
+    assert lines[0] == (
+        "READ 30.0 k tokens at first, at most 39.0 k, 20 % of the window of 200 k"
+        " · a turn adds 9,000"
+    )
+    assert lines[-1] == (
+        "     18.9 % of it from the cache, lost 3 times (not told 2, idle 1): 90.0 k tokens anew"
+    )
+
+
 def test_a_plain_report_is_one_line() -> None:
     """Without a cache, a window or parts there is only the size; compactions are counted."""
     told = Told()

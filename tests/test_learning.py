@@ -20,6 +20,7 @@ from archives import (
     read_in,
     user,
 )
+from conftest import Archives
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.turns import turns_of
 from tachlog.config import Config
@@ -65,6 +66,7 @@ def logs(directory: Path, factor: float = 1.4) -> list[Path]:
     first = [user("s1", "p1", at(0), "go on")]
     first += [reply("s1", n, factor) for n in range(30)]
     second = as_session(first[:8], "s2") + [reply("s2", n, factor) for n in range(40, 75)]
+    second += [assistant("s2", "u-empty", at(59), "msg_empty", content=[])]
     third = [user("s3", "p3", at(1), "go on")]
     third += [reply("s3", n, factor, final=False) for n in range(9)]
     return [
@@ -91,6 +93,15 @@ def store() -> Any:
     opened = open_store("private:")
     yield opened
     opened.close()
+
+
+def test_every_archive_learns(tmp_path: Path, archives: Archives) -> None:
+    """Archives of every kind come to the same corrections and the same rows."""
+    files = logs(tmp_path)
+    store = archives.new()
+    read_in(store, files)
+    learned = store.learn(MEASURER)
+    assert {**contents(store), "steps": learned.steps} == learned_archive(files, None, every=False)
 
 
 def test_estimates_follow_what_was_reported(tmp_path: Path, store: Store) -> None:

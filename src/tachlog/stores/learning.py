@@ -93,7 +93,7 @@ def _estimate_anew(
         models[agent].add(words.name_id(model))
     for agent, names in models.items():
         threads = database.rows(
-            "SELECT DISTINCT thread, metrics FROM agent_telemetry_summaries"
+            "SELECT thread, metrics FROM agent_telemetry_summaries"
             " WHERE agent = ? AND thread IN (SELECT thread FROM calls"
             f" WHERE model IN {LISTED} AND (output IS NULL OR NOT {FINAL}))",
             (agent, listed(names)),
