@@ -9,7 +9,7 @@ TEST := .venv-test/bin
 PACKAGE := pyproject.toml $(shell find src -name __pycache__ -prune -o -print)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench record docs clean
+.PHONY: help run test lint bench record compare docs clean
 
 help: ## list these commands
 	@sed -En 's/^([a-z]+):[^#]*## /make \1\t/p' Makefile | expand -t 14
@@ -31,12 +31,15 @@ bench: .venv-test/wheel ## run the benchmarks; each prints its figures as JSON
 record: .venv-test/tools ## run real agents against a scripted model and keep their logs as cases (Linux)
 	@for agent in $(AGENTS); do $(TEST)/python tests/record/$$agent.py || exit 1; done
 
+compare: .venv-test/wheel ## run tachlog and its peers on the conformance set, write docs/comparison.md (Linux)
+	@$(TEST)/python tests/compare.py
+
 docs: .venv-test/wheel ## write the reference pages in docs/ anew
 	@$(TEST)/python docs/generate.py
 	@$(TEST)/python docs/picture.py
 
 clean: ## remove everything that these commands made
-	rm -rf .venv .venv-test dist .coverage .coverage.* .hypothesis .*_cache
+	rm -rf .venv .venv-test .compare dist .coverage .coverage.* .hypothesis .*_cache
 
 .venv/installed: pyproject.toml
 	@echo "tachlog is being installed in .venv: a minute, the first time" >&2

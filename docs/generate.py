@@ -4,6 +4,7 @@ Each page is made from what the program itself says, so that it cannot be wrong 
 fails when a page is stale. `pages()` gives them without writing.
 """
 
+import sys
 import tomllib
 import types
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,10 @@ from tachlog.cli.running import overview
 from tachlog.cli.verbs import VERBS
 from tachlog.config import OTHER_VARIABLES, Key, as_toml, keys
 from tachlog.mappings import Fields, Mapping
-from tachlog.sources import all_sources
+from tachlog.sources import Source, all_sources
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
 WARNING = "<!-- Made by docs/generate.py: `make docs` writes it anew. -->"
 
 Row = list[str]
@@ -152,12 +154,13 @@ def key_row(key: Key) -> Row:
 
 def shipped_formats() -> list[Format]:
     """The formats of this package, whatever else is installed beside it."""
-    shipped = {
-        source.name
-        for source in all_sources().values()
-        if source.read.__module__.startswith("tachlog.")
-    }
+    shipped = {source.name for source in all_sources().values() if is_shipped(source)}
     return [each for each in known_formats() if each.name in shipped]
+
+
+def is_shipped(source: Source) -> bool:
+    """Whether a format is one of this package."""
+    return source.read.__module__.startswith("tachlog.")
 
 
 def formats_page(formats: Iterable[Format]) -> str:
@@ -167,6 +170,7 @@ def formats_page(formats: Iterable[Format]) -> str:
         WARNING,
         "What tachlog reads, what it knows of each format, and where the knowledge comes from. A"
         " format is one module; CONTRIBUTING says how to add one.",
+        told_block(),
     ]
     for each in formats:
         blocks += [
@@ -189,6 +193,24 @@ def formats_page(formats: Iterable[Format]) -> str:
                 table(["kind", "why"], [[f"`{k}`", cell(why)] for k, why in each.skips.items()]),
             ]
     return joined(blocks)
+
+
+def told_block() -> str:
+    """What each format tells, in one table."""
+    from told import HEADS, told_rows
+
+    shipped = [source for source in all_sources().values() if is_shipped(source)]
+    return joined(
+        [
+            "What each one tells, as its cases show: *reported* by the log; *derived* from what it"
+            " says; *estimated* from the text, and marked so, where nothing says it; – when it is"
+            " not told. Costs are at *list prices* where none is reported. Evidence: *public logs*"
+            " of real runs, *recorded* by us with a real agent against a scripted model, *documents"
+            " only*, which does not count as supported, or *defined here*. Records tested are those"
+            " of `tests/corpus`, traps those of `tests/conformance` ([comparison](comparison.md)).",
+            table(HEADS, told_rows(shipped)),
+        ]
+    ).rstrip()
 
 
 def metrics_page(rows: Rows) -> str:
