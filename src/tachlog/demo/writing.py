@@ -16,7 +16,6 @@ ROWS_FILE_BYTES = 8_000_000
 # Kinds of records that say nothing about a session's work.
 MEANINGLESS = frozenset(
     {
-        "api-request-shape",
         "attachment/deferred_tools_delta",
         "attachment/skill_listing",
         "file-history-snapshot",
