@@ -79,6 +79,7 @@ SOURCE = Source(
         "calls that write titles, attempts that failed and, without its thread, a sub-agent's "
         "calls are not in the log",
         "credits are not taken for money",
-        "clients that keep their threads on a server only leave nothing to read",
+        "newer clients keep their threads at the server: 0.0.1790142911 (September 2026) asked for "
+        "one there and wrote none",
     ),
 )

@@ -85,12 +85,15 @@ SOURCE = Source(
     state=State,
     read=read,
     skips=SKIPS,
-    lives="`~/.factory/sessions/**`: `<session>.jsonl` and `<session>.settings.json`",
+    lives=(
+        "`$FACTORY_HOME_OVERRIDE/.factory`, else `~/.factory`: `sessions/**/<session>.jsonl` and "
+        "`<session>.settings.json`"
+    ),
     tokens=(
         "per session, at its first call, in disjoint buckets; `outputTokens` includes the "
         "thinking; `inclusiveTokenUsage`, which adds sub-agents, is not read"
     ),
-    proof="recorded by us, 0.215.0; sub-agents from its schema only",
+    proof="recorded by us, 0.215.0; sub-agents: documentation only (its schema)",
     evidence=(
         "0.215.0 (npm `droid`) recorded against a model stub, 2026-11-22",
         "the schemas of a session's first line and of its settings in 0.215.0, read 2026-11-22",

@@ -93,7 +93,10 @@ SOURCE = Source(
         "per call in the ledger (schema 15 and later), before it per session, at its first call; "
         "`input` includes the cache, `output` the reasoning"
     ),
-    proof="database recorded by us, 1.34.0 (schema 13); lines and the ledger from its source code",
+    proof=(
+        "database recorded by us, 1.34.0 (schema 13); the older lines, the ledger and the columns "
+        "of schemas 14 to 17: documentation only (its source code)"
+    ),
     evidence=(
         "1.34.0 (@aaif/goose-binary-linux-x64 0.20.1) recorded against a model stub, 2026-11-22",
         "https://github.com/block/goose and https://github.com/aaif-goose/goose: "
@@ -106,6 +109,8 @@ SOURCE = Source(
         "before schema 15 calls are told apart by their messages: a call within a second of the "
         "one before it may be taken for its part",
         "times are whole seconds; how long a person took to approve a tool is not told",
-        "the older lines name neither model nor session: the file's name is the session",
+        "the older lines name neither model nor session: the file's name is the session, and a copy "
+        "under another name is another one",
+        "before schema 15 a sub-agent is told apart from a session once its answer has come",
     ),
 )
