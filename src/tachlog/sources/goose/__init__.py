@@ -109,8 +109,8 @@ SOURCE = Source(
         "before schema 15 calls are told apart by their messages: a call within a second of the "
         "one before it may be taken for its part",
         "times are whole seconds; how long a person took to approve a tool is not told",
-        "the older lines name neither model nor session: the file's name is the session, and a copy "
-        "under another name is another one",
+        "the older lines name neither model nor session: the file's name is the session, and a "
+        "copy under another name is another one",
         "before schema 15 a sub-agent is told apart from a session once its answer has come",
     ),
 )
