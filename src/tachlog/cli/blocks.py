@@ -45,8 +45,6 @@ def header(result: TelemetryResult, windows: Windows, zone: tzinfo, width: int) 
         result.time_zone,
         result.prices,
     ]
-    if result.totals.tokens.estimated:
-        facts.append(f"estimates {result.estimates}")
     agents = Counter(agent for agent, _ in {(s.agent, s.root_session_id) for s in result.sessions})
     told = [
         f"{agent_name(agent)} {fmt.count(number)}"
@@ -132,7 +130,7 @@ def how_sure(
     doubts = []
     if totals.tokens.estimated and totals.tokens.output:
         share = totals.tokens.estimated / totals.tokens.output
-        doubts.append(f"{fmt.percent(share)} of output tokens estimated")
+        doubts.append(f"{fmt.percent(share)} of output tokens estimated ({result.estimates})")
     if totals.unpriced_models:
         names = list(totals.unpriced_models)
         tokens = sum(model.tokens for model in totals.unpriced_models.values())
