@@ -116,9 +116,11 @@ def tachlog(run: Callable[..., str]) -> Tokens:
 BUCKETS = ("input", "cache_read", "cache_write", "output")
 CODING_AGENTS = frozenset(
     {
+        "amp",
         "claude_code",
         "codex",
         "copilot_cli",
+        "droid",
         "gemini_cli",
         "goose",
         "kimi_cli",
@@ -147,11 +149,17 @@ def added(rows: Any) -> Tokens:
 PEERS = (
     Peer("tachlog", __version__, frozenset(all_sources()), tachlog, "`analyze --json`"),
     Peer("ccusage", "20.0.24", CODING_AGENTS, ccusage, "`session --json`; output is the rest"),
-    Peer("agentsview", "0.46.1", CODING_AGENTS, agentsview, "`sync`, `usage daily --json`"),
+    Peer(
+        "agentsview",
+        "0.46.1",
+        CODING_AGENTS - {"droid"},
+        agentsview,
+        "`sync`, `usage daily --json`",
+    ),
     Peer(
         "codeburn",
         "0.9.15",
-        CODING_AGENTS - {"kimi_code"} | {"cline"},
+        CODING_AGENTS - {"amp", "kimi_code"} | {"cline"},
         codeburn,
         "`audit --format json`, as displayed",
     ),
@@ -257,7 +265,8 @@ def page(verdicts: Verdicts) -> str:
         " and the truth in tokens. The set is tachlog's own, so it is no surprise that tachlog"
         " passes it: read it as a list of what to look for in any such tool, and check a trap"
         " before you believe it (each `trap.toml` says why, by what rule, and where the rule is"
-        " from). The traps were written from the rules, not from what any program answers.",
+        " from). The traps were written from the rules, not from what any program answers; where"
+        " one answered otherwise, rule and log were looked at again.",
         "Each program runs alone on each trap, in a fresh home, offline. Its figures are brought"
         " into four disjoint buckets (input without cache, cache read, cache write, output with"
         " reasoning); **right** is when all that the truth speaks of are equal. *wrong* has the"
