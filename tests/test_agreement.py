@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from archives import MEASURER, contents, figures
 from tachlog.agreement import LIKENESSES, Said, counted, filled
+from tachlog.analysis.selection import Selection
 from tachlog.model import (
     RUN_TOTALS,
     Compaction,
@@ -30,8 +31,7 @@ from tachlog.model import (
 )
 from tachlog.operations import Call, ToolUse, call_of, use_of
 from tachlog.sessions import Sessions, add_roots, fold
-from tachlog.stores import Portion, open_store
-from tachlog.stores.archive import SqlArchive
+from tachlog.stores import Portion, Store, open_store
 
 SECOND = 1_000_000
 START_US = 1_790_000_000 * SECOND
@@ -55,7 +55,7 @@ def reply(telling: Telling, key: str, at: int, usage: Usage | None, **facts: Any
 def sums(usages: Iterable[Usage]) -> Usage:
     """Usages added up."""
     each = [(u.input, u.cache_read, u.cache_write, u.output) for u in usages]
-    return Usage(*(sum(column) for column in zip(*each, strict=True)))
+    return Usage(*(sum(column) for column in zip((0, 0, 0, 0), *each, strict=True)))
 
 
 def portion(name: str, events: Sequence[Event]) -> Portion:
@@ -96,14 +96,12 @@ def kept(batches: Iterable[Sequence[Sequence[Event]]]) -> dict[str, Any]:
         store.close()
 
 
-def days(store: Any) -> Usage:
+def days(store: Store) -> Usage:
     """The tokens of all calls as charts add them up."""
-    assert isinstance(store, SqlArchive)
-    found = store.database.rows(
-        "SELECT ifnull(sum(input), 0), ifnull(sum(cache_read), 0), ifnull(sum(cache_write), 0),"
-        " ifnull(sum(settled_output), 0) FROM calls"
+    return sums(
+        Usage(one.input, one.cache_read, one.cache_write, one.output)
+        for one in store.quarters(Selection())
     )
-    return Usage(*found[0])
 
 
 def usages_of(found: dict[str, Any]) -> Counter[Usage]:
