@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from tachlog.model import RUN_TOTALS, TELLINGS, Compaction, Failure, Prompt, Telling, Usage
 from tachlog.operations import Call, ToolUse, ended_rank
@@ -116,11 +116,14 @@ def _paired(
             if name in names:
                 pairs.setdefault(one.name, names[name])
     taken = set(pairs.values())
+    standing = sorted(standing, key=_in_time)
     rounds = [(alike, alike, where) for alike in likeness.alike for where in (_threads, _trees)]
     rounds += [(theirs, ours, _threads) for theirs, ours in likeness.nearly]
     for theirs, ours, places in rounds:
+        if len(pairs) == len(mine):
+            break
         free: dict[Hashable, deque[int]] = defaultdict(deque)
-        for one in sorted(standing, key=_in_time):
+        for one in standing:
             if one.operation.key not in taken and (what := theirs(one.operation)) is not None:
                 for place in places(one):
                     free[place, what].append(one.operation.key)
@@ -157,9 +160,9 @@ def filled(base: Operation, echoes: Iterable[Operation]) -> Operation:
 
 def _filled(base: Operation, echo: Operation) -> Operation:
     changes: dict[str, Any] = {
-        field.name: getattr(echo, field.name)
-        for field in fields(base)
-        if field.name not in _OWN and getattr(base, field.name) is None
+        name: getattr(echo, name)
+        for name in base.__struct_fields__
+        if name not in _OWN and getattr(base, name) is None
     }
     if isinstance(base, Call) and isinstance(echo, Call):
         changes |= _usage_of_both(base, echo)
