@@ -81,8 +81,8 @@ SOURCE = Source(
         "reasoning; Claude Code's events exclude the cache"
     ),
     proof=(
-        "public real logs of Visual Studio Copilot, which tell no tokens; Claude Code 2.1.330 "
-        "recorded by us; the rest by documentation"
+        "public real logs of Visual Studio Copilot, which tell no tokens; Claude Code 2.1.330, "
+        "Codex 0.169.0 and Gemini CLI 0.61.0 recorded by us; the rest by documentation"
     ),
     evidence=(
         "https://github.com/open-telemetry/opentelemetry-proto docs/specification.md, "
@@ -94,7 +94,8 @@ SOURCE = Source(
         "https://github.com/openai/codex codex-rs/otel session_telemetry.rs, checked 2026-11-22",
         "https://github.com/google-gemini/gemini-cli docs/cli/telemetry.md, checked 2026-11-22",
         "Visual Studio Copilot 18.6, public real logs, measured 2026-11-22",
-        "Claude Code 2.1.330, its OTLP exports recorded against a model stub, 2026-11-22",
+        "Claude Code 2.1.330 and Codex CLI 0.169.0, their OTLP exports, and the telemetry file of "
+        "Gemini CLI 0.61.0, recorded against a model stub, 2026-11-22",
     ),
     gaps=(
         "an agent's total counts where no call inside of it was read before it; exported before "
