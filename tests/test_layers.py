@@ -14,14 +14,14 @@ LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
     {"pipeline", "upgrade", "watch", "receive", "notify", "report", "config", "demo", "statements"},
-    {"engines", "stores"},
+    {"engines", "stores", "glance"},
     {"analysis"},
     {"metrics", "pricing", "projects"},
     {"sessions", "operations", "identity", "agreement"},
     {"sources", "chat"},
     {"signals", "redact", "records", "secrecy", "providers", "verdicts", "estimate", "tellings"},
     {"frames", "discovery"},
-    {"model", "data", "mappings"},
+    {"model", "data", "mappings", "settings"},
 )
 PLACED = frozenset[str]().union(*LAYERS)
 # The example logs are written from the nouns alone, so that they cannot share a reader's mistake.

@@ -28,6 +28,7 @@ class Caller(NamedTuple):
     now_us: int
     out: TextIO
     err: TextIO
+    into: TextIO | None = None
 
     @property
     def width(self) -> int:
@@ -55,4 +56,4 @@ def this_caller() -> Caller:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-    return Caller(os.environ, time.time_ns() // 1000, sys.stdout, sys.stderr)
+    return Caller(os.environ, time.time_ns() // 1000, sys.stdout, sys.stderr, sys.stdin)

@@ -39,7 +39,8 @@ class Option(NamedTuple):
 class Verb(NamedTuple):
     """One verb: its function is `module.name` in this package (`short` for the empty name).
 
-    `json` says what `--json` prints.
+    `json` says what `--json` prints. A `direct` verb prints by itself and loads neither the
+    configuration nor the archive's machinery.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Verb(NamedTuple):
     options: tuple[Option, ...]
     json: str
     more: str = ""
+    direct: bool = False
 
     @property
     def command(self) -> str:

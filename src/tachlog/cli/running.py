@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from importlib import import_module
 
 from tachlog import __version__
@@ -50,9 +49,12 @@ def _run(words: list[str], caller: Caller) -> int:
         raise Misuse(f"the verb comes first: tachlog {verb_late} {words[0]} …")
     options = parse(verb, rest)
 
+    function = getattr(import_module(f"tachlog.cli.{verb.module}"), verb.name or "short")
+    if verb.direct:
+        return int(function(options, caller))
+
     from tachlog.cli.answering import answer
 
-    function = getattr(import_module(f"tachlog.cli.{verb.module}"), verb.name or "short")
     return answer(function, options, caller)
 
 
@@ -89,6 +91,8 @@ def _fail(error: Exception, words: list[str], caller: Caller) -> int:
     """Tell a fault in a line or two and return its exit code."""
     code, message = _judge(error)
     if caller.environ.get("TACHLOG_DEBUG") == "1":
+        import traceback
+
         caller.err.write("".join(traceback.format_exception(error)))
     caller.out.flush()
     verb = next((verb for verb in VERBS if words[:1] == [verb.name]), VERBS[0])

@@ -169,6 +169,19 @@ VERBS = (
         " made.",
     ),
     Verb(
+        "statusline",
+        "print one line for the foot of an agent's screen",
+        "statusline",
+        (
+            Option("--template", "parts between ` · `, as `{today} · {block} · {context}`", "TEXT"),
+            *ARCHIVE,
+        ),
+        "one object: each part as text, empty where nothing is known of it",
+        "It reads what Claude Code tells a status line on standard input; docs/budget.md says how"
+        " to set it up and what the parts are.",
+        direct=True,
+    ),
+    Verb(
         "reconcile",
         "hold a provider's usage export, or that of ccusage, against the archive",
         "reconcile",

@@ -11,10 +11,9 @@ from tachlog.config.reading import (
     OTHER_VARIABLES,
     ConfigError,
     Loaded,
-    cache_home,
-    data_home,
     load,
 )
+from tachlog.settings import cache_home, data_home
 
 __all__ = [
     "OTHER_VARIABLES",

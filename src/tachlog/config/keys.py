@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 from tachlog.analysis.billing import Billing, Budget
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.mappings import Mapping
+from tachlog.settings import STATUSLINE
 
 PREFIX = "TACHLOG_"
 
@@ -99,6 +100,18 @@ class Display(Struct, frozen=True, kw_only=True):
     ] = "auto"
 
 
+class Statusline(Struct, frozen=True, kw_only=True):
+    """What `tachlog statusline` says."""
+
+    template: Annotated[
+        str,
+        Meta(
+            description="parts between ` · `: {today} {week} {block} {rate} {left} {limit}"
+            " {context} {session} {model}; docs/budget.md says what each is"
+        ),
+    ] = STATUSLINE
+
+
 class Prices(Struct, frozen=True, kw_only=True):
     """What model calls cost."""
 
@@ -160,6 +173,7 @@ class Config(Struct, frozen=True, kw_only=True):
     analysis: Analysis = Analysis()
     storage: Storage = Storage()
     display: Display = Display()
+    statusline: Statusline = Statusline()
     prices: Prices = Prices()
     estimates: Estimates = Estimates()
     sources: Sources = Sources()

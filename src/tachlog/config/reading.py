@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -16,6 +15,7 @@ from tachlog.config.keys import PREFIX, Config, Key, as_toml, keys
 from tachlog.mappings import Fields
 from tachlog.mappings import Mapping as LogMapping
 from tachlog.model import BEHAVIORS, ERROR_CLASSES
+from tachlog.settings import data_home, file_path, home_in, is_zone, machine_zone
 
 OTHER_VARIABLES = {
     "TACHLOG_CONFIG": "the configuration file, in the place of the usual one",
@@ -40,15 +40,6 @@ class Loaded(Struct, frozen=True):
     config: Config
     origins: dict[str, str]
     path: Path
-
-
-def file_path(environ: Mapping[str, str]) -> Path:
-    """Where the configuration file is, or would be."""
-    named = environ.get("TACHLOG_CONFIG")
-    if named:
-        return Path(named)
-    base = environ.get("XDG_CONFIG_HOME") or Path(_home(environ), ".config")
-    return Path(base, "tachlog", "config.toml")
 
 
 def load(
@@ -80,42 +71,6 @@ def load(
     _settle_driver(values, origins)
     _check_together(values, origins)
     return Loaded(msgspec.convert(_nested(values), Config, dec_hook=_path), origins, path)
-
-
-def data_home(environ: Mapping[str, str]) -> Path:
-    """The directory of the archive."""
-    base = environ.get("XDG_DATA_HOME") or Path(_home(environ), ".local", "share")
-    return Path(base, "tachlog")
-
-
-def cache_home(environ: Mapping[str, str]) -> Path:
-    """The directory of what can be made again, such as the example logs."""
-    base = environ.get("XDG_CACHE_HOME") or Path(_home(environ), ".cache")
-    return Path(base, "tachlog")
-
-
-def machine_zone(environ: Mapping[str, str]) -> str:
-    """The name of this machine's time zone, `UTC` where nothing tells it."""
-    named = environ.get("TZ")
-    if named is None:
-        target = os.path.realpath("/etc/localtime")
-        _, _, named = target.partition("/zoneinfo/")
-    named = named.removeprefix(":")
-    return named if named and _is_zone(named) else "UTC"
-
-
-def _is_zone(name: str) -> bool:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, LookupError):
-        return False
-    return True
-
-
-def _home(environ: Mapping[str, str]) -> str:
-    return environ.get("HOME") or os.path.expanduser("~")
 
 
 def _from_file(
@@ -266,22 +221,18 @@ def _located(key: Key, value: object, base: Path, environ: Mapping[str, str]) ->
     if not key.is_path:
         return value
     if isinstance(value, dict):
-        return {_home_in(name, environ): project for name, project in value.items()}
+        return {home_in(name, environ): project for name, project in value.items()}
     if isinstance(value, list):
         return [_located(key, each, base, environ) for each in value]
     if not isinstance(value, str) or ":" in value:
         return value
-    return str(base / _home_in(value, environ))
-
-
-def _home_in(path: str, environ: Mapping[str, str]) -> str:
-    return _home(environ) + path[1:] if path == "~" or path.startswith("~/") else path
+    return str(base / home_in(value, environ))
 
 
 def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> None:
     """Check what the types cannot."""
     zone = str(values["display.time_zone"])
-    if not _is_zone(zone):
+    if not is_zone(zone):
         raise ConfigError(
             origins["display.time_zone"],
             f"display.time_zone: {zone!r} is no zone; {_zone_hint(zone)}",
