@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -186,8 +186,13 @@ def build(
 
 def summarize(archive: Archive, selection: Selection) -> Summary:
     """The selected sessions and what they come to."""
-    trees = trees_of(archive.sessions(selection))
+    trees = selected(archive, selection)
     return Summary(trees, tally_of(trees, archive.steps(selection)))
+
+
+def selected(archive: Archive, selection: Selection) -> list[Tree]:
+    """The selected sessions alone, for answers that need no more."""
+    return trees_of(archive.sessions(selection))
 
 
 def merge(a: Summary, b: Summary) -> Summary:
@@ -214,7 +219,7 @@ def result_of(
         estimates=estimates,
         time_zone=time_zone,
         selection=selection_view(selection),
-        sessions=_session_views(summary.trees),
+        sessions=session_views(summary.trees),
         totals=totals_of(summary.tally),
         patterns=patterns_of(summary.tally),
         recommendations=recommend(summary.trees, summary.tally),
@@ -274,7 +279,7 @@ def totals_of(tally: Tally) -> Totals:
 def patterns_of(tally: Tally) -> Patterns:
     """The view of a tally's patterns: errors and sequences with the most frequent first."""
     return Patterns(
-        errors=_error_patterns(tally),
+        errors=error_patterns(tally),
         behaviors=most_first(tally.behaviors),
         sequences={key_of_gram(gram): count for gram, count in _sequences(tally)},
         anomalies=[anomaly_view(anomaly, session_id) for session_id, anomaly in tally.anomalies],
@@ -291,12 +296,13 @@ def patterns_of(tally: Tally) -> Patterns:
     )
 
 
-def _session_views(trees: list[Tree]) -> list[SessionView]:
-    """All threads in order of start, then session id; main ones with what their tree comes to."""
+def session_views(trees: Iterable[Tree], *, sub_agents: bool = True) -> list[SessionView]:
+    """Threads in order of start, then session id; main ones with what their tree comes to."""
     views = [
         (m, session_view(m, tree_totals(tree.threads) if m.parent is None else None))
         for tree in trees
         for m in tree.threads
+        if sub_agents or m.parent is None
     ]
     return [view for _, view in sorted(views, key=lambda pair: _place(pair[0]))]
 
@@ -318,7 +324,8 @@ def by_name(models: Mapping[tuple[str, str], ModelUse]) -> dict[str, ModelUse]:
     return dict(sorted(merged.items(), key=lambda item: (-item[1].calls, item[0])))
 
 
-def _error_patterns(tally: Tally) -> list[ErrorPattern]:
+def error_patterns(tally: Tally) -> list[ErrorPattern]:
+    """The view of failures that read alike, the most frequent first."""
     patterns = [
         ErrorPattern(
             error_class=error_class,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tachlog.analysis.selection import Selection
-    from tachlog.analysis.summary import TelemetryResult
+    from tachlog.analysis.summary import Summary
+    from tachlog.analysis.tally import Tree
     from tachlog.pricing import PriceBook
     from tachlog.stores import Store
 
@@ -146,18 +147,20 @@ class Ask:
 Verb = Callable[[Ask], Answer]
 
 
-def telemetry(ask: Ask) -> TelemetryResult:
-    """What the archive tells about what the filters select."""
-    from tachlog.analysis.summary import build
+def selected(ask: Ask) -> list[Tree]:
+    """The sessions that the filters select."""
+    from tachlog.analysis.summary import selected
 
     with ask.store() as store:
-        return build(
-            store,
-            ask.selection(),
-            time_zone=ask.config.display.time_zone,
-            prices=ask.prices,
-            generated_at_us=ask.caller.now_us,
-        )
+        return selected(store, ask.selection())
+
+
+def summarized(ask: Ask) -> Summary:
+    """The sessions that the filters select, and what they come to."""
+    from tachlog.analysis.summary import summarize
+
+    with ask.store() as store:
+        return summarize(store, ask.selection())
 
 
 def answer(verb: Verb, options: Namespace, caller: Caller) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct
 
 from tachlog.analysis.shapes import ErrorPattern, SessionView, ToolUsage
-from tachlog.analysis.summary import TelemetryResult
+from tachlog.analysis.summary import error_patterns, session_views, totals_of
+from tachlog.analysis.tally import tally_of
 from tachlog.cli import format as shown
-from tachlog.cli.answering import Answer, Ask, telemetry
+from tachlog.cli.answering import Answer, Ask, selected
 from tachlog.cli.findings import tool_name
 from tachlog.cli.naming import agent_name, model_name, name_of, short_ids, when, words
 from tachlog.cli.table import Column, table
@@ -20,7 +21,7 @@ CLASS_CELLS = 24
 
 def sessions(ask: Ask) -> Answer:
     """Answer `tachlog sessions`."""
-    views = [view for view in telemetry(ask).sessions if view.parent_session_id is None]
+    views = session_views(selected(ask), sub_agents=False)
     views.sort(key=_order(ask.options.sort), reverse=True)
     shown_ids = short_ids(view.session_id for view in views)
     views = views[: ask.options.limit]
@@ -94,7 +95,8 @@ def _order(name: str) -> Callable[[SessionView], tuple[float | str, ...]]:
 
 def tools(ask: Ask) -> Answer:
     """Answer `tachlog tools`."""
-    used = dict(list(telemetry(ask).totals.tool_usage.items())[: ask.options.limit])
+    usage = totals_of(tally_of(selected(ask), ())).tool_usage
+    used = dict(list(usage.items())[: ask.options.limit])
 
     def lines() -> list[str]:
         rows = [_tool_row(name, usage) for name, usage in used.items()]
@@ -158,19 +160,19 @@ class Errors(Struct, frozen=True):
 
 def errors(ask: Ask) -> Answer:
     """Answer `tachlog errors`."""
-    result = telemetry(ask)
-    totals = result.totals
+    tally = tally_of(selected(ask), ())
+    totals, patterns = totals_of(tally), error_patterns(tally)
     found = Errors(
         totals.operations,
         sum(totals.error_breakdown.values()),
         totals.error_rate,
         totals.error_breakdown,
-        result.patterns.errors[: ask.options.limit or MOST_ERRORS],
+        patterns[: ask.options.limit or MOST_ERRORS],
     )
-    return Answer(found, lambda: _error_lines(found, result, ask))
+    return Answer(found, lambda: _error_lines(found, len(patterns), ask))
 
 
-def _error_lines(found: Errors, result: TelemetryResult, ask: Ask) -> Iterator[str]:
+def _error_lines(found: Errors, kinds: int, ask: Ask) -> Iterator[str]:
     if not found.operations:
         yield nothing(ask)
         return
@@ -184,10 +186,10 @@ def _error_lines(found: Errors, result: TelemetryResult, ask: Ask) -> Iterator[s
     for cluster in found.clusters:
         yield ""
         yield from _cluster_lines(cluster, ask)
-    left = len(result.patterns.errors) - len(found.clusters)
+    left = kinds - len(found.clusters)
     if left > 0:
         yield ""
-        yield f"{left:,} more kinds: --limit {len(result.patterns.errors)}"
+        yield f"{left:,} more kinds: --limit {kinds}"
 
 
 def _cluster_lines(cluster: ErrorPattern, ask: Ask) -> Iterator[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from tachlog.analysis.shapes import AnomalyView, Recovery, SequenceCount
+from tachlog.analysis.summary import patterns_of
 from tachlog.cli import format as fmt
-from tachlog.cli.answering import Answer, Ask, telemetry
+from tachlog.cli.answering import Answer, Ask, summarized
 from tachlog.cli.look import nothing
 from tachlog.cli.naming import short_ids, when, words
 from tachlog.cli.table import Column, table
@@ -30,8 +31,8 @@ class PatternsFound(Struct, frozen=True):
 
 def patterns(ask: Ask) -> Answer:
     """Answer `tachlog patterns`."""
-    result = telemetry(ask)
-    told = result.patterns
+    summary = summarized(ask)
+    told = patterns_of(summary.tally)
     found = PatternsFound(
         told.sequences,
         told.transitions,
@@ -40,7 +41,7 @@ def patterns(ask: Ask) -> Answer:
         told.behaviors,
         [each for each in told.anomalies if each.type != "loop"],
     )
-    ids = short_ids(view.session_id for view in result.sessions)
+    ids = short_ids(m.session_id for tree in summary.trees for m in tree.threads)
     return Answer(found, lambda: _lines(found, ids, ask))
 
 
