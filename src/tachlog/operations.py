@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from tachlog.model import (
     UNTIMED_US,
@@ -76,20 +77,7 @@ class Call(Struct, array_like=True, gc=False):
         parts = self.parts.values()
         if len(parts) == 1:
             return next(iter(parts))
-        return Features(
-            text=sum(p.text for p in parts),
-            thinking=sum(p.thinking for p in parts),
-            hidden=sum(p.hidden for p in parts),
-            tool_text=sum(p.tool_text for p in parts),
-            tools=sum(p.tools for p in parts),
-            keys=sum(p.keys for p in parts),
-            wide=sum(p.wide for p in parts),
-            media=sum(p.media for p in parts),
-            symbols=sum(p.symbols for p in parts),
-            escapes=sum(p.escapes for p in parts),
-            sealed=sum(p.sealed for p in parts),
-            seals=sum(p.seals for p in parts),
-        )
+        return Features(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
 class ToolUse(Struct, array_like=True, gc=False):
