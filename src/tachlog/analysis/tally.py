@@ -120,32 +120,6 @@ _SUMS = (
     "complexity_score",
     "compactions",
 )
-_USE_SUMS = (
-    "calls",
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "output",
-    "estimated",
-    "unpriced_calls",
-    "unpriced_tokens",
-    "reported_cost_calls",
-)
-_STATS_SUMS = (
-    "count",
-    "success_count",
-    "error_count",
-    "expected_negative",
-    "check_failed",
-    "user_rejected",
-    "user_interrupted",
-    "unfinished",
-    "timed",
-    "total_us",
-    "input_bytes",
-    "output_bytes",
-)
 _COUNTS = ("response_sketch", "errors", "behaviors", "complexity")
 
 
@@ -201,52 +175,47 @@ def _add(into: Tally, other: Tally) -> None:
 
 def _add_tree(tally: Tally, tree: Tree) -> None:
     """Add one session: its threads' figures, and what is counted once per session."""
+    tally.sessions += 1
+    tally.complexity_score += tree.head.complexity_score
+    _add_counts(tally.complexity, {tree.head.complexity: 1})
     groups: dict[ErrorKey, ErrorGroup] = {}
     for m in tree.threads:
-        _add(tally, _of_thread(m))
+        _add_thread(tally, m)
         for cluster in m.clusters:
             key = (cluster.error_class, cluster.fingerprint, cluster.tool)
             group = groups.setdefault(key, ErrorGroup(cluster.first_us, cluster.last_us))
             _add_group(group, _group_of(cluster))
-    for group in groups.values():
+    for key, group in groups.items():
         group.sessions = 1
-    _add(
-        tally,
-        Tally(
-            sessions=1,
-            complexity={tree.head.complexity: 1},
-            complexity_score=tree.head.complexity_score,
-            groups=groups,
-        ),
-    )
+        _add_group(tally.groups.setdefault(key, ErrorGroup(group.first_us, group.last_us)), group)
 
 
-def _of_thread(m: SessionMetrics) -> Tally:
-    return Tally(
-        threads=1,
-        start_us=m.start_us,
-        end_us=m.end_us,
-        duration_us=m.duration_us,
-        active_us=m.active_us,
-        time_split=m.time_split,
-        messages=m.messages,
-        tool_calls=m.tool_calls,
-        calls=m.calls,
-        failures=m.failures,
-        retries=m.retries,
-        op_successes=m.op_successes,
-        op_errors=m.op_errors,
-        response_n=m.response_n,
-        response_us=m.response_us,
-        response_sketch=m.response_sketch,
-        models={(name, use.provider): use for name, use in m.models.items()},
-        tools=m.tools,
-        errors=m.errors,
-        behaviors=m.behaviors,
-        peak=(m.context.peak_tokens or 0, m.context.window or 0),
-        compactions=m.context.compactions,
-        anomalies=[(m.session_id, anomaly) for anomaly in m.anomalies],
-    )
+def _add_thread(tally: Tally, m: SessionMetrics) -> None:
+    tally.threads += 1
+    tally.start_us = _known(min, tally.start_us, m.start_us)
+    tally.end_us = _known(max, tally.end_us, m.end_us)
+    tally.duration_us += m.duration_us
+    tally.active_us += m.active_us
+    tally.time_split = _both_splits(tally.time_split, m.time_split)
+    tally.messages += m.messages
+    tally.tool_calls += m.tool_calls
+    tally.calls += m.calls
+    tally.failures += m.failures
+    tally.retries += m.retries
+    tally.op_successes += m.op_successes
+    tally.op_errors += m.op_errors
+    tally.response_n += m.response_n
+    tally.response_us += m.response_us
+    tally.compactions += m.context.compactions
+    tally.peak = max(tally.peak, (m.context.peak_tokens or 0, m.context.window or 0))
+    _add_counts(tally.response_sketch, m.response_sketch)
+    _add_counts(tally.errors, m.errors)
+    _add_counts(tally.behaviors, m.behaviors)
+    for name, use in m.models.items():
+        add_use(tally.models.setdefault((name, use.provider), ModelUse(use.provider)), use)
+    for tool, stats in m.tools.items():
+        _add_stats(tally.tools.setdefault(tool, ToolStats(stats.category)), stats)
+    tally.anomalies += [(m.session_id, anomaly) for anomaly in m.anomalies]
 
 
 def _add_steps(tally: Tally, steps: Iterable[StoredStep]) -> None:
@@ -290,16 +259,34 @@ def _both_splits(a: TimeSplit | None, b: TimeSplit | None) -> TimeSplit | None:
 
 def add_use(into: ModelUse, other: ModelUse) -> None:
     """Add the calls of the same model; the provider stays."""
-    for name in _USE_SUMS:
-        setattr(into, name, getattr(into, name) + getattr(other, name))
+    into.calls += other.calls
+    into.input += other.input
+    into.cache_read += other.cache_read
+    into.cache_write += other.cache_write
+    into.cache_write_1h += other.cache_write_1h
+    into.output += other.output
+    into.estimated += other.estimated
+    into.unpriced_calls += other.unpriced_calls
+    into.unpriced_tokens += other.unpriced_tokens
+    into.reported_cost_calls += other.reported_cost_calls
     into.reasoning = _known_sum(into.reasoning, other.reasoning)
     into.cost_nanousd = _known_sum(into.cost_nanousd, other.cost_nanousd)
 
 
 def _add_stats(into: ToolStats, other: ToolStats) -> None:
     """Add a tool's figures; the exact p95 of a session cannot be added, its sketch can."""
-    for name in _STATS_SUMS:
-        setattr(into, name, getattr(into, name) + getattr(other, name))
+    into.count += other.count
+    into.success_count += other.success_count
+    into.error_count += other.error_count
+    into.expected_negative += other.expected_negative
+    into.check_failed += other.check_failed
+    into.user_rejected += other.user_rejected
+    into.user_interrupted += other.user_interrupted
+    into.unfinished += other.unfinished
+    into.timed += other.timed
+    into.total_us += other.total_us
+    into.input_bytes += other.input_bytes
+    into.output_bytes += other.output_bytes
     _add_counts(into.sketch, other.sketch)
     _add_counts(into.classes, other.classes)
 

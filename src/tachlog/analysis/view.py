@@ -117,15 +117,23 @@ def tree_totals(threads: Sequence[SessionMetrics]) -> TreeTotals:
 
 def tokens_of(uses: Iterable[ModelUse]) -> Tokens:
     """The tokens of several models added up."""
-    uses = list(uses)
-    told = [use.reasoning for use in uses if use.reasoning is not None]
+    fresh = cache_read = cache_write = output = estimated = 0
+    reasoning: int | None = None
+    for use in uses:
+        fresh += use.input
+        cache_read += use.cache_read
+        cache_write += use.cache_write
+        output += use.output
+        estimated += use.estimated
+        if use.reasoning is not None:
+            reasoning = (reasoning or 0) + use.reasoning
     return Tokens(
-        input=sum(use.input for use in uses),
-        cache_read=sum(use.cache_read for use in uses),
-        cache_write=sum(use.cache_write for use in uses),
-        output=sum(use.output for use in uses),
-        reasoning=sum(told) if told else None,
-        estimated=sum(use.estimated for use in uses),
+        input=fresh,
+        cache_read=cache_read,
+        cache_write=cache_write,
+        output=output,
+        reasoning=reasoning,
+        estimated=estimated,
     )
 
 

@@ -143,7 +143,7 @@ class _Before:
 
     def __init__(self, store: Store) -> None:
         self.sessions = store.count()
-        self.read_us = max((file.read_us for file in store.files()), default=None)
+        self.read_us = store.last_read_us()
 
 
 def _overview(
@@ -208,8 +208,9 @@ def _short_screen(ask: Ask, found: Overview, alerts: Sequence[Alert]) -> list[st
 def _unknown(files: Sequence[FileReport], paths: Sequence[str] | None) -> Counter[str]:
     """How many records have a kind that their source does not know, by kind."""
     counts: Counter[str] = Counter()
+    chosen = None if paths is None else frozenset(paths)
     for file in files:
-        if paths is None or file.path in paths:
+        if file.unknown and (chosen is None or file.path in chosen):
             counts.update(file.unknown)
     return counts
 

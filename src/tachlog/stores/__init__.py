@@ -187,6 +187,10 @@ class Store(Archive, Protocol):
         """Every file that was looked at."""
         ...
 
+    def last_read_us(self) -> int | None:
+        """When a file was read last; None before any was."""
+        ...
+
     def size(self) -> int:
         """Bytes that the archive takes."""
         ...

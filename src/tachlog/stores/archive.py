@@ -193,6 +193,11 @@ class SqlArchive:
         with self.database.snapshot():
             return reading.files(self.database)
 
+    def last_read_us(self) -> int | None:
+        """When a file was read last; None before any was."""
+        ((at_us,),) = self.database.rows("SELECT max(read_us) FROM files")
+        return None if at_us is None else int(at_us)
+
     def stated(self) -> list[Stated]:
         """What each telling says of the sessions that several tell, under their main threads."""
         return said.stated(self.database)
