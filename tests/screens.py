@@ -41,6 +41,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "patterns": ("patterns",),
     "cost": ("cost",),
     "cost-tool": ("cost", "--by", "tool"),
+    "cost-waste": ("cost", "--waste"),
     "cost-estimates": ("cost", "--estimates"),
     "trends": ("trends",),
     "doctor": ("doctor",),

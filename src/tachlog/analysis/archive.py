@@ -9,6 +9,7 @@ from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
+from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
@@ -64,6 +65,10 @@ class Archive(Protocol):
 
     def reported_tokens(self) -> list[TokenCheck]:
         """The running totals that logs told last, without those of forks, which count on."""
+        ...
+
+    def traces(self, selection: Selection) -> list[Trace]:
+        """The selected operations of each thread."""
         ...
 
     def side_calls(self, selection: Selection) -> list[SideCall]:

@@ -63,6 +63,10 @@ def cost(ask: Ask) -> Answer:
         from tachlog.cli.estimates import estimates
 
         return estimates(ask)
+    if ask.options.waste:
+        from tachlog.cli.waste import waste
+
+        return waste(ask)
     selection = ask.selection()
     with ask.store() as store:
         found = costs_of(

@@ -136,6 +136,7 @@ VERBS = (
             Option("--by", "a row for each", "WHAT", choices=BY, default="day"),
             Option("--csv", "print the rows as CSV"),
             Option("--estimates", "show instead how much is estimated, and how well"),
+            Option("--waste", "show instead where money goes that buys nothing"),
             LIMIT,
             *READING,
         ),

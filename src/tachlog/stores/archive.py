@@ -19,6 +19,7 @@ from tachlog.analysis.selection import (
     StoredStep,
     Told,
 )
+from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
@@ -35,6 +36,7 @@ from tachlog.stores import (
     renewal,
     said,
     spending,
+    traces,
     unlogged,
     versions,
     writing,
@@ -220,6 +222,11 @@ class SqlArchive:
     def reported_tokens(self) -> list[TokenCheck]:
         """The running totals that logs told last, without those of forks, which count on."""
         return spending.reported_tokens(self.database)
+
+    def traces(self, selection: Selection) -> list[Trace]:
+        """The selected operations of each thread."""
+        with self.database.snapshot():
+            return traces.traces(self.database, self._names(), selection)
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """The calls that must have happened and that no log holds."""

@@ -1,0 +1,110 @@
+"""What `tachlog cost --waste` shows: where money goes that buys nothing, and in which sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tachlog.analysis.waste import Waste, WasteRow, waste_of
+from tachlog.cli import format as fmt
+from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.look import nothing
+from tachlog.cli.naming import short_ids
+from tachlog.cli.table import Column, table
+
+MOST_SESSIONS = 3
+NAMES = {
+    "failed": "failed calls",
+    "repeated": "repeated calls",
+    "reread": "files read again",
+    "cache_miss": "cache lost",
+    "carried": "large outputs carried",
+    "abandoned": "broken-off sessions",
+}
+REASONS = {
+    "idle": "idle for longer than it lasts",
+    "model_changed": "another model",
+    "tail_rewritten": "the latest messages were written anew",
+    "prefix_changed": "something at the beginning changed, or the provider dropped it",
+}
+_COLUMNS = (
+    Column("WHAT"),
+    Column("CASES", right=True),
+    Column("SESSIONS", right=True, spare=1),
+    Column("TOKENS", right=True),
+    Column("TIME", right=True),
+    Column("COST", right=True),
+    Column("SHARE", right=True),
+    Column("MOST IN", least=16),
+)
+
+
+def waste(ask: Ask) -> Answer:
+    """Answer `tachlog cost --waste`."""
+    selection = ask.selection()
+    with ask.store() as store:
+        found = waste_of(
+            store,
+            selection,
+            time_zone=ask.config.display.time_zone,
+            prices=ask.prices,
+            price=ask.book.price,
+            generated_at_us=ask.caller.now_us,
+        )
+    return Answer(found, lambda: _lines(found, ask))
+
+
+def _lines(found: Waste, ask: Ask) -> Iterator[str]:
+    if not found.used_tokens:
+        yield nothing(ask)
+        return
+    facts = f" · at API prices · {found.time_zone} · {found.prices}"
+    yield fmt.line([("WHAT BOUGHT NOTHING", "bold"), facts], ask.width, ask.has_color)
+    yield ""
+    if not found.rows:
+        yield "nothing of what was looked for"
+        return
+    ids = short_ids(each.session_id for row in found.rows for each in row.sessions)
+    rows = [_cells(row, found, ids) for row in found.rows]
+    *body, last = table([*_COLUMNS], [*rows, _total(found)], ask.width, ask.has_color)
+    yield from body
+    yield fmt.line([(last, "bold")], ask.width, ask.has_color)
+    yield ""
+    for text in _notes(found):
+        yield from fmt.wrap(text, ask.width)
+
+
+def _cells(row: WasteRow, found: Waste, ids: dict[str, str]) -> list[str]:
+    share = None
+    if found.used_usd and row.cost_usd is not None:
+        share = row.cost_usd / found.used_usd
+    sessions = [
+        f"{ids[each.session_id]} {fmt.money(each.cost_usd)}"
+        for each in row.sessions[:MOST_SESSIONS]
+    ]
+    return [
+        NAMES[row.kind],
+        fmt.short_count(row.cases),
+        fmt.short_count(row.session_count),
+        fmt.short_count(row.tokens),
+        fmt.duration(row.minutes * 60) if row.minutes else "",
+        fmt.money(row.cost_usd),
+        fmt.percent(share),
+        " · ".join(sessions),
+    ]
+
+
+def _total(found: Waste) -> list[str]:
+    time = fmt.duration(found.minutes * 60)
+    tokens, cost = fmt.short_count(found.tokens), fmt.money(found.cost_usd)
+    return ["in all", "", "", tokens, time, cost, fmt.percent(found.cost_share), ""]
+
+
+def _notes(found: Waste) -> Iterator[str]:
+    for row in found.rows:
+        if row.reasons:
+            told = [f"{REASONS[name]} {fmt.short_count(n)}" for name, n in row.reasons.items()]
+            yield f"cache lost, tokens by reason: {', '.join(told)}"
+    yield (
+        "each token counts once, in the first row that it fits; some of it no one could have"
+        " spared. docs/cost.md says what counts as what"
+    )

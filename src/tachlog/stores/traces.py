@@ -1,0 +1,81 @@
+"""The operations of many threads at once, with only the columns that tell what bought nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from tachlog.analysis.selection import Selection
+from tachlog.analysis.trace import Trace, TracedCall, TracedUse
+from tachlog.model import OUTCOMES, UNTIMED_US
+from tachlog.stores.database import Database
+from tachlog.stores.reading import operations_filter
+from tachlog.stores.rows import Row
+
+
+def traces(database: Database, names: Mapping[int, str], selection: Selection) -> list[Trace]:
+    """The selected operations of each thread, threads in order of agent and id."""
+    test, values = operations_filter(database, selection)
+
+    def asked(columns: str, table: str) -> defaultdict[int, list[Row]]:
+        found: defaultdict[int, list[Row]] = defaultdict(list)
+        for thread, *row in database.rows(
+            f"SELECT o.thread, {columns} FROM {table} o WHERE {test} ORDER BY o.at_us, o.key",
+            values,
+        ):
+            found[thread].append(tuple(row))
+        return found
+
+    calls = asked(
+        "o.key, o.at_us, o.model, o.provider, coalesce(o.input, 0), coalesce(o.cache_read, 0),"
+        " coalesce(o.cache_write, 0), coalesce(o.cache_write_1h, 0), o.settled_output,"
+        " o.cost_nanousd, coalesce(o.response_us, 0)",
+        "calls",
+    )
+    uses = asked(
+        "o.key, o.at_us, o.tool, o.outcome, o.call, o.input_digest, o.output_bytes,"
+        " o.duration_ms, o.end_us",
+        "tool_calls",
+    )
+    failures = asked("o.at_us, coalesce(o.retry_after_ms, 0)", "failures")
+    prompts = asked("o.at_us", "prompts")
+    compactions = asked("o.at_us", "compactions")
+    return [
+        Trace(
+            agent,
+            root,
+            session_id,
+            [
+                TracedCall(key, at_us, names[model], names[provider], *rest)
+                for key, at_us, model, provider, *rest in calls.get(thread, [])
+            ],
+            [_use(row, names) for row in uses.get(thread, []) if row[2] is not None],
+            [(at_us, wait_ms) for at_us, wait_ms in failures.get(thread, [])],
+            [at_us for (at_us,) in prompts.get(thread, [])],
+            [at_us for (at_us,) in compactions.get(thread, [])],
+        )
+        for thread, agent, root, session_id in database.rows(
+            "SELECT id, agent, root, session_id FROM threads ORDER BY agent, session_id"
+        )
+        if thread in calls or thread in uses or thread in failures
+    ]
+
+
+def _use(row: Row, names: Mapping[int, str]) -> TracedUse:
+    key, at_us, tool, outcome, call, digest, output_bytes, duration_ms, end_us = row
+    is_reported = duration_ms is not None
+    return TracedUse(
+        key,
+        at_us,
+        names[tool],
+        OUTCOMES[outcome],
+        call,
+        digest,
+        output_bytes,
+        duration_ms * 1_000 if is_reported else _between(at_us, end_us),
+        is_reported,
+    )
+
+
+def _between(at_us: int, end_us: int | None) -> int:
+    return 0 if end_us is None or end_us < UNTIMED_US else max(0, end_us - at_us)
