@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import golden
 from tachlog.analysis.measurer import Measurer
 from tachlog.analysis.selection import Selection
 from tachlog.config import Config
-from tachlog.engines import Task, progress_after, work
+from tachlog.engines import Setup, Task, progress_after, work
 from tachlog.pipeline import bring_up_to_date
 from tachlog.pricing import price
 from tachlog.projects import project_of
@@ -49,7 +50,11 @@ PASSING = {"thread", "created_at", "changed"}
 
 
 def read_in(store: Store, paths: Sequence[Path], *, portion_bytes: int | None = None) -> None:
-    """Read files into a store in this order, each portion in a transaction of its own."""
+    """Read files into a store in this order, each portion in a transaction of its own.
+
+    Whatever a command of another test put in force in this process, it is without settings.
+    """
+    work.prepare(Setup(mappings=golden.mappings()))
     kept = work.PORTION_BYTES
     work.PORTION_BYTES = portion_bytes or kept  # type: ignore[misc]
     try:

@@ -293,7 +293,9 @@ def test_approvals_are_told_apart_where_known() -> None:
     """Where some log tells waits for approval they are a share of their own, without a caveat."""
     split = TimeSplit(model=30 * SECOND, tool=50 * SECOND, approval=20 * SECOND)
     lines = answer(thread(time_split=split, tools={"Bash": tool()}))
-    assert line_of(lines, "100 s").startswith("100 s   model 30 % ████▎  tools 50 % ███████  appr")
+    assert line_of(lines, "100 s").startswith(
+        "100 s   model 30 % ██████████████▍  tools 50 % ████████████████████████  appr"
+    )
     assert "idle" not in line_of(lines, "100 s")
     assert "tool times include waits" not in "".join(lines)
 

@@ -704,11 +704,12 @@ def test_doctor_tells_each_format_apart(demo: tuple[Desk, Truth]) -> None:
     desk, _ = demo
     found = json.loads(desk.run("doctor", "--json").out)
     shown = desk.run("doctor").out
+    width = max(len(name) for name in found["by_source"])
     for name, read in [*found["by_source"].items(), ("all", found["input"])]:
         assert read["records"] == sum(
             read[part] for part in ("parsed", "duplicates", "skipped", "problems")
         )
-        assert f"  {name:14} {read['records']:,} records in {read['files']:,} files = " in shown
+        assert f"  {name:{width}}  {read['records']:,} records in {read['files']:,} files" in shown
     for file in found["files"]:
         parts = file["parsed"] + file["duplicates"] + len(file["problems"])
         assert file["records"] == parts + sum(file["skipped"].values()), file["path"]

@@ -24,7 +24,6 @@ Line = list[Span]
 
 LABEL = 15
 COLUMN = 10
-SPLIT_WORDS = 86
 INDENT = 9
 SHORT_LABEL = 9
 MOST_KINDS = 3
@@ -108,15 +107,17 @@ def how_long(totals: Totals, width: int) -> list[Line]:
     busy = sum(seconds for _, seconds in parts)
     if busy <= 0:
         return []
-    cells = max(0, width - SPLIT_WORDS)
+    shares = [(name, seconds / busy) for name, seconds in parts if seconds > 0]
+    words = [f"  {name} {fmt.percent(share, 0)} " for name, share in shares]
+    idle = f"  + {fmt.duration(split.idle)} idle" if split.idle >= 60 else ""
     line: Line = [(fmt.duration(busy), "bold"), " "]
-    for name, seconds in parts:
-        if seconds > 0:
-            share = seconds / busy
-            line += [f"  {name} {fmt.percent(share, 0)} ", (fmt.bar(share, cells), "cyan")]
-    if split.idle >= 60:
-        line.append((f"  + {fmt.duration(split.idle)} idle", "dim"))
-    return [line]
+    taken = sum(map(len, [fmt.duration(busy), " ", *words]))
+    if taken + len(idle) > width:
+        idle = ""
+    cells = max(0, width - taken - len(idle) - len(shares))
+    for word, (_, share) in zip(words, shares, strict=True):
+        line += [word, (fmt.bar(share, cells), "cyan")]
+    return [[*line, (idle, "dim")] if idle else line]
 
 
 def how_sure(

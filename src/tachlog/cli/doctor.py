@@ -278,10 +278,11 @@ def _archive_line(archive: ArchiveReport) -> str:
 
 
 def _read(found: Doctor) -> list[str]:
-    lines = []
-    for name, read in found.by_source.items() if len(found.by_source) > 1 else ():
-        lines.append(f"  {name:14} {_equation(read)}")
-    return [*lines, f"  {'all' if lines else '':{14 if lines else 0}} {_equation(found.input)}"]
+    if len(found.by_source) < 2:
+        return [f"  {_equation(found.input)}"]
+    parts = [*found.by_source.items(), ("all", found.input)]
+    width = max(len(name) for name, _ in parts)
+    return [f"  {fmt.left(name, width)}  {_equation(read)}" for name, read in parts]
 
 
 def _equation(read: Input) -> str:

@@ -13,21 +13,26 @@ SHORTEST_ID = 4
 LONG_AGO_S = 300 * 86_400
 AGENTS = {
     "agent_log": "AgentLog",
+    "amp": "Amp",
     "claude_code": "Claude Code",
     "cline": "Cline",
     "codex": "Codex",
     "copilot_cli": "Copilot CLI",
     "cursor": "Cursor",
+    "droid": "Droid",
     "gemini_cli": "Gemini CLI",
+    "goose": "Goose",
     "kilo_code": "Kilo Code",
     "kimi_cli": "Kimi CLI",
     "kimi_code": "Kimi Code",
     "mini_swe_agent": "mini-SWE-agent",
     "opencode": "OpenCode",
     "openhands": "OpenHands",
+    "openinference": "OpenInference",
     "qwen_code": "Qwen Code",
     "roo_code": "Roo Code",
     "swe_agent": "SWE-agent",
+    "tau_bench": "tau-bench",
 }
 """Agents as their makers write them; others are told as their logs do."""
 
