@@ -13,12 +13,16 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from tachlog.analysis.shapes import SessionView
 from tachlog.analysis.summary import TelemetryResult
 from tachlog.cli.formats import Format, known_formats
 from tachlog.cli.parser import Verb, told
 from tachlog.cli.running import overview
 from tachlog.cli.verbs import VERBS
 from tachlog.config import OTHER_VARIABLES, Key, as_toml, keys
+from tachlog.export import UNDATED
+from tachlog.export.columns import SCHEMA
+from tachlog.export.columns import TABLES as EXPORTED
 from tachlog.mappings import Fields, Mapping
 from tachlog.sources import Source, all_sources
 
@@ -37,6 +41,7 @@ def pages() -> dict[str, str]:
     return {
         "cli.md": cli_page(),
         "config.md": config_page(),
+        "export.md": export_page(rows),
         "formats.md": formats_page(shipped_formats()),
         "metrics.md": metrics_page(rows),
     }
@@ -161,6 +166,74 @@ def shipped_formats() -> list[Format]:
 def is_shipped(source: Source) -> bool:
     """Whether a format is one of this package."""
     return source.read.__module__.startswith("tachlog.")
+
+
+def export_page(rows: Rows) -> str:
+    """Every column of an export."""
+    blocks = [
+        "# Export",
+        WARNING,
+        "`tachlog export DIR` writes the archive as files for DuckDB, Polars, pandas, Spark and"
+        " spreadsheets: Parquet (`pip install 'tachlog[parquet]'`), CSV or lines of JSON. Questions"
+        " answered over them are in [analytics.md](analytics.md).",
+        "```\n"
+        "DIR/_tachlog.json                       which files are tachlog's, what they hold\n"
+        "DIR/calls/day=2026-11-20/calls.parquet  the model calls of a day, in order of time\n"
+        f"DIR/calls/day={UNDATED}/…\n"
+        "                                        those that no log dates: `day` is null\n"
+        "```",
+        "- Days are in UTC, by the column `time`, for sessions by `start_time`. A table without"
+        " rows has no directory.\n"
+        "- Each row is in the export once: sessions are selected by their start and by `--agent`"
+        " and the like, operations by their own time and their session's thread.\n"
+        "- Run again, it writes the days that changed since, each file beside its place, and"
+        " renames it; the result equals an export into an empty directory. A day that has no rows"
+        " any more loses its file. Files that tachlog did not write are never touched; a directory"
+        " that holds another archive, format or selection is refused.\n"
+        f"- The schema of the columns has a version, now {SCHEMA}: it is in `_tachlog.json` and in"
+        " the metadata of each Parquet file. Within a version columns are only added; when some"
+        " are, every day is written again.\n"
+        "- Columns marked *hint* hold redacted texts and are written only with `--hints`; the"
+        " others are figures, names and digests.",
+        table(
+            ["kind", "Parquet", "CSV", "JSON"],
+            [
+                ["text", "STRING", "text", "text"],
+                ["int", "INT64", "number", "number"],
+                ["float", "DOUBLE", "number", "number"],
+                ["bool", "BOOLEAN", "true, false", "true, false"],
+                ["list", "LIST of STRING", "JSON", "list"],
+                ["time", "TIMESTAMP, µs, UTC", "RFC 3339", "RFC 3339"],
+                ["money", "DECIMAL(18, 9), dollars", "number", "number"],
+                ["nothing told", "null", "nothing", "null"],
+            ],
+        ),
+    ]
+    for each in EXPORTED.values():
+        lines = [
+            [
+                f"`{c.name}`",
+                c.kind,
+                cell(c.meaning or view_meaning(rows, c.name)),
+                "*hint*" * c.hint,
+            ]
+            for c in each.columns
+        ]
+        heads = ["column", "kind", "meaning", ""]
+        blocks += [f"## {each.name}", f"A row is {each.row}.", table(heads, lines)]
+    return joined(blocks)
+
+
+def view_meaning(rows: Rows, column: str, struct: type[msgspec.Struct] = SessionView) -> str:
+    """What is said of the field of a session that a column holds: `tokens_input` is in `tokens`."""
+    for field in msgspec.structs.fields(struct):
+        if column == field.name:
+            return row_of(rows, struct, field.name)[2]
+        kinds = [k for k in (field.type, *get_args(field.type)) if isinstance(k, type)]
+        for kind in kinds:
+            if issubclass(kind, msgspec.Struct) and column.startswith(f"{field.name}_"):
+                return view_meaning(rows, column.removeprefix(f"{field.name}_"), kind)
+    raise KeyError(column)
 
 
 def formats_page(formats: Iterable[Format]) -> str:

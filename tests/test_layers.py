@@ -14,7 +14,7 @@ LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
     {"pipeline", "upgrade", "watch", "receive", "notify", "report", "config", "demo", "statements"},
-    {"engines", "stores", "glance"},
+    {"engines", "export", "stores", "glance"},
     {"analysis"},
     {"metrics", "pricing", "projects"},
     {"sessions", "operations", "identity", "agreement"},

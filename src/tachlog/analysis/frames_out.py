@@ -101,13 +101,13 @@ def _type_of(hint: Any) -> Any:
     return told[0] if NoneType in get_args(hint) else hint
 
 
-def _flat(shape: Struct, prefix: str = "") -> Row:
+def flat(shape: Struct, prefix: str = "") -> Row:
     """The values of a shape by column; columns of a member that is None are left out."""
     row: Row = {}
     for member in fields(type(shape)):
         value = getattr(shape, member.name)
         if isinstance(value, Struct):
-            row |= _flat(value, f"{prefix}{member.name}_")
+            row |= flat(value, f"{prefix}{member.name}_")
         elif member.name in TIMES and value is not None:
             row[prefix + member.name] = datetime.fromisoformat(value)
         else:
@@ -116,12 +116,12 @@ def _flat(shape: Struct, prefix: str = "") -> Row:
 
 
 def _session(session: SessionView) -> Iterator[Row]:
-    yield _flat(session)
+    yield flat(session)
 
 
 def _named(column: str, shapes: Mapping[str, Struct], session: SessionView) -> Iterator[Row]:
     for name, shape in shapes.items():
-        yield {"session_id": session.session_id, column: name, **_flat(shape)}
+        yield {"session_id": session.session_id, column: name, **flat(shape)}
 
 
 def _tools(session: SessionView) -> Iterator[Row]:
@@ -134,11 +134,11 @@ def _models(session: SessionView) -> Iterator[Row]:
 
 def _errors(session: SessionView) -> Iterator[Row]:
     for pattern in session.patterns.errors:
-        yield {"session_id": session.session_id, **_flat(pattern)}
+        yield {"session_id": session.session_id, **flat(pattern)}
 
 
 def _anomalies(session: SessionView) -> Iterator[Row]:
-    return map(_flat, session.patterns.anomalies)
+    return map(flat, session.patterns.anomalies)
 
 
 _ID = {"session_id": "text"}

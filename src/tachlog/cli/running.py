@@ -15,6 +15,7 @@ EXPECTED = {
     "tachlog.cli.calling.Unanswered": 1,
     "tachlog.config.reading.ConfigError": 2,
     "tachlog.discovery.MissingPath": 2,
+    "tachlog.export.writers.ExportError": 1,
     "tachlog.pricing.overrides.PriceFileError": 2,
     "tachlog.statements.StatementError": 2,
     "tachlog.stores.StoreError": 1,

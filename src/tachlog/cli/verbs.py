@@ -206,6 +206,27 @@ VERBS = (
         "Without `--since` it looks at the last 30 days.",
     ),
     Verb(
+        "export",
+        "write the archive as files for DuckDB, Polars, pandas, Spark and spreadsheets",
+        "export",
+        (
+            Option("DIR", "the directory; it is made, and brought up to date when run again"),
+            Option(
+                "--format",
+                "the kind of files",
+                "KIND",
+                choices=("parquet", "csv", "json"),
+                default="parquet",
+            ),
+            Option("--hints", "write titles, error excerpts and targets too, redacted"),
+            *READING,
+        ),
+        "one object: `directory`, `format`, `schema`, `hints`, `tables`, `written`, `removed`",
+        "One directory per table, one file per day (UTC); docs/export.md has the columns. Only days"
+        " that changed are written again, and only files that it wrote are replaced or removed."
+        " Sessions are selected by their start, all else by its own time.",
+    ),
+    Verb(
         "formats",
         "list the log formats that tachlog reads, or try a file",
         "formats",

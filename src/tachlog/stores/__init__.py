@@ -9,13 +9,15 @@ once.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Protocol
 
 from msgspec import Struct
 
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import FileReport
+from tachlog.analysis.exporting import Export
+from tachlog.analysis.selection import FileReport, Selection
 from tachlog.metrics import Measured, Settled
 from tachlog.metrics.calibration import Learned
 from tachlog.model import Problem
@@ -189,6 +191,10 @@ class Store(Archive, Protocol):
 
     def last_read_us(self) -> int | None:
         """When a file was read last; None before any was."""
+        ...
+
+    def export(self, selection: Selection) -> AbstractContextManager[Export]:
+        """One state of the archive, to be read table by table and day by day."""
         ...
 
     def size(self) -> int:

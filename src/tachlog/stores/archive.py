@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
 from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
+from tachlog.analysis.exporting import Export
 from tachlog.analysis.selection import (
     By,
     FileReport,
@@ -42,6 +44,7 @@ from tachlog.stores import (
     writing,
 )
 from tachlog.stores.database import Database, replacing
+from tachlog.stores.exporting import ArchiveExport
 from tachlog.stores.loading import load_session
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -236,6 +239,12 @@ class SqlArchive:
     def told(self, selection: Selection, mark: str) -> list[Told]:
         """The values of a mark that the selected sessions tell, by agent; most sessions first."""
         return reading.told(self.database, selection, mark)
+
+    @contextmanager
+    def export(self, selection: Selection) -> Iterator[Export]:
+        """One state of the archive, to be read table by table and day by day."""
+        with self.database.snapshot():
+            yield ArchiveExport(self.database, self.words, selection)
 
     def size(self) -> int:
         """Bytes that the archive takes."""

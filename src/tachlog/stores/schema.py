@@ -121,6 +121,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         patterns JSONB, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
         thread INTEGER NOT NULL UNIQUE, agent TEXT NOT NULL, root TEXT NOT NULL, project TEXT,
         start_us INTEGER, end_us INTEGER, metrics BLOB NOT NULL, changed INTEGER NOT NULL);
+    CREATE INDEX idx_telemetry_start ON agent_telemetry_summaries ((coalesce(start_us, 0)), id);
     CREATE INDEX idx_telemetry_changed ON agent_telemetry_summaries (changed, thread);
     CREATE TABLE mirrors (
         name TEXT PRIMARY KEY, changed INTEGER NOT NULL, thread INTEGER NOT NULL,

@@ -1,0 +1,56 @@
+"""The verb `export`: the archive as files for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tachlog.cli import format as fmt
+from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.table import Column, table
+from tachlog.export import Exported, Wish
+from tachlog.export import export as write_export
+
+_SELECTING = ("since", "until", "agent", "provider", "model", "project", "complexity")
+_COLUMNS = (
+    Column("TABLE"),
+    Column("DAYS", right=True),
+    Column("ROWS", right=True),
+    Column("SIZE", right=True),
+    Column("WRITTEN NOW", right=True),
+    Column("REMOVED", right=True),
+)
+
+
+def export(ask: Ask) -> Answer:
+    """Answer `tachlog export`."""
+    options = ask.options
+    asked = {
+        name: str(value) for name in _SELECTING if (value := getattr(options, name)) is not None
+    }
+    wish = Wish(options.format, options.hints, ask.selection(), asked)
+    with ask.store() as store:
+        found = write_export(store, Path(options.dir), wish)
+    return Answer(found, lambda: _lines(found, ask))
+
+
+def _lines(found: Exported, ask: Ask) -> Iterator[str]:
+    kind = "with hints" if found.hints else "facts only"
+    facts = f"{found.format} · {kind} · days in UTC · {found.directory}"
+    yield fmt.line([("EXPORT", "bold"), f" · {facts}"], ask.width, ask.has_color)
+    yield ""
+    rows = [
+        [
+            each.table,
+            fmt.count(each.days),
+            fmt.count(each.rows),
+            fmt.size(each.bytes),
+            fmt.plural(each.written, "file") if each.written else fmt.NONE,
+            fmt.plural(each.removed, "file") if each.removed else "",
+        ]
+        for each in found.tables
+    ]
+    yield from table(_COLUMNS, rows, ask.width, ask.has_color)
+    if not found.written and not found.removed:
+        yield ""
+        yield "nothing changed since the last export"
