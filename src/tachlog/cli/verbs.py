@@ -260,6 +260,14 @@ VERBS = (
         " `tellings`, and `agree`",
     ),
     Verb(
+        "db",
+        "say what the archive takes, table by table",
+        "db",
+        (Option("WHAT", "what to tell", choices=("sizes",)), *ARCHIVE),
+        "one object: `archive`, `bytes`, `tables`, each with `table`, `rows`, `bytes`",
+        "A table's size includes its indexes.",
+    ),
+    Verb(
         "demo",
         "write example logs of an invented team",
         "keep",

@@ -105,6 +105,17 @@ class Figures(Struct, frozen=True):
         )
 
 
+class TableSize(Struct, frozen=True):
+    """One table of the archive: its rows, and the bytes that it takes with its indexes.
+
+    `bytes` is None where this build of SQLite cannot tell.
+    """
+
+    table: str
+    rows: int
+    bytes: int | None
+
+
 class Measure(Protocol):
     """The arithmetic that a store asks for while it writes."""
 
@@ -201,6 +212,10 @@ class Store(Archive, Protocol):
         """Bytes that the archive takes."""
         ...
 
+    def tables(self) -> list[TableSize]:
+        """The tables of the archive, the largest first."""
+        ...
+
     def close(self) -> None:
         """Let go of the archive."""
         ...
@@ -242,6 +257,7 @@ __all__ = [
     "Renewal",
     "Store",
     "StoreError",
+    "TableSize",
     "open_store",
     "shown",
 ]

@@ -32,6 +32,7 @@ from tachlog.stores import (
     Portion,
     Progress,
     Renewal,
+    TableSize,
     learning,
     quarters,
     reading,
@@ -249,6 +250,15 @@ class SqlArchive:
     def size(self) -> int:
         """Bytes that the archive takes."""
         return self.database.size()
+
+    def tables(self) -> list[TableSize]:
+        """The tables of the archive, the largest first."""
+        with self.database.snapshot():
+            found = [
+                TableSize(name, self.database.rows(f"SELECT count(*) FROM {name}")[0][0], size)
+                for name, size in self.database.table_sizes().items()
+            ]
+        return sorted(found, key=lambda each: (-(each.bytes or 0), -each.rows, each.table))
 
     def close(self) -> None:
         """Let go of the archive."""

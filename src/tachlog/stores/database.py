@@ -50,6 +50,10 @@ class Database(Protocol):
         """Bytes that the archive takes."""
         ...
 
+    def table_sizes(self) -> dict[str, int | None]:
+        """Bytes that each table takes with its indexes; None where nothing tells them."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...

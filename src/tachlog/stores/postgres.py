@@ -181,6 +181,16 @@ class PostgresDatabase:
         )
         return int(size or 0)
 
+    def table_sizes(self) -> dict[str, int | None]:
+        """Bytes that each table takes with its indexes."""
+        return dict(
+            self.rows(
+                "SELECT tablename::text,"
+                " pg_total_relation_size(format('%I.%I', schemaname, tablename)::regclass)"
+                " FROM pg_tables WHERE schemaname = current_schema()"
+            )
+        )
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()

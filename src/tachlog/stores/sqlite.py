@@ -150,6 +150,23 @@ class SqliteDatabase:
         parts = [Path(self.path + end) for end in ("", "-wal", "-shm")]
         return 0 if self.private else sum(part.stat().st_size for part in parts if part.is_file())
 
+    def table_sizes(self) -> dict[str, int | None]:
+        """Bytes that each table takes with its indexes; None where SQLite has no `dbstat`."""
+        names = self.rows(
+            "SELECT name, tbl_name FROM sqlite_master WHERE name NOT LIKE 'sqlite/_sequence%'"
+            " ESCAPE '/'"
+        )
+        try:
+            pages = dict(
+                self.connection.execute("SELECT name, pgsize FROM dbstat WHERE aggregate = true")
+            )
+        except sqlite3.OperationalError:  # pragma: no cover - Python's own builds have it
+            return {table: None for _, table in names}
+        sizes: dict[str, int | None] = {}
+        for name, table in names:
+            sizes[table] = (sizes.get(table) or 0) + pages.get(name, 0)
+        return sizes
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
