@@ -99,7 +99,7 @@ def described(case: Path) -> str:
         readings = read_log(log)
         events = [event for reading in readings for event in reading.events]
         fold(events, sessions)
-        files[log.path.name] = {
+        files[str(log.path.relative_to(case))] = {
             "events": [plain_event(event, names) for event in events],
             "records": [names_of(r.record_keys, names) for r in readings],
             "skipped": [r.skipped for r in readings],
