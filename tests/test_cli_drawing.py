@@ -120,6 +120,7 @@ def test_names_are_short() -> None:
     assert model_name(None) == ""
     assert words("very_high") == "very high"
     assert agent_name("claude_code") == "Claude Code"
+    assert agent_name("tau_bench") == "tau-bench"
     assert agent_name("house_agent") == "house agent"
     assert when("2026-11-02T23:30:00Z", VIENNA) == " 3 Nov 00:30"
     later = round(datetime(2028, 1, 1, tzinfo=UTC).timestamp() * 1e6)

@@ -102,8 +102,9 @@ def test_lines_without_their_header_are_problems() -> None:
         ("a.jsonl", b'{"sessionId":"x","type":"user"}\n'),
         ("a.json", b'{"projectHash":"x"}'),
         ("a.csv", b'{"sessionId":"x","projectHash":"y"}\n'),
+        ("a.json", b'{"sessionId":"x","projectHash":"y","messages":[{"type": "qwen"}]}'),
     ],
 )
 def test_other_files_are_not_claimed(name: str, start: bytes) -> None:
-    """A chat begins with its session and project, a headless run with its session and model."""
+    """A chat begins with its session and project, a run with session and model; none is Qwen's."""
     assert detect(name, start) is None

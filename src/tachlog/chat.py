@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from tachlog import signals
+from tachlog import signals, tellings
 from tachlog.model import (
     UNTIMED_US,
     Features,
@@ -33,7 +33,6 @@ from tachlog.tellings import Content
 NULL: Final = Raw(b"null")
 _NANO: Final = 1_000_000_000
 _MOST_NANO: Final = 1 << 53
-_TOOL_NAME_CHARACTERS: Final = 120
 
 
 class _Function(Struct):
@@ -90,7 +89,7 @@ def asked(raw: Raw) -> list[Asked]:
             continue
         arguments = unwrapped(inner.arguments)
         given = b"" if arguments == NULL else bytes(arguments)
-        name = (inner.name or use.name or "unknown")[:_TOOL_NAME_CHARACTERS]
+        name = inner.name or use.name or "unknown"
         found.append(Asked(use.id or None, name, given))
     return found
 
@@ -111,16 +110,7 @@ def tool_call(
     tool: Asked, key: int, thread: Thread, at_us: int, call: int | None, cwd: str | None = None
 ) -> ToolCall:
     """The event of a tool that a model call asked for."""
-    return ToolCall(
-        key,
-        thread,
-        at_us,
-        tool.name,
-        call,
-        len(tool.input),
-        digest_of(tool.input) if tool.input else 0,
-        signals.target(tool.name, tool.input, cwd),
-    )
+    return tellings.tool_call(key, thread, at_us, tool.name, call, tool.input, cwd)
 
 
 def tool_result(

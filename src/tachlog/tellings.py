@@ -108,7 +108,7 @@ def tool_call(
     raw: bytes,
     cwd: str | None,
 ) -> ToolCall:
-    """A tool that a reply asks for, given the JSON of its input."""
+    """A tool that a reply asks for, given the JSON of its input; empty where it is not told."""
     name = (tool or "unknown")[:TOOL_NAME_CHARACTERS]
     return ToolCall(
         key,
@@ -117,7 +117,7 @@ def tool_call(
         name,
         call,
         len(raw),
-        digest_of(raw),
+        digest_of(raw) if raw else 0,
         signals.target(name, raw, cwd),
     )
 

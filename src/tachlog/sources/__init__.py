@@ -17,11 +17,13 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from tachlog.model import Chunk, Reading, digest_of
 
 HEAD_BYTES = 64 << 10
+_LINES = 40
 
 Frame = Literal["lines", "indented", "document", "archive", "sqlite"]
 """How a file is cut into chunks. lines: JSON lines (or CSV rows) that are appended; indented: the
@@ -32,6 +34,26 @@ file is one; sqlite: rows of a database."""
 
 def by_lines(path: str, head: bytes) -> Frame:
     """The frame of formats that are JSON lines or rows."""
+    return "lines"
+
+
+def by_document(path: str, head: bytes) -> Frame:
+    """The frame of formats whose files are one document each."""
+    return "document"
+
+
+def by_start(path: str, head: bytes) -> Frame:
+    """The frame of formats that are written both ways.
+
+    A file is one document when its first line is no record and no other line begins one.
+    """
+    first, end, rest = head.partition(b"\n")
+    if not end or any(line.startswith(b"{") for line in rest.split(b"\n", _LINES)[:_LINES]):
+        return "lines"
+    try:
+        msgspec.json.decode(first)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "document"
     return "lines"
 
 

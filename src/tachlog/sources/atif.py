@@ -37,13 +37,13 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.agent_log.values import Scalar, whole
+from tachlog.tellings import MOST_TOKENS
 
 AGENT: Final = "atif"
 
 _LOOKED_AT: Final = 4096
-_MOST_TOKENS: Final = 1 << 48
 _MOST_DEPTH: Final = 8
 _CONTINUATION: Final = "-cont-"
 
@@ -226,7 +226,7 @@ class Trajectory:
         key = step_key(self.name, step)
         uses = lenient(step.tool_calls, list[Use]) or []
         tools = [asked_for(use) for use in uses]
-        if whole(step.llm_call_count, _MOST_TOKENS) != 0:
+        if whole(step.llm_call_count, MOST_TOKENS) != 0:
             self.reply(step, key, at_us, tools)
         keys: dict[str, int] = {}
         for index, tool in enumerate(tools):
@@ -333,18 +333,18 @@ def asked_for(use: Use) -> Asked:
 
 def usage_of(metrics: Metrics) -> Usage | None:
     """Tokens in disjoint buckets; None where a step tells none."""
-    prompt = whole(metrics.prompt_tokens, _MOST_TOKENS)
-    output = whole(metrics.completion_tokens, _MOST_TOKENS)
+    prompt = whole(metrics.prompt_tokens, MOST_TOKENS)
+    output = whole(metrics.completion_tokens, MOST_TOKENS)
     if prompt is None and output is None:
         return None
     extra = lenient(metrics.extra, Extra) or Extra()
-    read = min(whole(metrics.cached_tokens, _MOST_TOKENS) or 0, prompt or 0)
-    write = whole(extra.cache_creation_input_tokens, _MOST_TOKENS) or 0
+    read = min(whole(metrics.cached_tokens, MOST_TOKENS) or 0, prompt or 0)
+    write = whole(extra.cache_creation_input_tokens, MOST_TOKENS) or 0
     fresh = max(0, (prompt or 0) - read - write)
     write = (prompt or 0) - read - fresh
     thought = extra.reasoning_tokens
     thought = extra.reasoning_output_tokens if thought is None else thought
-    reasoning = whole(thought, _MOST_TOKENS)
+    reasoning = whole(thought, MOST_TOKENS)
     return Usage(
         fresh,
         read,
@@ -354,16 +354,11 @@ def usage_of(metrics: Metrics) -> Usage | None:
     )
 
 
-def as_document(path: str, head: bytes) -> Frame:
-    """A trajectory is one document."""
-    return "document"
-
-
 SOURCE = Source(
     name=AGENT,
     title="ATIF",
     revision=1,
-    frame=as_document,
+    frame=by_document,
     claims=claims,
     state=State,
     read=read,

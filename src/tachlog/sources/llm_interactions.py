@@ -39,10 +39,9 @@ from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
 from tachlog.sources import Source
 from tachlog.sources.agent_log.values import Scalar, moment, whole
+from tachlog.tellings import MOST_TOKENS
 
 AGENT: Final = "llm_interactions"
-
-_MOST_TOKENS: Final = 1 << 48
 
 
 class Record(Struct):
@@ -166,9 +165,9 @@ def response(record: Record, thread: Thread, at_us: int, reading: Reading) -> No
     text = "\n".join(output.message for output in outputs if output.message)
     features, behaviors = told(text, tools)
     spent = usage(found.usage)
-    given = whole(record.input_tokens, _MOST_TOKENS)
+    given = whole(record.input_tokens, MOST_TOKENS)
     if spent is None and given is not None:
-        spent = Usage(given, output=whole(record.output_tokens, _MOST_TOKENS) or 0)
+        spent = Usage(given, output=whole(record.output_tokens, MOST_TOKENS) or 0)
     counted = spent is not None and (spent.output > 0 or not (text or tools))
     reading.events.append(
         Reply(

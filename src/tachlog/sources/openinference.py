@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from tachlog.model import Chunk, Reading, digest_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_start
 from tachlog.sources.otlp import spans
 from tachlog.sources.otlp.attributes import Attributes, micros
 from tachlog.sources.otlp.nesting import State
@@ -101,18 +101,6 @@ def _begins_as_span(head: bytes) -> bool:
     return ids and b'"start_time"' in start and any(name in start for name in kinds)
 
 
-def frame(path: str, head: bytes) -> Frame:
-    """One document when it is a list over several lines, or one object that is."""
-    first, end, rest = head.partition(b"\n")
-    if not end or any(line.startswith(b"{") for line in rest.split(b"\n", _LINES)[:_LINES]):
-        return "lines"
-    try:
-        msgspec.json.decode(first)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "document"
-    return "lines"
-
-
 def read(chunk: Chunk, state: State) -> Reading:
     """What the spans of a chunk tell."""
     records, problems = decode(chunk, _row_decoder, FORMAT)
@@ -167,7 +155,7 @@ SOURCE = Source(
     name=FORMAT,
     title="OpenInference span files (Phoenix)",
     revision=1,
-    frame=frame,
+    frame=by_start,
     claims=claims,
     state=State,
     read=read,

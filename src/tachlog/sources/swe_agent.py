@@ -38,8 +38,9 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.agent_log.values import Scalar, milliseconds, number, whole
+from tachlog.tellings import MOST_TOKENS
 
 AGENT: Final = "swe_agent"
 
@@ -68,7 +69,6 @@ _REFUSED: Final = (
 )
 _CANCELLED: Final = "was cancelled because it took more than"
 _LOOKED_AT: Final = 2000
-_MOST_TOKENS: Final = 1 << 48
 
 
 class Document(Struct):
@@ -320,8 +320,8 @@ def totals(stats: Stats) -> tuple[Usage | None, int | None]:
 
     A cost of 0 beside tokens means that no price was known; a run without tokens was replayed.
     """
-    sent = whole(stats.tokens_sent, _MOST_TOKENS)
-    received = whole(stats.tokens_received, _MOST_TOKENS)
+    sent = whole(stats.tokens_sent, MOST_TOKENS)
+    received = whole(stats.tokens_received, MOST_TOKENS)
     if sent is None and received is None:
         return None, None
     spent = Usage(sent or 0, output=received or 0)
@@ -351,16 +351,11 @@ def command(action: str) -> Asked | None:
     return Asked(None, name, msgspec.json.encode(given))
 
 
-def as_document(path: str, head: bytes) -> Frame:
-    """A run is one document."""
-    return "document"
-
-
 SOURCE = Source(
     name=AGENT,
     title="SWE-agent",
     revision=1,
-    frame=as_document,
+    frame=by_document,
     claims=claims,
     state=State,
     read=read,

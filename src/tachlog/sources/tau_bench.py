@@ -39,7 +39,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.agent_log.values import Scalar
 
 AGENT: Final = "tau_bench"
@@ -292,16 +292,11 @@ def model_of(player: Player | None) -> str:
     return (player and player.llm) or "unknown"
 
 
-def as_document(path: str, head: bytes) -> Frame:
-    """Results are one document."""
-    return "document"
-
-
 SOURCE = Source(
     name=AGENT,
     title="tau-bench, tau2",
     revision=1,
-    frame=as_document,
+    frame=by_document,
     claims=claims,
     state=State,
     read=read,

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.amp.reader import AGENT, Reader
 from tachlog.sources.amp.shapes import Document, Head
 
@@ -40,11 +40,6 @@ def claims(path: str, head: bytes) -> bool:
     return is_named and bytes(found.messages)[:1] == b"["
 
 
-def as_document(path: str, head: bytes) -> Frame:
-    """A thread is one document."""
-    return "document"
-
-
 def read(chunk: Chunk, state: State) -> Reading:
     """What a thread tells."""
     documents, problems = decode(chunk, _decoder, AGENT)
@@ -59,7 +54,7 @@ SOURCE = Source(
     name=AGENT,
     title="Amp",
     revision=1,
-    frame=as_document,
+    frame=by_document,
     claims=claims,
     state=State,
     read=read,

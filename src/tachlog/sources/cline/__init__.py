@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 
 from tachlog.model import Chunk, Reading, digest_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.cline.sessions import Conversation
 from tachlog.sources.cline.shapes import SKIPS, Record, Session
 from tachlog.sources.cline.tasks import AGENT, Task
@@ -47,11 +47,6 @@ def claims(path: str, head: bytes) -> bool:
     if name.removesuffix(".json") in _TASK_FILES:
         return head.lstrip()[:1] in (b"[", b"{")
     return any(pattern.match(head) for pattern in (_MESSAGES, _SESSION, _LISTED))
-
-
-def frame(path: str, head: bytes) -> Frame:
-    """Each file is a document."""
-    return "document"
 
 
 def beside(path: str) -> tuple[str, ...]:
@@ -98,7 +93,7 @@ SOURCE = Source(
     name=AGENT,
     title="Cline and Roo Code",
     revision=1,
-    frame=frame,
+    frame=by_document,
     beside=beside,
     claims=claims,
     state=State,

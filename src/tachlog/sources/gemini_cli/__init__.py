@@ -26,12 +26,18 @@ _PRINTED: Final = re.compile(
 )
 _CHAT: Final = re.compile(rb'\{\s*"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:\s*"')
 
+_QWEN: Final = re.compile(rb'"type"\s*:\s*"qwen"')
+"""A reply in chats of Qwen Code 0.1, which look alike (its program, read 2026-11-22)."""
+
 
 def claims(path: str, head: bytes) -> bool:
     """Whether it begins as a chat does, or as what a headless run prints."""
     name = path.removesuffix(".zst").removesuffix(".gz")
     if name.endswith(".json"):
-        return any(shape.match(head.lstrip()) is not None for shape in (_CHAT, _PRINTED))
+        start = head.lstrip()
+        if _CHAT.match(start):
+            return _QWEN.search(start) is None
+        return _PRINTED.match(start) is not None
     if not name.endswith(".jsonl"):
         return False
     try:

@@ -50,6 +50,7 @@ from tachlog.sources.inspect_ai.shapes import (
     Sample,
     Use,
 )
+from tachlog.tellings import MOST_TOKENS
 
 AGENT: Final = "inspect_ai"
 
@@ -85,7 +86,6 @@ _ERROR_TYPES: Final = {
     "timeout": "timeout",
     "unicode_decode": "validation",
 }
-_MOST_TOKENS: Final = 1 << 48
 _MOST_DEPTH: Final = 6
 
 
@@ -277,8 +277,8 @@ class Run:
 
     def compaction(self, event: Event, key: int, at_us: int) -> None:
         """The history was made shorter."""
-        before = whole(event.tokens_before, _MOST_TOKENS)
-        after = whole(event.tokens_after, _MOST_TOKENS)
+        before = whole(event.tokens_before, MOST_TOKENS)
+        after = whole(event.tokens_after, MOST_TOKENS)
         self.tell_event(Compaction(key, self.thread, at_us, before, after, event.type))
 
     def limit(self, event: Event, key: int, at_us: int) -> None:
@@ -331,17 +331,17 @@ def usage_of(told_usage: ModelUsage | None) -> tuple[Usage | None, int | None]:
     """Tokens in disjoint buckets and their cost; None where the log tells none."""
     if told_usage is None:
         return None, None
-    given = whole(told_usage.input_tokens, _MOST_TOKENS)
-    output = whole(told_usage.output_tokens, _MOST_TOKENS)
+    given = whole(told_usage.input_tokens, MOST_TOKENS)
+    output = whole(told_usage.output_tokens, MOST_TOKENS)
     if given is None and output is None:
         return None, None
     fresh, output = given or 0, output or 0
-    read = whole(told_usage.input_tokens_cache_read, _MOST_TOKENS) or 0
-    write = whole(told_usage.input_tokens_cache_write, _MOST_TOKENS) or 0
-    total = whole(told_usage.total_tokens, _MOST_TOKENS)
+    read = whole(told_usage.input_tokens_cache_read, MOST_TOKENS) or 0
+    write = whole(told_usage.input_tokens_cache_write, MOST_TOKENS) or 0
+    total = whole(told_usage.total_tokens, MOST_TOKENS)
     if total == fresh + output and read + write <= fresh:
         fresh -= read + write
-    reasoning = whole(told_usage.reasoning_tokens, _MOST_TOKENS)
+    reasoning = whole(told_usage.reasoning_tokens, MOST_TOKENS)
     reasoning = None if reasoning is None else min(reasoning, output)
     spent = Usage(fresh, read, write, output, reasoning=reasoning)
     return spent, nanousd(told_usage.total_cost) or None

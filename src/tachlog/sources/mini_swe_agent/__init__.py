@@ -39,7 +39,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.agent_log.values import Scalar, whole
 from tachlog.sources.mini_swe_agent.shapes import (
     Action,
@@ -312,16 +312,11 @@ def exit_code(returncode: Scalar, output: str) -> int | None:
     return -1 if code is None and returncode is not None else code
 
 
-def as_document(path: str, head: bytes) -> Frame:
-    """A run is one document."""
-    return "document"
-
-
 SOURCE = Source(
     name=AGENT,
     title="mini-swe-agent",
     revision=1,
-    frame=as_document,
+    frame=by_document,
     claims=claims,
     state=State,
     read=read,

@@ -14,7 +14,7 @@ from msgspec import Raw
 from tachlog.chat import NULL
 from tachlog.model import Chunk, Reading, digest_of, key_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Source, by_document
 from tachlog.sources.agent_log.values import moment
 from tachlog.sources.openhands import shapes
 from tachlog.sources.openhands.classic import EventList
@@ -109,16 +109,11 @@ def times_of(others: list[Raw]) -> dict[str, int]:
     return times
 
 
-def as_document(path: str, head: bytes) -> Frame:
-    """Every file is one document."""
-    return "document"
-
-
 SOURCE = Source(
     name=AGENT,
     title="OpenHands",
     revision=1,
-    frame=as_document,
+    frame=by_document,
     beside=beside,
     claims=claims,
     state=State,

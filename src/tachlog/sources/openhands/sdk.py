@@ -53,8 +53,8 @@ from tachlog.sources.openhands.shapes import (
     ToolUse,
     Workspace,
 )
+from tachlog.tellings import MOST_TOKENS
 
-_MOST_TOKENS: Final = 1 << 48
 _MOST_CODE: Final = 255
 
 
@@ -277,11 +277,11 @@ def tell_metrics(
 
 def usage_of(used: TokenUsage) -> Usage:
     """Tokens in disjoint buckets."""
-    read = whole(used.cache_read_tokens, _MOST_TOKENS) or 0
-    write = whole(used.cache_write_tokens, _MOST_TOKENS) or 0
-    asked_for = whole(used.prompt_tokens, _MOST_TOKENS) or 0
-    output = whole(used.completion_tokens, _MOST_TOKENS) or 0
-    reasoning = whole(used.reasoning_tokens, _MOST_TOKENS)
+    read = whole(used.cache_read_tokens, MOST_TOKENS) or 0
+    write = whole(used.cache_write_tokens, MOST_TOKENS) or 0
+    asked_for = whole(used.prompt_tokens, MOST_TOKENS) or 0
+    output = whole(used.completion_tokens, MOST_TOKENS) or 0
+    reasoning = whole(used.reasoning_tokens, MOST_TOKENS)
     return Usage(
         max(0, asked_for - read - write),
         read,

@@ -16,7 +16,7 @@ import msgspec
 
 from tachlog.model import Chunk, Reading, digest_of
 from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.sources import Frame, Source, by_start
 from tachlog.sources.otlp.nesting import State
 from tachlog.sources.otlp.requests import SKIPS, Request, tell
 from tachlog.sources.otlp.spans import FORMAT
@@ -45,17 +45,8 @@ def _is_outfile(head: bytes) -> bool:
 
 
 def frame(path: str, head: bytes) -> Frame:
-    """One document when its first line is no record and no other line begins one."""
-    if _is_outfile(head):
-        return "indented"
-    first, end, rest = head.partition(b"\n")
-    if not end or any(line.startswith(b"{") for line in rest.split(b"\n", _LINES)[:_LINES]):
-        return "lines"
-    try:
-        msgspec.json.decode(first)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "document"
-    return "lines"
+    """As the Gemini CLI writes it, else lines or one document."""
+    return "indented" if _is_outfile(head) else by_start(path, head)
 
 
 def read(chunk: Chunk, state: State) -> Reading:
