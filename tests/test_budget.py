@@ -16,7 +16,7 @@ from summary_by_hand import DOLLAR, MODEL, Shelf, quarter, use
 from summary_by_hand import at as moment
 from tachlog.analysis.billing import Budget
 from tachlog.analysis.budget import BudgetView, budgets_of, proposal, state_of
-from tachlog.analysis.selection import By, Quarter, Selection, Spending
+from tachlog.analysis.selection import By, Marked, Quarter, Selection, Spending
 from tachlog.config import ConfigError
 from tachlog.config.writing import changed_text, set_values
 
@@ -45,6 +45,10 @@ class Week(Shelf):
             )
             for root, usd, when in self.costs
         ]
+
+    def marked(self, mark: str, since_us: int) -> list[Marked]:
+        """Nothing is told of limits."""
+        return []
 
 
 def spent(when: str, usd: float, minutes: int = 0) -> Quarter:

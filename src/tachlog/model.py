@@ -298,7 +298,7 @@ MARKS: dict[str, str] = {
     "interrupted": "the person stopped a reply",
     "limit": "a usage limit was hit; the value says when it resets",
     "plan": "the person's plan with the provider: plus, pro, team …",
-    "quota": "how much of a usage limit was spent, in tens of per cent, `<minutes>:<percent>`",
+    "quota": "how much of a limit was spent: `<minutes>:<percent>:<reset in epoch s, if told>`",
 }
 
 Event = Prompt | Reply | ToolCall | ToolResult | Failure | Compaction | Mark

@@ -8,7 +8,16 @@ from typing import Protocol
 from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
-from tachlog.analysis.selection import By, Input, Quarter, Selection, Spending, StoredStep, Told
+from tachlog.analysis.selection import (
+    By,
+    Input,
+    Marked,
+    Quarter,
+    Selection,
+    Spending,
+    StoredStep,
+    Told,
+)
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics, Sketch
@@ -81,4 +90,8 @@ class Archive(Protocol):
 
     def told(self, selection: Selection, mark: str) -> list[Told]:
         """The values of a mark that the selected sessions tell, by agent; most sessions first."""
+        ...
+
+    def marked(self, mark: str, since_us: int) -> list[Marked]:
+        """The values of a mark that were told since then, in order of time."""
         ...

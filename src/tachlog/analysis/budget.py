@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from tachlog import __version__
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.billing import Budget
+from tachlog.analysis.billing import Billing, Budget
+from tachlog.analysis.limits import Limits, limits_of
 from tachlog.analysis.selection import Quarter, Selection
 from tachlog.analysis.units import dollars, rfc3339
 from tachlog.analysis.windows import local_date, midnight_us, zone_of
@@ -73,7 +74,7 @@ class BudgetView(Struct, frozen=True, kw_only=True):
     """The answer of `tachlog budget`; `days_of_use` is what the projection rests on.
 
     `over_sessions` are the sessions active this week that are beyond a session's budget, the
-    dearest first.
+    dearest first. With a plan at a price by the month (`has_plan`) minutes and limits say most.
     """
 
     tachlog: str = __version__
@@ -83,6 +84,8 @@ class BudgetView(Struct, frozen=True, kw_only=True):
     budgets: list[BudgetUse]
     over_sessions: list[str]
     days_of_use: int
+    limits: Limits
+    has_plan: bool
 
 
 class Used(Struct):
@@ -100,7 +103,13 @@ class Used(Struct):
 
 
 def budgets_of(
-    archive: Archive, budget: Budget, *, time_zone: str, prices: str, now_us: int
+    archive: Archive,
+    budget: Budget,
+    billing: Sequence[Billing] = (),
+    *,
+    time_zone: str,
+    prices: str,
+    now_us: int,
 ) -> BudgetView:
     """What was used today, this week and by this week's dearest session."""
     zone = zone_of(time_zone)
@@ -160,6 +169,11 @@ def budgets_of(
         ],
         over_sessions=[root for cost, root in active if limit and dollars(cost) >= limit],
         days_of_use=sum(cost > 0 for cost in base),
+        limits=limits_of(archive, time_zone=time_zone, now_us=now_us),
+        has_plan=any(
+            bill.plan == "subscription" and (bill.since is None or bill.since <= today)
+            for bill in billing
+        ),
     )
 
 

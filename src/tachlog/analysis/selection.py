@@ -106,6 +106,15 @@ class Told(Struct, frozen=True):
     sessions: int
 
 
+class Marked(Struct, frozen=True):
+    """A fact (a `Mark`) that a log of an agent tells, and when it was first and last told (µs)."""
+
+    agent: str
+    value: str
+    first_us: int
+    last_us: int
+
+
 class StoredStep(Step, frozen=True, gc=False):
     """A step with its thread's `session_id` and the session `root` that the thread belongs to."""
 

@@ -12,6 +12,7 @@ from tachlog.analysis.budget import LEAST_DAYS, BudgetUse, BudgetView, budgets_o
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse
+from tachlog.cli.limits import limit_lines
 from tachlog.cli.naming import short_ids
 from tachlog.cli.table import Column, table
 from tachlog.config.writing import set_values
@@ -54,6 +55,7 @@ def budget(ask: Ask) -> Answer:
         found = budgets_of(
             store,
             ask.config.budget,
+            ask.config.billing,
             time_zone=ask.config.display.time_zone,
             prices=ask.prices,
             now_us=ask.caller.now_us,
@@ -130,13 +132,22 @@ def _lines(found: BudgetView, titles: Mapping[str | None, str], ask: Ask) -> Ite
     yield fmt.line([("BUDGET", "bold"), facts], ask.width, ask.has_color)
     yield ""
     rows = [_cells(use, titles) for use in found.budgets]
-    yield from table(_COLUMNS, rows, ask.width, ask.has_color)
+    if found.has_plan:
+        yield from limit_lines(found, ask)
+        first = [6, *range(6), 7]
+        columns = [_COLUMNS[0], *(_COLUMNS[place] for place in first if place)]
+        rows = [[row[0], *(row[place] for place in first if place)] for row in rows]
+        yield from table(columns, rows, ask.width, ask.has_color)
+    else:
+        yield from table(_COLUMNS, rows, ask.width, ask.has_color)
     warnings = list(_warnings(found))
     if warnings:
         yield ""
     for text, style in warnings:
         yield fmt.line([(f"▲ {text}", style)], ask.width, ask.has_color)
     yield ""
+    if not found.has_plan:
+        yield from limit_lines(found, ask)
     for text in _notes(found):
         yield from fmt.wrap(text, ask.width)
 

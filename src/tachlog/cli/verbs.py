@@ -165,7 +165,7 @@ VERBS = (
             *ARCHIVE,
         ),
         "one object: `changes` (of the configuration) and `use`: `budgets`, `over_sessions`,"
-        " `days_of_use`; `use` is null where nothing was ever read",
+        " `days_of_use`, `limits`, `has_plan`; `use` is null where nothing was ever read",
         "An amount is written to the configuration file. docs/budget.md says how the projection is"
         " made.",
     ),

@@ -15,6 +15,7 @@ from tachlog.analysis.selection import (
     By,
     FileReport,
     Input,
+    Marked,
     Quarter,
     Selection,
     Spending,
@@ -246,6 +247,10 @@ class SqlArchive:
         """One state of the archive, to be read table by table and day by day."""
         with self.database.snapshot():
             yield ArchiveExport(self.database, self.words, selection)
+
+    def marked(self, mark: str, since_us: int) -> list[Marked]:
+        """The values of a mark that were told since then, in order of time."""
+        return reading.marked(self.database, mark, since_us)
 
     def size(self) -> int:
         """Bytes that the archive takes."""

@@ -11,6 +11,7 @@ import msgspec
 from tachlog.analysis.selection import (
     FileReport,
     Input,
+    Marked,
     Selection,
     StoredStep,
     Told,
@@ -135,6 +136,19 @@ def told(database: Database, selection: Selection, mark: str) -> list[Told]:
             " JOIN agent_telemetry_summaries s ON s.thread = t.id"
             f" WHERE m.name = ? AND {test} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
             [mark, *values],
+        )
+    ]
+
+
+def marked(database: Database, mark: str, since_us: int) -> list[Marked]:
+    """The values of a mark that were told since then, in order of time."""
+    return [
+        Marked(*row)
+        for row in database.rows(
+            "SELECT t.agent, m.value, m.first_us, m.last_us FROM marks m"
+            " JOIN threads t ON t.id = m.thread WHERE m.name = ? AND m.last_us >= ?"
+            " ORDER BY m.last_us, t.agent, m.value",
+            [mark, since_us],
         )
     ]
 

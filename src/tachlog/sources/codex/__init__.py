@@ -75,7 +75,7 @@ def names_thread(record: shapes.Record) -> bool:
 SOURCE = Source(
     name=AGENT,
     title="Codex CLI",
-    revision=1,
+    revision=2,
     claims=claims,
     state=State,
     read=read,

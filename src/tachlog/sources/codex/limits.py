@@ -9,13 +9,16 @@ from tachlog import signals
 from tachlog.sources.codex.shapes import RateLimits
 from tachlog.sources.codex.state import State
 
-_STEP: Final = 10
+_SAME_S: Final = 120
+"""Times of the same reset that snapshots tell differ by a second or so."""
+
+_LATEST_S: Final = 1 << 33
 _MOST_PERCENT: Final = 1000
 _MOST_WINDOWS: Final = 8
 
 
 def limits_of(told: RateLimits, state: State) -> Iterator[tuple[str, str]]:
-    """The marks of a snapshot that are new: the plan, a limit that was hit, tens of per cent spent.
+    """The marks of a snapshot that are new: the plan, a limit that was hit, per cents spent.
 
     Snapshots come with every call; only what changed is told, so that a long session has few marks.
     """
@@ -29,9 +32,16 @@ def limits_of(told: RateLimits, state: State) -> Iterator[tuple[str, str]]:
             continue
         if not 0 <= window.used_percent <= _MOST_PERCENT:
             continue
-        percent = int(window.used_percent) // _STEP * _STEP
-        if state.quotas.get(window.window_minutes) != percent:
-            state.quotas[window.window_minutes] = percent
+        known = (int(window.used_percent), _minute(window.resets_at))
+        before = state.quotas.get(window.window_minutes)
+        if before is None or known[0] != before[0] or abs(known[1] - before[1]) > _SAME_S:
+            state.quotas[window.window_minutes] = known
             while len(state.quotas) > _MOST_WINDOWS:
                 del state.quotas[next(iter(state.quotas))]
-            yield "quota", f"{window.window_minutes}:{percent}"
+            yield "quota", f"{window.window_minutes}:{known[0]}:{known[1] or ''}"
+
+
+def _minute(resets_at: float | None) -> int:
+    """The minute in which a window ends, in seconds since the epoch; 0 where it is not told."""
+    is_time = resets_at is not None and 0 < resets_at < _LATEST_S
+    return int(resets_at) // 60 * 60 if is_time and resets_at is not None else 0

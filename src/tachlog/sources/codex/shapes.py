@@ -38,10 +38,11 @@ class TokenInfo(Struct):
 
 
 class Window(Struct):
-    """How much of a usage limit is spent."""
+    """How much of a usage limit is spent; `resets_at` is in seconds since the epoch."""
 
     used_percent: float | None = None
     window_minutes: int | None = None
+    resets_at: float | None = None
 
 
 class RateLimits(Struct):

@@ -103,7 +103,7 @@ class State(Struct):
 
     titled: bool = False
     plan: str | None = None
-    quotas: dict[int, int] = field(default_factory=dict)
+    quotas: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def anchor(self) -> str:
