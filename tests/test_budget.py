@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archives import assistant, jsonl
 from screens import Desk
 from summary_by_hand import DOLLAR, MODEL, Shelf, quarter, use
 from summary_by_hand import at as moment
@@ -211,6 +212,31 @@ def test_a_budget_can_be_set_before_anything_was_read(tmp_path: Path) -> None:
     """Nothing is used yet."""
     ran = Desk(tmp_path).run("budget", "300/week", "--json")
     assert (ran.code, json.loads(ran.out)["use"]) == (0, None)
+
+
+def test_a_month_of_use_is_projected_and_gives_a_proposal(tmp_path: Path) -> None:
+    """Two calls on each of 28 days: the second one is what the rest of a day is like."""
+    desk = Desk(tmp_path)
+    days = [
+        f"2026-{'10' if day > 21 else '11'}-{day:02}" for day in [*range(22, 32), *range(1, 19)]
+    ]
+    for number, day in enumerate(days):
+        session = f"{number:08x}-0000-4000-8000-000000000010"
+        hours = (9, 20) if day != "2026-11-18" else (9,)
+        told = [
+            assistant(session, f"r{hour}", f"{day}T{hour:02}:00:00.000Z", f"{day}{hour}")
+            for hour in hours
+        ]
+        jsonl(desk.logs / f"{session}.jsonl", told)
+    assert desk.run("analyze").code == 0
+    ran = desk.run("budget", now=EVENING)
+    assert "like that of the median of 27 days of use" in " ".join(ran.out.split())
+    assert "set one: tachlog budget 0.01/day" in ran.out
+    day = json.loads(desk.run("budget", "--json", now=EVENING).out)["use"]["budgets"][0]
+    assert day["projected_usd"] == pytest.approx(2 * day["used_usd"])
+    ran = desk.run("budget", "0.001/session", "0.0101/day", now=EVENING)
+    assert "sessions of this week over the budget: 0000" in ran.out
+    assert " %" in next(line for line in ran.out.splitlines() if line.startswith("today"))
 
 
 @pytest.mark.parametrize("text", ["60", "60/year", "0/day", "~3/week", "none", "1e9/day"])

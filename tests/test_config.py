@@ -274,9 +274,9 @@ def test_a_path_in_a_variable_is_told_from_where_the_command_runs() -> None:
 def test_the_archive_and_the_cache_follow_the_desktop_rules() -> None:
     """`$XDG_DATA_HOME` and `$XDG_CACHE_HOME`, else their usual places in the home."""
     assert load(HOME).config.storage.url == "/home/ana/.local/share/tachlog/tachlog.db"
-    assert data_home({"XDG_DATA_HOME": "/data"}) == Path("/data/tachlog")
-    assert cache_home(HOME) == Path("/home/ana/.cache/tachlog")
-    assert cache_home({"XDG_CACHE_HOME": "/cache"}) == Path("/cache/tachlog")
+    assert data_home({"XDG_DATA_HOME": "/data"}) == "/data/tachlog"
+    assert cache_home(HOME) == "/home/ana/.cache/tachlog"
+    assert cache_home({"XDG_CACHE_HOME": "/cache"}) == "/cache/tachlog"
 
 
 def test_a_configuration_made_by_hand_keeps_nothing() -> None:

@@ -150,6 +150,22 @@ def test_without_an_archive_the_line_is_what_the_agent_says(tmp_path: Path) -> N
     assert json.loads(line(desk, "--json", told={}).out)["today"] == ""
 
 
+def test_an_archive_may_be_anywhere(desk: Desk) -> None:
+    """Whatever characters its path is made of, and in whatever zone days are cut."""
+    place = desk.home / "50 %#?" / "a.db"
+    place.parent.mkdir()
+    assert desk.run("analyze", "--db", str(place)).code == 0
+    ran = line(desk, "--db", f"sqlite:///{place}", TACHLOG_DISPLAY__TIME_ZONE="Asia/Tokyo")
+    assert ran.out.startswith("$0.03 today")
+
+
+def test_times_that_are_left_are_told_to_two_units(desk: Desk) -> None:
+    """Days and hours, hours and minutes, minutes."""
+    resets = round(WHEN.timestamp()) + 51 * 3_600
+    told = {"rate_limits": {"five_hour": {"resets_at": resets}}}
+    assert line(desk, "--template", "{left}", told=told).out == "2 d 3 h left\n"
+
+
 def test_an_unknown_part_is_named(desk: Desk) -> None:
     """The message names those that there are."""
     ran = line(desk, "--template", "{todya}")
@@ -186,7 +202,7 @@ def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
         "tachlog.glance",
         "tachlog.settings",
     }
-    assert loaded & {"msgspec", "xxhash", "inspect", "traceback", "asyncio", "difflib"} == set()
+    assert loaded & {"msgspec", "xxhash", "inspect", "traceback", "pathlib", "shutil"} == set()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from os.path import abspath
 from typing import Any
 
 from tachlog.analysis.blocks import Spent
@@ -43,7 +43,7 @@ def rows_of(url: str) -> Iterator[Rows | None]:
             store.close()
         return
     try:
-        connection = sqlite3.connect(Path(path).resolve().as_uri() + "?mode=ro", uri=True)
+        connection = sqlite3.connect(read_only(path), uri=True)
         connection.execute("SELECT 1 FROM model_quarters LIMIT 1")
     except sqlite3.Error:
         yield None
@@ -52,6 +52,12 @@ def rows_of(url: str) -> Iterator[Rows | None]:
         yield lambda sql, values: connection.execute(sql, values).fetchall()
     finally:
         connection.close()
+
+
+def read_only(path: str) -> str:
+    """The URI by which SQLite only reads a file (https://sqlite.org/uri.html)."""
+    quoted = abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode=ro"
 
 
 def spent_since(rows: Rows, first: int, last: int) -> list[tuple[str, Spent]]:

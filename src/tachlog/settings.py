@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from os.path import dirname, join, normpath
 
 STATUSLINE = "{today} · {block} · {context}"
 """The template of a status line where none is set."""
 
 
-def file_path(environ: Mapping[str, str]) -> Path:
+def file_path(environ: Mapping[str, str]) -> str:
     """Where the configuration file is, or would be."""
     named = environ.get("TACHLOG_CONFIG")
     if named:
-        return Path(named)
-    base = environ.get("XDG_CONFIG_HOME") or Path(_home(environ), ".config")
-    return Path(base, "tachlog", "config.toml")
+        return named
+    base = environ.get("XDG_CONFIG_HOME") or join(_home(environ), ".config")
+    return join(base, "tachlog", "config.toml")
 
 
-def data_home(environ: Mapping[str, str]) -> Path:
+def data_home(environ: Mapping[str, str]) -> str:
     """The directory of the archive."""
-    base = environ.get("XDG_DATA_HOME") or Path(_home(environ), ".local", "share")
-    return Path(base, "tachlog")
+    base = environ.get("XDG_DATA_HOME") or join(_home(environ), ".local", "share")
+    return join(base, "tachlog")
 
 
-def cache_home(environ: Mapping[str, str]) -> Path:
+def cache_home(environ: Mapping[str, str]) -> str:
     """The directory of what can be made again, such as the example logs."""
-    base = environ.get("XDG_CACHE_HOME") or Path(_home(environ), ".cache")
-    return Path(base, "tachlog")
+    base = environ.get("XDG_CACHE_HOME") or join(_home(environ), ".cache")
+    return join(base, "tachlog")
 
 
 def machine_zone(environ: Mapping[str, str]) -> str:
@@ -74,7 +74,8 @@ class Settings:
         self.environ = environ
         self.path = file_path(environ)
         try:
-            self.tree = tomllib.loads(self.path.read_text(encoding="utf-8"))
+            with open(self.path, "rb") as file:
+                self.tree = tomllib.load(file)
         except (OSError, ValueError):
             self.tree = {}
 
@@ -97,11 +98,11 @@ class Settings:
         """The URL of the archive."""
         url = self.text("storage", "url", "")
         if not url:
-            return str(data_home(self.environ) / "tachlog.db")
+            return join(data_home(self.environ), "tachlog.db")
         if ":" in url:
             return url
-        base = Path() if "TACHLOG_STORAGE__URL" in self.environ else self.path.parent
-        return str(base / home_in(url, self.environ))
+        base = "" if "TACHLOG_STORAGE__URL" in self.environ else dirname(self.path)
+        return normpath(join(base, home_in(url, self.environ)))
 
     def _told(self, section: str, name: str, default: object) -> object:
         table = self.tree.get(section)

@@ -122,10 +122,12 @@ def _discovered(ask: Ask) -> tuple[list[str], list[str]]:
 
 def _demo(ask: Ask, archive: str) -> Logs:
     """The example logs: written once, kept apart from the archive of real sessions."""
+    from pathlib import Path
+
     from tachlog.config import cache_home
     from tachlog.demo import write_demo
 
-    directory = cache_home(ask.caller.environ) / "demo"
+    directory = Path(cache_home(ask.caller.environ), "demo")
     if not directory.is_dir():
         now = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ask.caller.now_us)
         unfinished = directory.with_name("demo.new")

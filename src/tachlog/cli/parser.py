@@ -69,9 +69,16 @@ class _Parser(argparse.ArgumentParser):
         raise Misuse(message.removeprefix("argument "))
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """One that does not ask how wide the terminal is: its help is never shown."""
+    return argparse.HelpFormatter(prog, width=80)
+
+
 def parse(verb: Verb, words: list[str]) -> argparse.Namespace:
     """The values of a verb's options; raises `Misuse` with a sentence that says what to do."""
-    parser = _Parser(prog=verb.command, add_help=False, allow_abbrev=False)
+    parser = _Parser(
+        prog=verb.command, add_help=False, allow_abbrev=False, formatter_class=_formatter
+    )
     for option in verb.options:
         _add(parser, option)
     options, unknown = parser.parse_known_args(words)

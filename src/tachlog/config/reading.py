@@ -54,9 +54,9 @@ def load(
     be read, an unknown key or variable, a value of the wrong type or out of its range.
     """
     named = path is not None or "TACHLOG_CONFIG" in environ
-    path = path or file_path(environ)
+    path = path or Path(file_path(environ))
     values: dict[str, object] = {
-        "storage.url": str(data_home(environ) / "tachlog.db"),
+        "storage.url": str(Path(data_home(environ), "tachlog.db")),
         "display.time_zone": machine_zone(environ),
     }
     origins = {key.name: "default" for key in keys()}
