@@ -183,7 +183,7 @@ def export_page(rows: Rows) -> str:
         "                                        those that no log dates: `day` is null\n"
         "```",
         "- Days are in UTC, by the column `time`, for sessions by `start_time`. A table without"
-        " rows has no directory.\n"
+        " rows has one file that tells its columns.\n"
         "- Each row is in the export once: sessions are selected by their start and by `--agent`"
         " and the like, operations by their own time and their session's thread.\n"
         "- Run again, it writes the days that changed since, each file beside its place, and"

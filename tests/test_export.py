@@ -27,6 +27,7 @@ from tachlog.export.columns import SCHEMA, TABLES
 from tachlog.stores import Store, exporting, open_store
 
 NEXT = "2026-11-19T08:00:00Z"
+OVERLOADED = 'API Error: 529 {"type":"error","error":{"type":"overloaded_error"}}'
 FIRST_DAY, SECOND_DAY = "day=2026-11-18", "day=2026-11-19"
 
 
@@ -84,6 +85,7 @@ def test_each_table_has_a_file_for_each_day(store: Store, tmp_path: Path) -> Non
     assert sorted(contents(tmp_path / "out")) == [
         f"calls/{FIRST_DAY}/calls.parquet",
         f"calls/{SECOND_DAY}/calls.parquet",
+        "failures/day=__HIVE_DEFAULT_PARTITION__/failures.parquet",
         f"prompts/{FIRST_DAY}/prompts.parquet",
         f"sessions/{FIRST_DAY}/sessions.parquet",
         f"tool_calls/{FIRST_DAY}/tool_calls.parquet",
@@ -232,6 +234,27 @@ def test_rows_that_move_leave_their_day(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "calls" / "day=2026-11-20" / "calls.parquet").exists()
     export(store, tmp_path / "full", wish())
     assert contents(tmp_path / "out") == contents(tmp_path / "full")
+
+
+def test_a_table_without_rows_has_its_columns(store: Store, tmp_path: Path) -> None:
+    """Its one file has no rows, and goes when there are some."""
+    out = tmp_path / "out"
+    export(store, out, wish())
+    empty = polars.read_parquet(out / "failures", hive_partitioning=False)
+    assert empty.height == 0
+    assert empty.columns == [each.name for each in TABLES["failures"].chosen(hints=False)]
+    log = tmp_path / "logs" / "s1.jsonl"
+    with log.open("a") as file:
+        told = assistant("s1", "s1-e1", "2026-11-19T08:09:00Z", None, isApiErrorMessage=True)
+        told["message"] |= {
+            "model": "<synthetic>",
+            "content": [{"type": "text", "text": OVERLOADED}],
+        }
+        file.write(json.dumps(told) + "\n")
+    read_in(store, [log])
+    found = export(store, out, wish())
+    assert found.removed == ["failures/day=__HIVE_DEFAULT_PARTITION__/failures.parquet"]
+    assert [row["error_class"] for row in rows_of(out, "failures")] == ["overloaded"]
 
 
 def test_what_others_put_there_stays(store: Store, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ BATCH_ROWS: Final = 20_000
 UNDATED: Final = "__HIVE_DEFAULT_PARTITION__"
 """How partitioned data sets call the partition of rows without a value."""
 EPOCH: Final = date(1970, 1, 1)
+NOTHING: Final = Day(NO_DAY, 0, 0, 0, 0)
+"""The day of a table without rows: readers want a file that tells the columns."""
 
 
 class TableWritten(Struct, frozen=True):
@@ -88,7 +90,10 @@ class _Run:
 
     def run(self) -> Exported:
         """Claim what is to be written, write it, remove what is no more."""
-        days = {table: {day.day: day for day in self.archive.days(table)} for table in TABLES}
+        days = {
+            table: {day.day: day for day in self.archive.days(table) or [NOTHING]}
+            for table in TABLES
+        }
         paths = {self._path(table, day): (table, day) for table in TABLES for day in days[table]}
         files = self.manifest.files
         stale = [
@@ -152,6 +157,9 @@ class _Run:
 
     def _write(self, table: str, first: int, last: int, days: Mapping[int, Day]) -> None:
         """Write these days and all between."""
+        if days[first] == NOTHING:
+            self._write_day(self._path(table, first), table, NOTHING, ())
+            return
         rows = self.archive.rows(table, first, last)
         for day, its in groupby(rows, _day_of):
             self._write_day(self._path(table, day), table, days[day], its)
@@ -192,7 +200,7 @@ class _Run:
             tables.append(
                 TableWritten(
                     table,
-                    len(its),
+                    sum(file.rows > 0 for file in its),
                     sum(file.rows for file in its),
                     sum(file.bytes for file in its),
                     sum(path.startswith(f"{table}/") for path in self.written),
