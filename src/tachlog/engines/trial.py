@@ -7,8 +7,9 @@ is tried out and not declared.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from textwrap import wrap
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,8 @@ from tachlog.sources import AmbiguousFormat, Frame, Source, detect
 
 RECORDS: Final = 20
 """Records that are shown one by one unless the caller says otherwise."""
+
+_WIDTH: Final = 100
 
 _MOST_VALUES: Final = 400
 _LONGEST: Final = 1 << 20
@@ -125,15 +128,26 @@ def lines_of(trial: Trial) -> Iterator[str]:
         yield f"  {one.place}: {one.verdict}"
         yield from (f"      {line}" for line in one.tells)
         if one.unused:
-            yield f"      unused: {', '.join(one.unused)}"
+            yield from _listed("      unused: ", one.unused)
     skipped, problems = sum(trial.skipped.values()), sum(trial.problems.values())
     yield f"{trial.parsed} parsed, {skipped} skipped, {problems} problems"
     for name in ("skipped", "unknown", "problems", "unused"):
         counts: dict[str, int] = getattr(trial, name)
         if counts:
-            yield f"  {name}: {', '.join(f'{kind} {count}' for kind, count in counts.items())}"
+            told = [f"{kind} {count}" for kind, count in counts.items()]
+            yield from _listed(f"  {name}: ", told)
     if trial.note:
         yield f"  stopped: {trial.note}"
+
+
+def _listed(start: str, names: Iterable[str]) -> list[str]:
+    return wrap(
+        f"{start}{', '.join(names)}",
+        _WIDTH,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def described(event: Event) -> str:
