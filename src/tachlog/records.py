@@ -82,6 +82,14 @@ def lenient(raw: Raw, shape: type[T]) -> T | None:
     return found
 
 
+def first_record(head: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """The record on the first line of a file, None when it is none of that shape."""
+    try:
+        return decoder.decode(head.lstrip().partition(b"\n")[0])
+    except _REFUSED:
+        return None
+
+
 def leading_type(raw: Raw) -> str:
     """The `type` of an object that begins with it, without decoding the rest; else nothing."""
     start = bytes(memoryview(raw)[:_TYPE_BYTES])

@@ -32,6 +32,11 @@ whole file is one record, read again from its start when it changed; archive: ea
 file is one; sqlite: rows of a database."""
 
 
+def unpacked(path: str) -> str:
+    """The name of a file as it was before it was compressed."""
+    return path.removesuffix(".zst").removesuffix(".gz")
+
+
 def by_lines(path: str, head: bytes) -> Frame:
     """The frame of formats that are JSON lines or rows."""
     return "lines"

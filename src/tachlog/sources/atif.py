@@ -37,7 +37,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document
+from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.agent_log.values import Scalar, whole
 from tachlog.tellings import MOST_TOKENS
 
@@ -141,7 +141,7 @@ _decoder = msgspec.json.Decoder(Document)
 
 def claims(path: str, head: bytes) -> bool:
     """Whether a document says first that it is of this format."""
-    named = path.removesuffix(".zst").removesuffix(".gz").endswith(".json")
+    named = unpacked(path).endswith(".json")
     return named and head.lstrip().startswith(b"{") and b'"ATIF-v' in head[:_LOOKED_AT]
 
 

@@ -37,7 +37,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source
+from tachlog.sources import Source, unpacked
 from tachlog.sources.agent_log.values import Scalar, moment, whole
 from tachlog.tellings import MOST_TOKENS
 
@@ -99,7 +99,7 @@ _head_decoder = msgspec.json.Decoder(Head)
 
 def claims(path: str, head: bytes) -> bool:
     """Whether the file is named so and begins with a request or a response."""
-    name = PurePath(path).name.removesuffix(".zst").removesuffix(".gz")
+    name = unpacked(PurePath(path).name)
     if not (name.startswith("interactions_") and name.endswith(".jsonl")):
         return False
     line, end, _ = head.partition(b"\n")

@@ -38,7 +38,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document
+from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.agent_log.values import Scalar, milliseconds, number, whole
 from tachlog.tellings import MOST_TOKENS
 
@@ -150,7 +150,7 @@ _decoder = msgspec.json.Decoder(Document)
 def claims(path: str, head: bytes) -> bool:
     """Whether a file is named as the agent names its runs and begins with one."""
     start = head.lstrip()
-    named = path.removesuffix(".zst").removesuffix(".gz").endswith(".traj")
+    named = unpacked(path).endswith(".traj")
     return (
         named
         and start.startswith(b"{")

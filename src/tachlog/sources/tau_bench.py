@@ -39,7 +39,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document
+from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.agent_log.values import Scalar
 
 AGENT: Final = "tau_bench"
@@ -116,7 +116,7 @@ _decoder = msgspec.json.Decoder(Document | list[Raw])
 def claims(path: str, head: bytes) -> bool:
     """Whether a document begins as a list of runs, or as results of simulations."""
     start = head.lstrip()
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".json"):
+    if not unpacked(path).endswith(".json"):
         return False
     if start.startswith(b"["):
         near = start[:_LOOKED_AT]

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tachlog import signals
 from tachlog.model import Chunk, Mark, Reading, Thread, is_table
 from tachlog.records import decode
-from tachlog.sources import Source
+from tachlog.sources import Source, unpacked
 from tachlog.sources.agent_log.rows import Message, refuse
 from tachlog.sources.agent_log.shapes import AGENT, Head, Row
 
@@ -29,7 +29,7 @@ _head_decoder = msgspec.json.Decoder(Head)
 
 def claims(path: str, head: bytes) -> bool:
     """Whether one of the first whole records, or a CSV file's header, has an AgentLog's fields."""
-    name = path.removesuffix(".zst").removesuffix(".gz").lower()
+    name = unpacked(path).lower()
     head = head.removeprefix(b"\xef\xbb\xbf")
     if name.endswith((".csv", ".tsv")) and not head.lstrip().startswith(b"{"):
         return _claims_header(head)
@@ -58,7 +58,7 @@ def _claims_header(head: bytes) -> bool:
 
 def by_row(path: str) -> bool:
     """Whether what is read from here are the rows of a table, counted one by one."""
-    name = path.removesuffix(".zst").removesuffix(".gz").lower()
+    name = unpacked(path).lower()
     return is_table(path) or name.endswith((".csv", ".tsv"))
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
-from tachlog.sources import Source, by_document
+from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.amp.reader import AGENT, Reader
 from tachlog.sources.amp.shapes import Document, Head
 
@@ -30,7 +30,7 @@ class State(Struct):
 
 def claims(path: str, head: bytes) -> bool:
     """Whether it is a thread."""
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".json"):
+    if not unpacked(path).endswith(".json"):
         return False
     try:
         found = _head_decoder.decode(head)

@@ -11,7 +11,7 @@ import msgspec
 
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
-from tachlog.sources import Source
+from tachlog.sources import Source, unpacked
 from tachlog.sources.claude_code import shapes
 from tachlog.sources.claude_code.places import AGENT
 from tachlog.sources.claude_code.reader import Reader, State
@@ -25,7 +25,7 @@ _PARTS = b'"parts":['
 
 def claims(path: str, head: bytes) -> bool:
     """Whether one of the first whole records has the shape of a transcript's."""
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+    if not unpacked(path).endswith(".jsonl"):
         return False
     lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 40)[:40]
     for line in lines:

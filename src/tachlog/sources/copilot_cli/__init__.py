@@ -10,8 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source
+from tachlog.records import decode, first_record
+from tachlog.sources import Source, unpacked
 from tachlog.sources.copilot_cli.places import AGENT, State
 from tachlog.sources.copilot_cli.reader import Reader
 from tachlog.sources.copilot_cli.shapes import SKIPS, Head, Record
@@ -22,11 +22,10 @@ _head_decoder = msgspec.json.Decoder(Head)
 
 def claims(path: str, head: bytes) -> bool:
     """Whether the first event starts a session of Copilot."""
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+    if not unpacked(path).endswith(".jsonl"):
         return False
-    try:
-        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    first = first_record(head, _head_decoder)
+    if first is None:
         return False
     data = first.data
     return (

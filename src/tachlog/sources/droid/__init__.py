@@ -14,7 +14,7 @@ import msgspec
 
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.sources import Frame, Source, unpacked
 from tachlog.sources.droid.reader import AGENT, Reader, State
 from tachlog.sources.droid.shapes import NULL, SKIPS, Head, Record
 
@@ -27,7 +27,7 @@ _head_decoder = msgspec.json.Decoder(Head)
 def claims(path: str, head: bytes) -> bool:
     """Whether it is a session, which says whose it is, or the settings of one."""
     is_settings = is_of_settings(path)
-    if not (is_settings or path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl")):
+    if not (is_settings or unpacked(path).endswith(".jsonl")):
         return False
     try:
         first = _head_decoder.decode(head if is_settings else head.lstrip().partition(b"\n")[0])
@@ -42,7 +42,7 @@ def claims(path: str, head: bytes) -> bool:
 
 def is_of_settings(path: str) -> bool:
     """Whether a file is named as the settings of a session are."""
-    return path.removesuffix(".zst").removesuffix(".gz").endswith(_SETTINGS)
+    return unpacked(path).endswith(_SETTINGS)
 
 
 def frame(path: str, head: bytes) -> Frame:

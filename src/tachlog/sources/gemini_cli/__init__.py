@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.records import decode, first_record
+from tachlog.sources import Frame, Source, unpacked
 from tachlog.sources.gemini_cli.headless import AGENT, State
 from tachlog.sources.gemini_cli.reader import Reader
 from tachlog.sources.gemini_cli.shapes import SKIPS, Head, Record
@@ -32,7 +32,7 @@ _QWEN: Final = re.compile(rb'"type"\s*:\s*"qwen"')
 
 def claims(path: str, head: bytes) -> bool:
     """Whether it begins as a chat does, or as what a headless run prints."""
-    name = path.removesuffix(".zst").removesuffix(".gz")
+    name = unpacked(path)
     if name.endswith(".json"):
         start = head.lstrip()
         if _CHAT.match(start):
@@ -40,9 +40,8 @@ def claims(path: str, head: bytes) -> bool:
         return _PRINTED.match(start) is not None
     if not name.endswith(".jsonl"):
         return False
-    try:
-        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    first = first_record(head, _head_decoder)
+    if first is None:
         return False
     if first.type == "init":
         return None not in (first.session_id, first.model)
@@ -51,7 +50,7 @@ def claims(path: str, head: bytes) -> bool:
 
 def frame(path: str, head: bytes) -> Frame:
     """Chats are documents, or lines."""
-    name = path.removesuffix(".zst").removesuffix(".gz")
+    name = unpacked(path)
     return "document" if name.endswith(".json") else "lines"
 
 

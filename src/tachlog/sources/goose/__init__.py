@@ -13,7 +13,7 @@ import msgspec
 
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.sources import Frame, Source, unpacked
 from tachlog.sources.goose.counting import AGENT
 from tachlog.sources.goose.database import STATEMENTS
 from tachlog.sources.goose.reader import Reader
@@ -39,7 +39,7 @@ def claims(path: str, head: bytes) -> bool:
         return at_home or (b"accumulated_total_tokens" in head and b"working_dir" in head)
     if path.endswith(_LINES):
         head = head.lstrip().partition(b"\n")[0]
-    elif not path.removesuffix(".zst").removesuffix(".gz").endswith(".json"):
+    elif not unpacked(path).endswith(".json"):
         return False
     try:
         first = _head_decoder.decode(head)

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from tachlog.model import Chunk, Reading, digest_of, key_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source
+from tachlog.sources import Frame, Source, unpacked
 from tachlog.sources.inspect_ai.samples import AGENT, Run
 from tachlog.sources.inspect_ai.shapes import Document, Eval, Sample, Start
 
@@ -41,7 +41,7 @@ def claims(path: str, head: bytes) -> bool:
     start = head.lstrip()
     begin = start[:_LOOKED_AT]
     return (
-        path.removesuffix(".zst").removesuffix(".gz").endswith(".json")
+        unpacked(path).endswith(".json")
         and start.startswith(b"{")
         and all(name in begin for name in (b'"version"', b'"status"', b'"eval"'))
         and b'"run_id"' in start

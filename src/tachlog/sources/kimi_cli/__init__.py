@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Raw
 
 from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source
+from tachlog.records import decode, first_record
+from tachlog.sources import Source, unpacked
 from tachlog.sources.kimi_cli.reader import AGENT, Reader, State
 from tachlog.sources.kimi_cli.shapes import SKIPS, Head, Record
 
@@ -24,11 +24,10 @@ def claims(path: str, head: bytes) -> bool:
 
     The header of Kimi Code CLI, the program that came after, says when it was made as well.
     """
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+    if not unpacked(path).endswith(".jsonl"):
         return False
-    try:
-        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    first = first_record(head, _head_decoder)
+    if first is None:
         return False
     if first.type == "metadata":
         return first.protocol_version is not None and first.created_at == Raw()

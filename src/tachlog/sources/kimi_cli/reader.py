@@ -31,6 +31,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.records import is_possible, lenient
+from tachlog.sources import unpacked
 from tachlog.sources.kimi_cli.shapes import (
     SKIPS,
     Message,
@@ -291,7 +292,7 @@ class Reader:
 def thread_of(path: str) -> Thread:
     """Whose log a file is, by its place: `<session>/[subagents/<agent>/]wire.jsonl`."""
     place = PurePath(path)
-    name = place.name.removesuffix(".zst").removesuffix(".gz")
+    name = unpacked(place.name)
     if name != _WIRE:
         session = name.removesuffix(".jsonl")
         return Thread(AGENT, session, session)

@@ -31,6 +31,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import lenient
+from tachlog.sources import unpacked
 from tachlog.sources.kimi_code.shapes import SKIPS, Display, Event, Part, Record, Result, Tokens
 from tachlog.tellings import Content, Facts, Titles, micros, tool_call, tool_failure, whole
 
@@ -290,7 +291,7 @@ def kind_of(record: Record) -> str:
 def thread_of(path: str) -> Thread:
     """Whose log a file is, by its place: `<session>/agents/<agent>/wire.jsonl`."""
     place = PurePath(path)
-    name = place.name.removesuffix(".zst").removesuffix(".gz")
+    name = unpacked(place.name)
     folder = place.parent
     if name != _WIRE or folder.parent.name != "agents":
         session = name.removesuffix(".jsonl") if name != _WIRE else folder.name

@@ -39,7 +39,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document
+from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.agent_log.values import Scalar, whole
 from tachlog.sources.mini_swe_agent.shapes import (
     Action,
@@ -74,7 +74,7 @@ _decoder = msgspec.json.Decoder(Document | list[Raw])
 def claims(path: str, head: bytes) -> bool:
     """Whether a file is named as the agent names its runs and begins with one."""
     start = head.lstrip()
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".traj.json"):
+    if not unpacked(path).endswith(".traj.json"):
         return False
     if start.startswith(b"["):
         return b'"role"' in start[:4096]

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tachlog.model import Chunk, Reading
 from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.sources import Frame, Source, unpacked
 from tachlog.sources.opencode.database import STATEMENTS
 from tachlog.sources.opencode.reader import AGENT, Reader
 from tachlog.sources.opencode.shapes import SKIPS, Head, Record
@@ -40,7 +40,7 @@ def claims(path: str, head: bytes) -> bool:
     if head.startswith(_DATABASE):
         name = PurePath(path).name
         return name.startswith("opencode") or _TABLE.search(head) is not None
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".json"):
+    if not unpacked(path).endswith(".json"):
         return False
     try:
         found = _head_decoder.decode(head)

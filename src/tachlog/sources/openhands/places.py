@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Final
 
 from tachlog.model import Thread
+from tachlog.sources import unpacked
 
 AGENT: Final = "openhands"
 
@@ -20,7 +21,7 @@ _UUID: Final = re.compile(
 
 def file_name(path: str) -> str:
     """The name of a file as it is without compression."""
-    return PurePath(path).name.removesuffix(".zst").removesuffix(".gz")
+    return unpacked(PurePath(path).name)
 
 
 def conversation(path: str, state_id: str | None) -> Thread:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source
+from tachlog.records import decode, first_record
+from tachlog.sources import Source, unpacked
 from tachlog.sources.pi.reader import AGENT, Reader, State
 from tachlog.sources.pi.shapes import SKIPS, Head, Record
 
@@ -21,11 +21,10 @@ _head_decoder = msgspec.json.Decoder(Head)
 
 def claims(path: str, head: bytes) -> bool:
     """Whether the first record is a session's header."""
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+    if not unpacked(path).endswith(".jsonl"):
         return False
-    try:
-        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    first = first_record(head, _head_decoder)
+    if first is None:
         return False
     return first.type == "session" and None not in (first.id, first.timestamp, first.cwd)
 

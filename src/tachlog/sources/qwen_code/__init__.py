@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Raw
 
 from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source
+from tachlog.records import decode, first_record
+from tachlog.sources import Source, unpacked
 from tachlog.sources.qwen_code.reader import AGENT, Reader, State
 from tachlog.sources.qwen_code.shapes import SKIPS, Head, Record
 
@@ -26,11 +26,10 @@ def claims(path: str, head: bytes) -> bool:
 
     Claude Code's lines have the same ids, and messages with a content.
     """
-    if not path.removesuffix(".zst").removesuffix(".gz").endswith(".jsonl"):
+    if not unpacked(path).endswith(".jsonl"):
         return False
-    try:
-        first = _head_decoder.decode(head.lstrip().partition(b"\n")[0])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    first = first_record(head, _head_decoder)
+    if first is None:
         return False
     told = (first.uuid, first.sessionId, first.timestamp, first.cwd)
     if None in told or first.type not in _TYPES or first.parentUuid == Raw():
