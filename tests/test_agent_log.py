@@ -15,7 +15,8 @@ from tachlog.metrics import SessionMetrics
 from tachlog.metrics.measure import measure
 from tachlog.model import Chunk, Event, Failure, Prompt, Reading, Reply, ToolCall, ToolResult, Usage
 from tachlog.sessions import Sessions, fold
-from tachlog.sources import agent_log, all_sources, detect
+from tachlog.sources import all_sources, detect
+from tachlog.sources.agent_log import chunks, claims
 from tachlog.sources.agent_log.shapes import Told
 from tachlog.sources.agent_log.usage import usage_of
 from tachlog.sources.agent_log.values import moment
@@ -34,7 +35,7 @@ def row(data: Any = None, tool: Any = None, **fields: Any) -> dict[str, Any]:
 def read(*rows: dict[str, Any], path: str = "rows.ndjson") -> Reading:
     """What the source makes of rows."""
     data = b"".join(json.dumps(each).encode() + b"\n" for each in rows)
-    return agent_log.read(Chunk(path, 0, data, True), agent_log.State())
+    return chunks.read(Chunk(path, 0, data, True), chunks.State())
 
 
 def told(*rows: dict[str, Any]) -> list[Event]:
@@ -278,8 +279,8 @@ def test_row_in_its_columns_and_as_json_is_the_same_row(tmp_path: Path) -> None:
         connection.commit()
     table_url = f"sqlite:///{database}?table=agent_logs"
     told_by = [
-        [agent_log.read(chunk, agent_log.State()) for chunk in chunks]
-        for chunks in (
+        [chunks.read(chunk, chunks.State()) for chunk in cut]
+        for cut in (
             read_lines(str(lines)),
             read_csv_rows(str(table)),
             (page.chunk for page in read_table(table_url)),
@@ -442,5 +443,5 @@ def test_tool_without_input_has_no_digest() -> None:
 )
 def test_claims(path: str, head: bytes, claimed: bool) -> None:
     """A file is claimed by its fields: a session, and one that only this record has."""
-    assert agent_log.claims(path, head) is claimed
+    assert claims(path, head) is claimed
     assert detect(path, head) is (all_sources()["agent_log"] if claimed else None)

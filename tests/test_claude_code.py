@@ -8,7 +8,8 @@ import pytest
 
 from tachlog.model import Chunk, Features, Mark, Prompt, Reading, Reply
 from tachlog.providers import provider_of
-from tachlog.sources import all_sources, claude_code, detect
+from tachlog.sources import all_sources, detect
+from tachlog.sources.claude_code import SOURCE, chunks, claims
 
 TIME = "2026-03-02T09:00:00.000Z"
 
@@ -16,7 +17,7 @@ TIME = "2026-03-02T09:00:00.000Z"
 def read(*records: dict[str, Any], state: Any = None, path: str = "s1.jsonl") -> Reading:
     """What the source makes of records."""
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
-    return claude_code.read(Chunk(path, 0, data, True), state or claude_code.SOURCE.state())
+    return chunks.read(Chunk(path, 0, data, True), state or SOURCE.state())
 
 
 def reply(**fields: Any) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def reply(**fields: Any) -> dict[str, Any]:
 
 def test_state_stays_small() -> None:
     """However many requests and prompts are never taken up, only the latest are remembered."""
-    state = claude_code.SOURCE.state()
+    state = SOURCE.state()
     requests = [{"type": "api-request", "id": f"r{n}", "timestamp": TIME} for n in range(2_000)]
     waiting = {"type": "queue-operation", "operation": "enqueue", "timestamp": TIME}
     read(*requests, *[waiting] * 2_000, state=state)
@@ -119,9 +120,9 @@ def test_inner_records_of_other_kinds_tell_nothing() -> None:
 )
 def test_claims(head: bytes, claimed: bool) -> None:
     """A transcript is known by the shape of its records, also when the first is cut off."""
-    assert claude_code.claims("a.jsonl", head) is claimed
+    assert claims("a.jsonl", head) is claimed
     assert detect("a.jsonl.zst", head) is (all_sources()["claude_code"] if claimed else None)
-    assert not claude_code.claims("a.json", head)
+    assert not claims("a.json", head)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ files of all cases of all formats.
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -425,3 +426,18 @@ def test_two_formats_never_share_a_name(install: Callable[..., None]) -> None:
     install("claude_code")
     with pytest.raises(AmbiguousFormat, match="entry point source_of_mine"):
         all_sources()
+
+
+def test_formats_that_read_nothing_load_no_reader() -> None:
+    """Asking every format whether a file is its own loads no reader, no patterns, no redaction."""
+    script = (
+        "import sys; from tachlog.sources import detect; detect('/a.jsonl', b'{}');"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "tachlog.sources.claude_code" in loaded
+    assert {name for name in loaded if name.endswith((".chunks", ".reader"))} == set()
+    assert loaded & {"tachlog.signals", "tachlog.redact", "re2"} == set()

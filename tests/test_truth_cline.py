@@ -16,7 +16,8 @@ from tachlog.frames import head
 from tachlog.model import RUN_TOTALS, Reading, Reply, ToolCall, Usage
 from tachlog.sessions import Sessions, fold
 from tachlog.sources import detect
-from tachlog.sources.cline import SOURCE, take
+from tachlog.sources.cline import SOURCE
+from tachlog.sources.cline.chunks import take
 from tachlog.sources.cline.shapes import Request
 from tachlog.sources.cline.usage import usage_of
 from truth import cline as second

@@ -9,7 +9,7 @@ collector need not look at it (`gc=False`; part of the 6 % that sparing it gaine
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 from xxhash import xxh3_64_intdigest
@@ -100,6 +100,10 @@ class Thread(Struct, frozen=True, array_like=True, gc=False, cache_hash=True):
     def sidechain(self) -> bool:
         """Whether this thread is a sub-agent's."""
         return self.parent is not None
+
+
+MOST_TOKENS: Final = 1 << 48
+"""What counts as a number of tokens in a log: a greater one is damage."""
 
 
 class Usage(Struct, frozen=True, array_like=True, gc=False):

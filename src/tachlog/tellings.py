@@ -20,7 +20,6 @@ from tachlog.model import (
 )
 from tachlog.records import is_possible, utc_micros
 
-MOST_TOKENS: Final = 1 << 48
 TOOL_NAME_CHARACTERS: Final = 120
 LEAST_SEAL: Final = 128
 """Characters of a seal that stands for thinking: those of other makers behind the same interface

@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 GARBAGE_FROM = 100_000
 """Objects after which the collector looks for cycles: an answer makes many objects and drops none
-before it is told, so that looking after every 700 took a third of the time of long ones."""
+before it is told, so that looking after every 700 took a fifth of the time of long ones."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """The contract of a log format, and which format a file has.
 
-A format is one module of this package (or one that an installed distribution names in the
+A format is one package in this one (or a module that an installed distribution names in the
 entry-point group `tachlog.sources`) with a `SOURCE`. A source is stateless where the format allows;
 where it does not, its state is a small struct that is stored with the file's offset, so that
 reading resumes anywhere.
@@ -80,6 +80,7 @@ class Source(Struct, frozen=True, kw_only=True):
     format's; `asked` says that it claims what the user named, which goes before what files look
     like; `state` makes the state of a file that was not read yet (a msgspec Struct), and `read`
     turns a chunk into events, changing the state. `read` never raises for what stands in a log.
+    Both may be imported `late`: every run makes all sources, and reads with few of them.
     `skips` names the record kinds that it knows to carry no telemetry, each with the reason;
     `evidence` says where the knowledge comes from (documents or observed versions, with the date of
     the check). The other texts are for the reference page: where the logs live, how tokens are
@@ -103,6 +104,16 @@ class Source(Struct, frozen=True, kw_only=True):
     tokens: str
     proof: str
     gaps: tuple[str, ...] = ()
+
+
+def late(place: str) -> Callable[..., Any]:
+    """What stands at `module:name`, imported when it is first called."""
+    module, _, name = place.partition(":")
+
+    def call(*arguments: object) -> Any:
+        return getattr(import_module(module), name)(*arguments)
+
+    return call
 
 
 class AmbiguousFormat(Exception):

@@ -9,21 +9,39 @@ a `Prompt`.
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from tachlog import signals
-from tachlog.model import Chunk, Mark, Reading, Thread, is_table
-from tachlog.records import decode
-from tachlog.sources import Source, unpacked
-from tachlog.sources.agent_log.rows import Message, refuse
-from tachlog.sources.agent_log.shapes import AGENT, Head, Row
+from tachlog.model import is_table
+from tachlog.sources import Source, late, unpacked
 
 
-class State(Struct):
-    """Nothing: every row stands for itself."""
+class Head(Struct):
+    """What the detection looks at."""
+
+    session_id: int | str | None = None
+    log_timestamp: Raw = Raw()
+    structured_data: Raw = Raw()
+    tool_calls: Raw = Raw()
+    response_time: Raw = Raw()
+    sessionId: Raw = Raw()
+    parentUuid: Raw = Raw()
+
+    @property
+    def telling(self) -> bool:
+        """Whether a record like this is an AgentLog; Claude Code's lines may name a session too."""
+        if self.session_id is None or bytes(self.sessionId) or bytes(self.parentUuid):
+            return False
+        return any(
+            bytes(field)
+            for field in (
+                self.log_timestamp,
+                self.structured_data,
+                self.tool_calls,
+                self.response_time,
+            )
+        )
 
 
-_row_decoder = msgspec.json.Decoder(Row)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -62,33 +80,13 @@ def by_row(path: str) -> bool:
     return is_table(path) or name.endswith((".csv", ".tsv"))
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the rows of a chunk tell."""
-    rows, problems = decode(chunk, _row_decoder, AGENT, refuse=refuse, by_row=by_row(chunk.path))
-    reading = Reading([], [], {}, {}, problems)
-    titles: dict[Thread, tuple[int, str]] = {}
-    for row in rows:
-        message = Message(row, reading.unknown)
-        reading.record_keys.append(message.key)
-        reading.events += message.events()
-        first = titles.get(message.thread)
-        if message.spoken and (first is None or message.at_us <= first[0]):
-            title = signals.title(message.text)
-            if title:
-                told = (message.at_us, title)
-                titles[message.thread] = min(first or told, told)
-    for thread, (at_us, title) in titles.items():
-        reading.events.append(Mark(thread, at_us, "title.prompt", title))
-    return reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="agent_log",
     title="AgentLog",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.agent_log.chunks:State"),
+    read=late("tachlog.sources.agent_log.chunks:read"),
     skips={},
     lives="anywhere: `*.ndjson`, `*.jsonl`, `*.csv`, or a table of an SQL database",
     tokens="`structured_data.usage` as reported, in disjoint buckets; else estimated from the text",

@@ -115,30 +115,3 @@ class Error(Struct):
     message: str | None = None
     retry_after_ms: Scalar = None
     attempt: Scalar = None
-
-
-class Head(Struct):
-    """What the detection looks at."""
-
-    session_id: int | str | None = None
-    log_timestamp: Raw = Raw()
-    structured_data: Raw = Raw()
-    tool_calls: Raw = Raw()
-    response_time: Raw = Raw()
-    sessionId: Raw = Raw()
-    parentUuid: Raw = Raw()
-
-    @property
-    def telling(self) -> bool:
-        """Whether a record like this is an AgentLog; Claude Code's lines may name a session too."""
-        if self.session_id is None or bytes(self.sessionId) or bytes(self.parentUuid):
-            return False
-        return any(
-            bytes(field)
-            for field in (
-                self.log_timestamp,
-                self.structured_data,
-                self.tool_calls,
-                self.response_time,
-            )
-        )

@@ -10,22 +10,12 @@ import re
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source, by_document, unpacked
-from tachlog.sources.amp.reader import AGENT, Reader
-from tachlog.sources.amp.shapes import Document, Head
+from tachlog.sources import Source, by_document, late, unpacked
+from tachlog.sources.amp.shapes import Head
 
 _LARGE: Final = re.compile(rb'\{\s*"v"\s*:\s*\d+\s*,\s*"id"\s*:\s*"T-')
-
-_decoder = msgspec.json.Decoder(Document)
 _head_decoder = msgspec.json.Decoder(Head)
-
-
-class State(Struct):
-    """Nothing: a thread is one document."""
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -40,24 +30,14 @@ def claims(path: str, head: bytes) -> bool:
     return is_named and bytes(found.messages)[:1] == b"["
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What a thread tells."""
-    documents, problems = decode(chunk, _decoder, AGENT)
-    reader = Reader(Reading([], [], {}, {}, problems))
-    for document in documents:
-        reader.take(document)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="amp",
     title="Amp",
     revision=1,
     frame=by_document,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.amp.chunks:State"),
+    read=late("tachlog.sources.amp.chunks:read"),
     skips={},
     lives="`$XDG_DATA_HOME/amp`, else `~/.local/share/amp`: `threads/T-*.json`",
     tokens=(

@@ -9,14 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source, unpacked
+from tachlog.sources import Source, late, unpacked
 from tachlog.sources.claude_code import shapes
-from tachlog.sources.claude_code.places import AGENT
-from tachlog.sources.claude_code.reader import Reader, State
 
-_record_decoder = msgspec.json.Decoder(shapes.Record)
 _head_decoder = msgspec.json.Decoder(shapes.Head)
 
 _PARTS = b'"parts":['
@@ -42,23 +37,13 @@ def claims(path: str, head: bytes) -> bool:
     return _PARTS not in first and all(name in first for name in named)
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    records, problems = decode(chunk, _record_decoder, AGENT)
-    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.close()
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="claude_code",
     title="Claude Code",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.claude_code.chunks:State"),
+    read=late("tachlog.sources.claude_code.chunks:read"),
     skips=shapes.SKIPS,
     lives="`$CLAUDE_CONFIG_DIR`, else `~/.config/claude` and `~/.claude`: `projects/**/*.jsonl`",
     tokens="`input_tokens` excludes cache reads and writes; `output_tokens` includes thinking",

@@ -11,15 +11,8 @@ from glob import escape
 from pathlib import Path, PurePath
 from typing import Final
 
-import msgspec
-from msgspec import Raw, Struct
-
-from tachlog.model import Chunk, Reading, digest_of
-from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document
-from tachlog.sources.cline.sessions import Conversation
-from tachlog.sources.cline.shapes import SKIPS, Record, Session
-from tachlog.sources.cline.tasks import AGENT, Task
+from tachlog.sources import Source, by_document, late
+from tachlog.sources.cline.shapes import SKIPS
 
 _MESSAGES: Final = re.compile(rb'\s*\[\s*\{\s*"ts"\s*:\s*\d+\s*,\s*"type"\s*:\s*"(?:say|ask)"')
 _SESSION: Final = re.compile(
@@ -31,12 +24,6 @@ _LISTED: Final = re.compile(
 )
 _BESIDE: Final = ("api_conversation_history", "history_item", "task_metadata", "context_history")
 _TASK_FILES: Final = (*_BESIDE, "ui_messages", "claude_messages")
-
-_decoder = msgspec.json.Decoder(Raw)
-
-
-class State(Struct):
-    """Nothing: a document stands for itself."""
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -60,44 +47,15 @@ def beside(path: str) -> tuple[str, ...]:
     return ()
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the documents of a chunk tell."""
-    records, problems = decode(chunk, _decoder, AGENT)
-    reading = Reading([], [], {}, {}, problems)
-    for raw in records:
-        take(raw, chunk.path, reading)
-    return reading
-
-
-def take(raw: Raw, path: str, reading: Reading) -> None:
-    """Tell what one document tells, and count it."""
-    record = lenient(raw, Record)
-    document = record.document if record is not None and record.beside is not None else raw
-    others = (record.beside if record is not None else None) or []
-    messages = lenient(document, list[Raw])
-    name = PurePath(path.replace("\\", "/")).name
-    if name.removesuffix(".json") in _BESIDE or _LISTED.match(bytes(document)):
-        reading.skipped["beside"] = reading.skipped.get("beside", 0) + 1
-        return
-    reading.record_keys.append(digest_of(bytes(raw)))
-    session = lenient(document, Session)
-    if messages is not None:
-        Task(path, reading, others).read(messages)
-    elif session is not None and session.messages is not None:
-        Conversation(reading, session, others).read(session.messages)
-    else:
-        reading.unknown["document"] = reading.unknown.get("document", 0) + 1
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="cline",
     title="Cline and Roo Code",
     revision=1,
     frame=by_document,
     beside=beside,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.cline.chunks:State"),
+    read=late("tachlog.sources.cline.chunks:read"),
     skips=SKIPS,
     lives=(
         "in the storage of VS Code and the editors made of it, also on servers: "

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 
-from tachlog.tellings import MOST_TOKENS
+from tachlog.model import MOST_TOKENS
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 

@@ -10,14 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Source
-from tachlog.sources.codex import shapes, stdout
-from tachlog.sources.codex.reader import Reader
-from tachlog.sources.codex.state import AGENT, State
+from tachlog.sources import Source, late
+from tachlog.sources.codex import shapes
 
-_record_decoder = msgspec.json.Decoder(shapes.Record)
 _head_decoder = msgspec.json.Decoder(shapes.Head)
 
 _RECORDS = frozenset(
@@ -35,7 +30,7 @@ def claims(path: str, head: bytes) -> bool:
             continue
         if record.type in _RECORDS:
             return record.timestamp is not None and is_object(record.payload)
-        if record.type in stdout.KINDS:
+        if record.type in shapes.KINDS:
             return bool(record.thread_id) or is_object(record.item) or is_object(record.usage)
     return all(name in lines[0][:400] for name in (b'"timestamp"', b'"session_meta"', b'"payload"'))
 
@@ -45,40 +40,13 @@ def is_object(raw: msgspec.Raw) -> bool:
     return bytes(raw).startswith(b"{")
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    begun = state.thread is not None
-
-    def refuse(record: shapes.Record) -> str | None:
-        nonlocal begun
-        begun = begun or names_thread(record)
-        return None if begun else "no_session"
-
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    reading = Reading([], [], {}, {}, problems)
-    reader = Reader(state, reading)
-    for record in records:
-        if record.payload is None and record.type in stdout.KINDS:
-            stdout.take(record, state, reading)
-        else:
-            reader.take(record)
-    return reading
-
-
-def names_thread(record: shapes.Record) -> bool:
-    """Whether a record says whose history follows: without it nothing could be told."""
-    if record.type == "session_meta":
-        return record.payload is not None and bool(record.payload.id)
-    return record.type == "thread.started" and bool(record.thread_id)
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="codex",
     title="Codex CLI",
     revision=2,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.codex.chunks:State"),
+    read=late("tachlog.sources.codex.chunks:read"),
     skips=shapes.SKIPS,
     lives="`$CODEX_HOME`, else `~/.codex`: `sessions/**/rollout-*.jsonl`, `archived_sessions/`, "
     "also as `.jsonl.zst`; `codex exec --json` where it was saved",

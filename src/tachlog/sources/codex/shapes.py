@@ -364,3 +364,17 @@ SKIPS: Final = (
     }
 )
 """Kinds of record, as type/payload type/item type, with the reason why they tell nothing here."""
+
+KINDS: Final = frozenset(
+    (
+        "thread.started",
+        "turn.started",
+        "turn.completed",
+        "turn.failed",
+        "item.started",
+        "item.updated",
+        "item.completed",
+        "error",
+    )
+)
+"""The kinds of what a headless run prints."""

@@ -35,19 +35,6 @@ from tachlog.sources.codex.shapes import SKIPS, Item, Record
 from tachlog.sources.codex.state import AGENT, Asked, State
 from tachlog.tellings import Content
 
-KINDS: Final = frozenset(
-    (
-        "thread.started",
-        "turn.started",
-        "turn.completed",
-        "turn.failed",
-        "item.started",
-        "item.updated",
-        "item.completed",
-        "error",
-    )
-)
-
 _NOTHING: Final = Features()
 _TIMED: Final = 7
 """The version of UUIDs that begin with their time, as thread ids do since about 0.40."""

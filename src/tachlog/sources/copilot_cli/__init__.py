@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode, first_record
-from tachlog.sources import Source, unpacked
-from tachlog.sources.copilot_cli.places import AGENT, State
-from tachlog.sources.copilot_cli.reader import Reader
-from tachlog.sources.copilot_cli.shapes import SKIPS, Head, Record
+from tachlog.records import first_record
+from tachlog.sources import Source, late, unpacked
+from tachlog.sources.copilot_cli.shapes import SKIPS, Head
 
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -35,30 +31,13 @@ def claims(path: str, head: bytes) -> bool:
     )
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the events of a chunk tell."""
-    known = bool(state.session_id)
-
-    def refuse(record: Record) -> str | None:
-        nonlocal known
-        known = known or (record.type == "session.start" and bool(record.data.sessionId))
-        return None if known else "headless_record"
-
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    reader = Reader(state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="copilot_cli",
     title="GitHub Copilot CLI",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.copilot_cli.chunks:State"),
+    read=late("tachlog.sources.copilot_cli.chunks:read"),
     skips=SKIPS,
     lives="`~/.copilot/session-state/*/events.jsonl`",
     tokens=(

@@ -8,24 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-from msgspec import Struct
-
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Frame, Source
+from tachlog.sources import Frame, Source, late
 from tachlog.sources.cursor.database import STATEMENTS
-from tachlog.sources.cursor.reader import AGENT, Reader
-from tachlog.sources.cursor.shapes import Record
 
 _DATABASE: Final = b"SQLite format 3\0"
 _TABLE: Final = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?[`\"]?cursorDiskKV\b")
-
-_decoder = msgspec.json.Decoder(Record)
-
-
-class State(Struct):
-    """Nothing: every record is a whole conversation."""
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -38,25 +25,15 @@ def frame(path: str, head: bytes) -> Frame:
     return "sqlite"
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the conversations of a chunk tell."""
-    records, problems = decode(chunk, _decoder, AGENT)
-    reader = Reader(Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="cursor",
     title="Cursor",
     revision=1,
     frame=frame,
     statements=STATEMENTS,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.cursor.chunks:State"),
+    read=late("tachlog.sources.cursor.chunks:read"),
     skips={},
     lives="`Cursor*/User/globalStorage/state.vscdb` below the editor's data, on each system",
     tokens=(

@@ -7,20 +7,14 @@ whole. A fork begins with copies under the ids of their originals, and with noth
 from __future__ import annotations
 
 from glob import escape
-from pathlib import PurePath
 from typing import Final
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Frame, Source, unpacked
-from tachlog.sources.droid.reader import AGENT, Reader, State
-from tachlog.sources.droid.shapes import NULL, SKIPS, Head, Record
+from tachlog.sources import Frame, Source, late, unpacked
+from tachlog.sources.droid.shapes import NULL, SKIPS, Head
 
 _SETTINGS: Final = ".settings.json"
-
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -55,35 +49,15 @@ def beside(path: str) -> tuple[str, ...]:
     return (f"{escape(path.partition(_SETTINGS)[0])}.jsonl",) if is_of_settings(path) else ()
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell; settings without their session are named by the file."""
-    known = bool(state.session_id)
-
-    def refuse(record: Record) -> str | None:
-        nonlocal known
-        is_settings = record.document != NULL
-        known = known or is_settings or (record.type == "session_start" and bool(record.id))
-        return None if known else "headless_record"
-
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    if not state.session_id and is_of_settings(chunk.path):
-        state.session_id = PurePath(chunk.path).name.partition(".")[0]
-    reader = Reader(state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="droid",
     title="Droid",
     revision=1,
     frame=frame,
     beside=beside,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.droid.chunks:State"),
+    read=late("tachlog.sources.droid.chunks:read"),
     skips=SKIPS,
     lives=(
         "`$FACTORY_HOME_OVERRIDE/.factory`, else `~/.factory`: `sessions/**/<session>.jsonl` and "

@@ -11,14 +11,10 @@ from typing import Final
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode, first_record
-from tachlog.sources import Frame, Source, unpacked
-from tachlog.sources.gemini_cli.headless import AGENT, State
-from tachlog.sources.gemini_cli.reader import Reader
-from tachlog.sources.gemini_cli.shapes import SKIPS, Head, Record
+from tachlog.records import first_record
+from tachlog.sources import Frame, Source, late, unpacked
+from tachlog.sources.gemini_cli.shapes import SKIPS, Head
 
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 _PRINTED: Final = re.compile(
@@ -54,32 +50,14 @@ def frame(path: str, head: bytes) -> Frame:
     return "document" if name.endswith(".json") else "lines"
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    known = bool(state.session_id)
-
-    def refuse(record: Record) -> str | None:
-        nonlocal known
-        begins = record.sessionId or record.session_id if not record.type else None
-        known = known or bool(begins or (record.type == "init" and record.session_id))
-        return None if known else "headless_record"
-
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="gemini_cli",
     title="Gemini CLI",
     revision=1,
     frame=frame,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.gemini_cli.chunks:State"),
+    read=late("tachlog.sources.gemini_cli.chunks:read"),
     skips=SKIPS,
     lives="`~/.gemini/tmp/*/chats/**/*.json`, `*.jsonl`; what `--output-format stream-json` or "
     "`json` prints, where it was saved as `.jsonl` or `.json`",

@@ -11,20 +11,13 @@ from typing import Final
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Frame, Source, unpacked
-from tachlog.sources.goose.counting import AGENT
+from tachlog.sources import Frame, Source, late, unpacked
 from tachlog.sources.goose.database import STATEMENTS
-from tachlog.sources.goose.reader import Reader
-from tachlog.sources.goose.sessions import State
-from tachlog.sources.goose.shapes import NULL, Head, Record
+from tachlog.sources.goose.shapes import NULL, Head
 
 _DATABASE: Final = b"SQLite format 3\0"
 _LINES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _EXPORTED: Final = (b'"working_dir"', b'"session_type"', b'"extension_data"')
-
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -61,28 +54,15 @@ def frame(path: str, head: bytes) -> Frame:
     return "lines" if path.endswith(_LINES) else "document"
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    if not state.session_id:
-        name = PurePath(chunk.path).name
-        state.id = state.session_id = name.partition(".jsonl")[0]
-    records, problems = decode(chunk, _record_decoder, AGENT)
-    reader = Reader(state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="goose",
     title="Goose",
     revision=1,
     frame=frame,
     statements=STATEMENTS,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.goose.chunks:State"),
+    read=late("tachlog.sources.goose.chunks:read"),
     skips={},
     lives=(
         "`$GOOSE_PATH_ROOT/data`, else `$XDG_DATA_HOME/goose`, else `~/.local/share/goose`; on "

@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-from msgspec import Raw, Struct
-
-from tachlog.model import Chunk, Reading, digest_of, key_of
-from tachlog.records import decode, lenient
-from tachlog.sources import Frame, Source, unpacked
-from tachlog.sources.inspect_ai.samples import AGENT, Run
-from tachlog.sources.inspect_ai.shapes import Document, Eval, Sample, Start
+from tachlog.sources import Frame, Source, late, unpacked
 
 SKIPS: Final = {
     "header.json": "the whole evaluation: its samples tell it one by one",
@@ -25,13 +18,6 @@ SKIPS: Final = {
 }
 
 _LOOKED_AT: Final = 400
-
-
-class State(Struct):
-    """Nothing: every line stands for itself."""
-
-
-_decoder = msgspec.json.Decoder(Document)
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -58,48 +44,15 @@ def beside(path: str) -> tuple[str, ...]:
     return ("_journal/start.json",) if path.endswith(".eval") else ()
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What a log, or a part of it, tells."""
-    documents, problems = decode(chunk, _decoder, AGENT, nan=True)
-    reading = Reading([], [], {}, {}, problems)
-    for document in documents:
-        member = document.member
-        if member is not None and not member.startswith("samples/"):
-            kind = member if member in SKIPS else "_journal"
-            reading.skipped[kind] = reading.skipped.get(kind, 0) + 1
-            continue
-        if member is not None:
-            start = lenient(document.beside[0], Start) if document.beside else None
-            evaluation = lenient(start.eval, Eval) if start else None
-            samples = [document.document]
-        else:
-            evaluation = lenient(document.eval, Eval)
-            samples = lenient(document.samples, list[Raw]) or []
-        names = [tell(raw, evaluation or Eval(), reading) for raw in samples]
-        reading.record_keys.append(key_of(AGENT, "samples", *names))
-    return reading
-
-
-def tell(raw: Raw, evaluation: Eval, reading: Reading) -> str:
-    """Tell one sample; gives the session that it is."""
-    sample = lenient(raw, Sample)
-    if sample is None:
-        reading.unknown["sample/unreadable"] = reading.unknown.get("sample/unreadable", 0) + 1
-        return str(digest_of(bytes(raw)))
-    run = Run(sample, evaluation, reading)
-    run.tell()
-    return run.thread.session_id
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="inspect_ai",
     title="Inspect AI",
     revision=1,
     frame=frame,
     beside=beside,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.inspect_ai.chunks:State"),
+    read=late("tachlog.sources.inspect_ai.chunks:read"),
     skips=SKIPS,
     lives="`$INSPECT_LOG_DIR`, else `logs/` where the evaluation was started: `*.eval`, `*.json`",
     tokens="`input_tokens` leaves out what the cache read and wrote, unless the total tells that "

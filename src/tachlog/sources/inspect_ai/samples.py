@@ -20,6 +20,7 @@ from tachlog.chat import (
     words,
 )
 from tachlog.model import (
+    MOST_TOKENS,
     RUN_TOTALS,
     UNTIMED_US,
     Compaction,
@@ -50,7 +51,6 @@ from tachlog.sources.inspect_ai.shapes import (
     Sample,
     Use,
 )
-from tachlog.tellings import MOST_TOKENS
 
 AGENT: Final = "inspect_ai"
 

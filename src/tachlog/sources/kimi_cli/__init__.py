@@ -9,13 +9,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode, first_record
-from tachlog.sources import Source, unpacked
-from tachlog.sources.kimi_cli.reader import AGENT, Reader, State
-from tachlog.sources.kimi_cli.shapes import SKIPS, Head, Record
+from tachlog.records import first_record
+from tachlog.sources import Source, late, unpacked
+from tachlog.sources.kimi_cli.shapes import SKIPS, Head
 
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -35,30 +32,13 @@ def claims(path: str, head: bytes) -> bool:
     return begins and first.timestamp is not None
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-
-    def refuse(record: Record) -> str | None:
-        kind = record.message.type if record.message else record.type
-        state.begun = state.begun or kind in ("metadata", "TurnBegin")
-        return None if state.begun else "headless_record"
-
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    reader.facts.tell(reader.reading.events)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="kimi_cli",
     title="Kimi CLI",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.kimi_cli.chunks:State"),
+    read=late("tachlog.sources.kimi_cli.chunks:read"),
     skips=SKIPS,
     lives="`$KIMI_SHARE_DIR`, else `~/.kimi`: `sessions/*/*/wire.jsonl`,"
     " `sessions/*/*/subagents/*/wire.jsonl`",

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode, first_record
-from tachlog.sources import Source, unpacked
-from tachlog.sources.kimi_code.reader import AGENT, Reader, State
-from tachlog.sources.kimi_code.shapes import SKIPS, Head, Record
+from tachlog.records import first_record
+from tachlog.sources import Source, late, unpacked
+from tachlog.sources.kimi_code.shapes import SKIPS, Head
 
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -27,24 +24,13 @@ def claims(path: str, head: bytes) -> bool:
     return first.type == "metadata" and None not in (first.protocol_version, first.created_at)
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    records, problems = decode(chunk, _record_decoder, AGENT)
-    reader = Reader(chunk.path, state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    reader.facts.tell(reader.reading.events)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="kimi_code",
     title="Kimi Code CLI",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.kimi_code.chunks:State"),
+    read=late("tachlog.sources.kimi_code.chunks:read"),
     skips=SKIPS,
     lives="`$KIMI_CODE_HOME`, else `~/.kimi-code`: `sessions/*/*/agents/*/wire.jsonl`",
     tokens="four disjoint counts as reported; the output includes thinking",

@@ -12,27 +12,17 @@ from pathlib import Path, PurePath
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode
-from tachlog.sources import Frame, Source, unpacked
+from tachlog.sources import Frame, Source, late, unpacked
 from tachlog.sources.opencode.database import STATEMENTS
-from tachlog.sources.opencode.reader import AGENT, Reader
-from tachlog.sources.opencode.shapes import SKIPS, Head, Record
+from tachlog.sources.opencode.shapes import SKIPS, Head
 
 _DATABASE: Final = b"SQLite format 3\0"
 _TABLE: Final = re.compile(rb"CREATE TABLE [`\"]?part[`\"]?\s*\(\s*[`\"]?id[`\"]?")
 _LARGE: Final = re.compile(
     rb'\{\s*"info"\s*:\s*\{[^{}]*"id"\s*:\s*"ses_|"sessionID"\s*:\s*"ses_[^"]*"'
 )
-
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
-
-
-class State(Struct):
-    """Nothing: every record names its session."""
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -75,26 +65,16 @@ def beside(path: str) -> tuple[str, ...]:
     )
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    records, problems = decode(chunk, _record_decoder, AGENT)
-    reader = Reader(Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.close()
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="opencode",
     title="OpenCode",
     revision=1,
     frame=frame,
     beside=beside,
     statements=STATEMENTS,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.opencode.chunks:State"),
+    read=late("tachlog.sources.opencode.chunks:read"),
     skips=SKIPS,
     lives=(
         "`$OPENCODE_DB`, else `$XDG_DATA_HOME/opencode/opencode*.db`, else below "

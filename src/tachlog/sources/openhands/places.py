@@ -14,6 +14,17 @@ AGENT: Final = "openhands"
 EVENT_NAME: Final = re.compile(r"event-\d+-[0-9a-f-]+\.json")
 STATE_NAME: Final = "base_state.json"
 COMPLETION_NAME: Final = re.compile(r".+-\d{9,}\.\d+(?:-[0-9a-f]+)?\.json")
+SKIPS: Final = {
+    "SystemPromptEvent": "the prompt of the program, its tools",
+    "SystemPromptUpdateEvent": "a new prompt of the program",
+    "CondensationRequest": "the condensation itself is told",
+    "CondensationSummaryEvent": "the condensation itself is told",
+    "ConversationStateUpdateEvent": "repeats a field of the state",
+    "LLMCompletionLogEvent": "a completion log, told by the call",
+    "TokenEvent": "token ids of a call",
+    "StreamingDeltaEvent": "a piece of a message that is told when it is whole",
+}
+
 _UUID: Final = re.compile(
     r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})"
 )

@@ -23,6 +23,7 @@ from tachlog.chat import (
     words,
 )
 from tachlog.model import (
+    MOST_TOKENS,
     RUN_TOTALS,
     Compaction,
     Failure,
@@ -39,9 +40,8 @@ from tachlog.model import (
 from tachlog.providers import provider_of
 from tachlog.records import lenient
 from tachlog.sources.agent_log.values import Scalar, milliseconds, moment, number, unwrapped, whole
-from tachlog.sources.openhands.places import AGENT
+from tachlog.sources.openhands.places import AGENT, SKIPS
 from tachlog.sources.openhands.shapes import (
-    SKIPS,
     BaseState,
     Event,
     Message,
@@ -53,7 +53,6 @@ from tachlog.sources.openhands.shapes import (
     ToolUse,
     Workspace,
 )
-from tachlog.tellings import MOST_TOKENS
 
 _MOST_CODE: Final = 255
 

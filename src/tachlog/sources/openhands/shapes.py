@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Raw, Struct
 
 from tachlog.chat import NULL
 from tachlog.sources.agent_log.values import Scalar
-
-SKIPS: Final = {
-    "SystemPromptEvent": "the prompt of the program, its tools",
-    "SystemPromptUpdateEvent": "a new prompt of the program",
-    "CondensationRequest": "the condensation itself is told",
-    "CondensationSummaryEvent": "the condensation itself is told",
-    "ConversationStateUpdateEvent": "repeats a field of the state",
-    "LLMCompletionLogEvent": "a completion log, told by the call",
-    "TokenEvent": "token ids of a call",
-    "StreamingDeltaEvent": "a piece of a message that is told when it is whole",
-}
 
 
 class Document(Struct):

@@ -12,21 +12,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-
-from tachlog.model import Chunk, Reading, digest_of
-from tachlog.records import decode
-from tachlog.sources import Frame, Source, by_start
-from tachlog.sources.otlp.nesting import State
-from tachlog.sources.otlp.requests import SKIPS, Request, tell
-from tachlog.sources.otlp.spans import FORMAT
-from tachlog.sources.otlp.telling import Told, count
+from tachlog.sources import Frame, Source, by_start, late
+from tachlog.sources.otlp.skips import SKIPS
 
 _START: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
 _OUTFILE: Final = re.compile(rb'(?:\A|\n)\{\s*"hrTime"\s*:\s*\[')
 _LINES: Final = 40
-
-_request_decoder = msgspec.json.Decoder(Request)
 
 
 def claims(path: str, head: bytes) -> bool:
@@ -49,26 +40,14 @@ def frame(path: str, head: bytes) -> Frame:
     return "indented" if _is_outfile(head) else by_start(path, head)
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the export requests of a chunk tell."""
-    requests, problems = decode(chunk, _request_decoder, FORMAT)
-    reading = Reading([], [], {}, {}, problems)
-    for request in requests:
-        told = list(tell(request, state))
-        if request == Request():
-            told = [Told(unknown="record")]
-        count(reading, digest_of(msgspec.json.encode(request)), told)
-    return reading
-
-
 SOURCE = Source(
-    name=FORMAT,
+    name="otlp",
     title="OpenTelemetry (OTLP JSON)",
     revision=1,
     frame=frame,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.otlp.chunks:State"),
+    read=late("tachlog.sources.otlp.chunks:read"),
     skips=SKIPS,
     lives="where a collector's file exporter or an agent writes it: `*.json`, `*.jsonl`; the "
     "`telemetry.outfile` of the Gemini CLI, whatever its name",

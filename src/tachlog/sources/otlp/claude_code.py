@@ -26,6 +26,7 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.sources.claude_code.failures import failure_key
+from tachlog.sources.otlp import skips
 from tachlog.sources.otlp.attributes import Attributes
 from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt, thread_of
@@ -35,37 +36,6 @@ from tachlog.sources.otlp.telling import Told
 
 AGENT: Final = "claude_code"
 
-_REPEATED: Final = "told by another event of the same call"
-_STATE: Final = "the state of the program, no operation"
-SKIPS: Final = {
-    "claude_code.api_refusal": _REPEATED,
-    "claude_code.api_request_body": _REPEATED,
-    "claude_code.api_response_body": _REPEATED,
-    "claude_code.api_retries_exhausted": _REPEATED,
-    "claude_code.assistant_response": _REPEATED,
-    "claude_code.at_mention": _STATE,
-    "claude_code.auth": _STATE,
-    "claude_code.feedback_survey": _STATE,
-    "claude_code.hook_execution_start": "told when the hook has ended",
-    "claude_code.hook_plugin_metrics": _STATE,
-    "claude_code.hook_registered": _STATE,
-    "claude_code.internal_error": "a fault of the program that names no operation",
-    "claude_code.managed_settings_resolved": _STATE,
-    "claude_code.permission_mode_changed": _STATE,
-    "claude_code.plugin_installed": _STATE,
-    "claude_code.plugin_loaded": _STATE,
-    "claude_code.retention_sweep": _STATE,
-    "claude_code.skill_activated": _REPEATED,
-    "claude_code.subagent_completed": "sums of calls that are told themselves",
-    "claude_code.tool_decision": "an accepted call is told by its result",
-    "span/claude_code.interaction": "the turn around the calls; its prompt is an event",
-    "span/claude_code.hook": "told by an event",
-    "span/claude_code.tool.blocked_on_user": "told with the tool's span, which ends after it",
-    "span/claude_code.tool.execution": "told with the tool's span, which ends after it",
-}
-"""Events and spans of Claude Code that tell nothing more (document of v2.1.202; 2.1.330 recorded
-2026-11-22)."""
-
 
 def event(log: Log) -> Told:
     """What one event tells."""
@@ -73,7 +43,7 @@ def event(log: Log) -> Told:
     if tell is not None:
         return tell(log)
     name = f"{AGENT}.{log.name}"
-    return Told(skipped=name) if name in SKIPS else Told(unknown=name[:80])
+    return Told(skipped=name) if name in skips.CLAUDE_CODE else Told(unknown=name[:80])
 
 
 def _prompt(log: Log) -> Told:
@@ -280,7 +250,7 @@ def span(found: Span, session: str | None, state: State) -> Told | None:
         case _:
             pass
     kind = f"span/{found.name}"
-    return Told(skipped=kind) if kind in SKIPS else Told(unknown=kind[:80])
+    return Told(skipped=kind) if kind in skips.CLAUDE_CODE else Told(unknown=kind[:80])
 
 
 def _tool_span(found: Span, thread: Thread, parts: ToolParts) -> tuple[Event, ...]:

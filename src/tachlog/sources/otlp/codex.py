@@ -15,6 +15,7 @@ from tachlog.model import Failure, Mark, Reply, key_of
 from tachlog.providers import provider_of
 from tachlog.sources.codex.results import read_output, result_of
 from tachlog.sources.codex.state import Asked
+from tachlog.sources.otlp import skips
 from tachlog.sources.otlp.failing import failed_call, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt
 from tachlog.sources.otlp.telling import Told
@@ -24,20 +25,6 @@ AGENT: Final = "codex"
 COMPLETED: Final = "response.completed"
 _UNIQUE: Final = 16
 """Shorter ids of calls name one within their session only, as in rollouts."""
-
-SKIPS: Final = {
-    "codex.auth_recovery": "the state of the program, no operation",
-    "codex.sandbox_outcome": "told by the result of the call",
-    "codex.sse_event": "a part of a reply; its end tells the tokens",
-    "codex.startup_phase": "the state of the program, no operation",
-    "codex.tool_decision": "an approved call is told by its result",
-    "codex.turn_ttft": "the state of the program, no operation",
-    "codex.websocket_connect": "a connection, no model call",
-    "codex.websocket_event": "a part of a reply; its end tells the tokens",
-    "codex.websocket_request": "a request that was sent; its answer tells the tokens",
-    "codex.api_request": "a request that was sent; its answer tells the tokens",
-}
-"""Events that tell nothing more (session_telemetry.rs, read 2026-11-22)."""
 
 
 def event(log: Log) -> Told:
@@ -62,7 +49,7 @@ def event(log: Log) -> Told:
         case "tool_decision" if attributes.text("decision") in ("denied", "abort"):
             return _refused(log)
         case _:
-            return Told(skipped=name) if name in SKIPS else Told(unknown=name[:80])
+            return Told(skipped=name) if name in skips.CODEX else Told(unknown=name[:80])
 
 
 def _failed(log: Log) -> bool:

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 
 from tachlog.model import Compaction, Failure, Reply, Thread, ToolResult, Usage
 from tachlog.records import lenient
+from tachlog.sources.otlp import skips
 from tachlog.sources.otlp.attributes import Attributes
 from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
 from tachlog.sources.otlp.logs import Log, call_of, prompt
@@ -22,23 +23,6 @@ from tachlog.tellings import tool_failure
 AGENT: Final = "gemini_cli"
 
 _SUB_AGENT: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})#\d+")
-
-_STATE: Final = "the state of the program, no operation"
-_NAMES: Final = (
-    "agent.finish agent.start approval_mode_duration approval_mode_switch chat.content_retry "
-    "chat.content_retry_failure chat.invalid_chunk config conversation_finished edit_correction "
-    "edit_strategy extension_disable extension_enable extension_install extension_uninstall "
-    "extension_update file_operation flash_fallback ide_connection keychain.availability "
-    "malformed_json_response model_routing next_speaker_check plan.approval_mode_duration "
-    "plan_execution ripgrep_fallback "
-    "slash_command slash_command.model startup_stats token_storage.initialization "
-    "tool_output_truncated web_fetch_fallback_attempt"
-)
-SKIPS: Final = {
-    **{f"gemini_cli.{name}": _STATE for name in _NAMES.split()},
-    "gemini_cli.api_request": "a request that was sent; its answer tells the tokens",
-}
-"""Events that tell nothing more (docs/cli/telemetry.md, read 2026-11-22)."""
 
 
 def event(log: Log) -> Told:
@@ -61,7 +45,7 @@ def event(log: Log) -> Told:
             )
             return Told((Compaction(log.key(), log.thread, log.at_us, before, after),))
         case _:
-            return Told(skipped=name) if name in SKIPS else Told(unknown=name[:80])
+            return Told(skipped=name) if name in skips.GEMINI_CLI else Told(unknown=name[:80])
 
 
 def _placed(log: Log) -> Log:

@@ -26,19 +26,6 @@ _EVENTS: Final = {
     "gemini_cli": gemini_cli.event,
 }
 
-SKIPS: Final = {
-    **spans.SKIPS,
-    **claude_code.SKIPS,
-    **codex.SKIPS,
-    **gemini_cli.SKIPS,
-    "span/codex": "the agent's log events tell the same calls",
-    "span/gemini_cli": "the agent's log events tell the same calls",
-    "event": "a log event of software that is no agent, or of a call that its span tells",
-    "metric": "sums of what the agent's spans and events tell one by one: never added to them",
-    "empty request": "an export without content",
-}
-"""Parts of an export that tell nothing; a record that holds only such parts is skipped."""
-
 
 class Request(Struct):
     """One export request; or a log event, span or metric as the library of an agent holds it."""

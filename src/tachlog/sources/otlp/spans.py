@@ -39,13 +39,6 @@ _OPERATIONS_SKIPPED: Final = frozenset(("create_agent", "retrieval", "plan"))
 _KINDS_SKIPPED: Final = frozenset(
     ("CHAIN", "RETRIEVER", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT", "AGENT", "UNKNOWN")
 )
-SKIPS: Final = {
-    "span": "work that is neither a model call nor a tool: databases, requests, chains, retrieval",
-    "span/wrapper": "repeats a model call that is told by a span inside of it",
-    "span/embedding": "an embedding without tokens wraps the request that has them",
-    "span/agent": "an agent's work without tokens of its own; what is inside of it is told",
-}
-"""Spans that tell nothing by themselves."""
 
 
 class Span(Struct, frozen=True):

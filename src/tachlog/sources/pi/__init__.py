@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode, first_record
-from tachlog.sources import Source, unpacked
-from tachlog.sources.pi.reader import AGENT, Reader, State
-from tachlog.sources.pi.shapes import SKIPS, Head, Record
+from tachlog.records import first_record
+from tachlog.sources import Source, late, unpacked
+from tachlog.sources.pi.shapes import SKIPS, Head
 
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 
@@ -29,30 +26,13 @@ def claims(path: str, head: bytes) -> bool:
     return first.type == "session" and None not in (first.id, first.timestamp, first.cwd)
 
 
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    known = bool(state.session_id)
-
-    def refuse(record: Record) -> str | None:
-        nonlocal known
-        known = known or (record.type == "session" and bool(record.id))
-        return None if known else "headless_record"
-
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    reader = Reader(state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="pi",
     title="pi",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.pi.chunks:State"),
+    read=late("tachlog.sources.pi.chunks:read"),
     skips=SKIPS,
     lives="`$PI_CODING_AGENT_SESSION_DIR`, else `~/.pi/agent/sessions`: `**/*.jsonl`",
     tokens="four disjoint counts as reported; `output` includes reasoning; costs are reported",

@@ -9,13 +9,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from tachlog.model import Chunk, Reading
-from tachlog.records import decode, first_record
-from tachlog.sources import Source, unpacked
-from tachlog.sources.qwen_code.reader import AGENT, Reader, State
-from tachlog.sources.qwen_code.shapes import SKIPS, Head, Record
+from tachlog.records import first_record
+from tachlog.sources import Source, late, unpacked
+from tachlog.sources.qwen_code.shapes import SKIPS, Head
 
-_record_decoder = msgspec.json.Decoder(Record)
 _head_decoder = msgspec.json.Decoder(Head)
 
 _TYPES = ("assistant", "system", "tool_result", "user")
@@ -38,29 +35,13 @@ def claims(path: str, head: bytes) -> bool:
     return spoken or (first.subtype is not None and first.systemPayload != Raw())
 
 
-def refuse(record: Record) -> str | None:
-    """What is wrong with a record: it has to say whose it is."""
-    return None if record.sessionId else "headless_record"
-
-
-def read(chunk: Chunk, state: State) -> Reading:
-    """What the records of a chunk tell."""
-    records, problems = decode(chunk, _record_decoder, AGENT, refuse=refuse)
-    reader = Reader(state, Reading([], [], {}, {}, problems))
-    for record in records:
-        reader.take(record)
-    reader.titles.tell(reader.reading)
-    reader.facts.tell(reader.reading.events)
-    return reader.reading
-
-
 SOURCE = Source(
-    name=AGENT,
+    name="qwen_code",
     title="Qwen Code",
     revision=1,
     claims=claims,
-    state=State,
-    read=read,
+    state=late("tachlog.sources.qwen_code.chunks:State"),
+    read=late("tachlog.sources.qwen_code.chunks:read"),
     skips=SKIPS,
     lives="`$QWEN_RUNTIME_DIR`, `$QWEN_HOME`, else `~/.qwen`: `projects/*/chats/*.jsonl`,"
     " `projects/*/subagents/**/*.jsonl`",

@@ -1,8 +1,4 @@
-"""Trajectories in Harbor's interchange format (ATIF 1.0 to 1.7): one document per agent run.
-
-The steps carry the metrics; `final_metrics` repeats their sum, in a continuation that of the whole
-run, and is never added. Steps that a continuation copied from the part before it count there.
-"""
+"""What the records of a chunk of ATIF tell."""
 
 from __future__ import annotations
 
@@ -24,6 +20,7 @@ from tachlog.chat import (
     words,
 )
 from tachlog.model import (
+    MOST_TOKENS,
     RUN_TOTALS,
     Chunk,
     Features,
@@ -37,13 +34,9 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.agent_log.values import Scalar, whole
-from tachlog.tellings import MOST_TOKENS
+from tachlog.sources.atif import AGENT
 
-AGENT: Final = "atif"
-
-_LOOKED_AT: Final = 4096
 _MOST_DEPTH: Final = 8
 _CONTINUATION: Final = "-cont-"
 
@@ -137,12 +130,6 @@ class State(Struct):
 
 
 _decoder = msgspec.json.Decoder(Document)
-
-
-def claims(path: str, head: bytes) -> bool:
-    """Whether a document says first that it is of this format."""
-    named = unpacked(path).endswith(".json")
-    return named and head.lstrip().startswith(b"{") and b'"ATIF-v' in head[:_LOOKED_AT]
 
 
 def read(chunk: Chunk, state: State) -> Reading:
@@ -352,28 +339,3 @@ def usage_of(metrics: Metrics) -> Usage | None:
         output or 0,
         reasoning=None if reasoning is None else min(reasoning, output or 0),
     )
-
-
-SOURCE = Source(
-    name=AGENT,
-    title="ATIF",
-    revision=1,
-    frame=by_document,
-    claims=claims,
-    state=State,
-    read=read,
-    skips={},
-    lives="`trajectory.json` of a trial, beside it its continuations and sub-agents",
-    tokens="`prompt_tokens` includes `cached_tokens`; `completion_tokens` includes reasoning",
-    proof="public real documents of ATIF 1.5 (two, shapes only); the rest by the format's text",
-    evidence=(
-        "https://harborframework.com/docs/trajectory-format, ATIF 1.0 to 1.7, checked 2026-11-22",
-        "the published package atif 1.8.0, checked 2026-11-22",
-        "public documents of ATIF 1.5, measured 2026-11-22",
-    ),
-    gaps=(
-        "a step tells one moment: how long the model and tools took is not known",
-        "whether a tool failed is not told",
-        "a step with several model calls counts as one",
-    ),
-)

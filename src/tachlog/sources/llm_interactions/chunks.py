@@ -1,13 +1,8 @@
-"""Requests and responses that forks of SWE-agent log: `llm_interactions/interactions_*.jsonl`.
-
-A line is a request or its response. A request repeats all that was said before: only what stands
-after the last answer in it is new.
-"""
+"""What the records of a chunk of SWE-agent, logged calls tell."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -25,6 +20,7 @@ from tachlog.chat import (
     words,
 )
 from tachlog.model import (
+    MOST_TOKENS,
     Chunk,
     Mark,
     Prompt,
@@ -37,11 +33,8 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, unpacked
 from tachlog.sources.agent_log.values import Scalar, moment, whole
-from tachlog.tellings import MOST_TOKENS
-
-AGENT: Final = "llm_interactions"
+from tachlog.sources.llm_interactions import AGENT
 
 
 class Record(Struct):
@@ -80,39 +73,11 @@ class Message(Struct):
     tool_call_id: str | None = None
 
 
-class Head(Struct):
-    """What the detection looks at."""
-
-    type: str = ""
-    messages: Raw = NULL
-    request_params: Raw = NULL
-    outputs: Raw = NULL
-
-
 class State(Struct):
     """Nothing: every line stands for itself."""
 
 
 _decoder = msgspec.json.Decoder(Record)
-_head_decoder = msgspec.json.Decoder(Head)
-
-
-def claims(path: str, head: bytes) -> bool:
-    """Whether the file is named so and begins with a request or a response."""
-    name = unpacked(PurePath(path).name)
-    if not (name.startswith("interactions_") and name.endswith(".jsonl")):
-        return False
-    line, end, _ = head.partition(b"\n")
-    if not end:
-        return b'"type": "request"' in line[:4096] or b'"type":"request"' in line[:4096]
-    try:
-        first = _head_decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    asks = first.messages != NULL or first.request_params != NULL
-    return (first.type == "request" and asks) or (
-        first.type == "response" and first.outputs != NULL
-    )
 
 
 def read(chunk: Chunk, state: State) -> Reading:
@@ -187,26 +152,3 @@ def response(record: Record, thread: Thread, at_us: int, reading: Reading) -> No
     for number, tool in enumerate(tools):
         use = key_of(AGENT, "tool", tool.id or f"{key}/{number}")
         reading.events.append(tool_call(tool, use, thread, at_us, key))
-
-
-SOURCE = Source(
-    name=AGENT,
-    title="SWE-agent, logged calls",
-    revision=1,
-    claims=claims,
-    state=State,
-    read=read,
-    skips={},
-    lives="`llm_interactions/interactions_<time>.jsonl` where a fork of SWE-agent was started",
-    tokens="`prompt_tokens` includes what the cache read; `completion_tokens` is 0 where an answer "
-    "has tool calls only",
-    proof="public real logs of one fork",
-    evidence=(
-        "11 public files of https://github.com/SWE-agent/SWE-agent forks, measured 2026-11-22",
-    ),
-    gaps=(
-        "the file's name is the session: agents that share a file share one",
-        "times have no zone: they are read as UTC",
-        "whether a tool failed is not told",
-    ),
-)

@@ -1,8 +1,4 @@
-"""Formats that a user describes: which field of a record is the session, the time, a token count.
-
-A mapping turns each record (a JSON line, a CSV row, a table's row) into an AgentLog row, so that
-both tell the same events; what the fields mean is said once, in `agent_log`.
-"""
+"""What the records of a chunk of Your own format (mapping) tell."""
 
 from __future__ import annotations
 
@@ -18,13 +14,11 @@ from tachlog import signals
 from tachlog.mappings import Fields, Mapping
 from tachlog.model import Chunk, Event, Mark, Reading, Reply, Thread, digest_of
 from tachlog.records import decode
-from tachlog.sources import Source
 from tachlog.sources.agent_log import by_row
 from tachlog.sources.agent_log.rows import Message, refuse
 from tachlog.sources.agent_log.shapes import Row
+from tachlog.sources.mapping import FORMAT, mapping_of
 from tachlog.sources.otlp.attributes import Attributes, micros
-
-FORMAT: Final = "mapping"
 
 _APART: Final = "\x1f"
 _MOST: Final = 10**22
@@ -42,25 +36,7 @@ class State(Struct):
     """Nothing: every record stands for itself."""
 
 
-_mappings: tuple[Mapping, ...] = ()
-
 _record_decoder = msgspec.json.Decoder(dict[str, Raw])
-
-
-def configure(mappings: tuple[Mapping, ...]) -> None:
-    """Put the user's mappings in force in this process."""
-    global _mappings  # noqa: PLW0603 - set once, before a process reads its first record
-    _mappings = mappings
-
-
-def mapping_of(path: str) -> Mapping | None:
-    """The first mapping in force that a file fits."""
-    return next((mapping for mapping in _mappings if mapping.fits(path)), None)
-
-
-def claims(path: str, head: bytes) -> bool:
-    """Whether a mapping of the user's names this file."""
-    return mapping_of(path) is not None
 
 
 def read(chunk: Chunk, state: State) -> Reading:
@@ -237,23 +213,3 @@ def _number(values: Attributes, name: str | None) -> int | float | None:
 
 def _raw(value: object) -> Raw:
     return Raw(msgspec.json.encode(value))
-
-
-SOURCE = Source(
-    name=FORMAT,
-    title="Your own format (mapping)",
-    revision=1,
-    claims=claims,
-    asked=True,
-    state=State,
-    read=read,
-    skips={},
-    lives="wherever `match` of a `[[sources.mappings]]` in the configuration says",
-    tokens="as the mapping says: input beside the cache, or with `input_includes_cache`",
-    proof="the user's own description of a log",
-    evidence=("docs/design.md, AgentLog, checked 2026-11-22",),
-    gaps=(
-        "a file read before its mapping was changed is not read again by itself",
-        "what AgentLog cannot say: exit codes, attempts, sub-agents",
-    ),
-)

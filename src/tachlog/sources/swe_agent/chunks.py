@@ -1,8 +1,4 @@
-"""Runs of SWE-agent: one `<instance>.traj` each, with the run's totals and no times.
-
-A step has no tokens of its own: the first step's reply carries what the run used (`RUN_TOTALS`), so
-that sums are right. Demonstrations in the history of a run are no part of it.
-"""
+"""What the records of a chunk of SWE-agent tell."""
 
 from __future__ import annotations
 
@@ -24,6 +20,7 @@ from tachlog.chat import (
     words,
 )
 from tachlog.model import (
+    MOST_TOKENS,
     RUN_TOTALS,
     Chunk,
     Failure,
@@ -38,11 +35,8 @@ from tachlog.model import (
 )
 from tachlog.providers import provider_of
 from tachlog.records import decode, lenient
-from tachlog.sources import Source, by_document, unpacked
 from tachlog.sources.agent_log.values import Scalar, milliseconds, number, whole
-from tachlog.tellings import MOST_TOKENS
-
-AGENT: Final = "swe_agent"
+from tachlog.sources.swe_agent import AGENT
 
 PATH_AT: Final = {
     "create": 1,
@@ -145,17 +139,6 @@ class State(Struct):
 
 
 _decoder = msgspec.json.Decoder(Document)
-
-
-def claims(path: str, head: bytes) -> bool:
-    """Whether a file is named as the agent names its runs and begins with one."""
-    start = head.lstrip()
-    named = unpacked(path).endswith(".traj")
-    return (
-        named
-        and start.startswith(b"{")
-        and any(name in start for name in (b'"trajectory"', b'"history"', b'"environment"'))
-    )
 
 
 def read(chunk: Chunk, state: State) -> Reading:
@@ -349,28 +332,3 @@ def command(action: str) -> Asked | None:
     if 0 < at < len(parts):
         given["path"] = parts[at]
     return Asked(None, name, msgspec.json.encode(given))
-
-
-SOURCE = Source(
-    name=AGENT,
-    title="SWE-agent",
-    revision=1,
-    frame=by_document,
-    claims=claims,
-    state=State,
-    read=read,
-    skips={"demonstration": "a history alone: an example for agents, no run of one"},
-    lives="`trajectories/<user>/<run>/<instance>/<instance>.traj`",
-    tokens="`tokens_sent` and `tokens_received` of the whole run; the cache's part is not told",
-    proof="public real logs of releases before 1.0 and of 1.0 to 1.1",
-    evidence=(
-        "525 public real runs of releases 0.7 to 1.1, measured 2026-11-22",
-        "https://swe-agent.com/latest/usage/trajectories/, checked 2026-11-22",
-    ),
-    gaps=(
-        "no times: sessions have an order but no date, and no durations but those of commands",
-        "tokens and cost of a run stand at its first reply; context and cache are not known",
-        "the model is named in the path and, sometimes, in `replay_config` only",
-        "a command's exit code is not told: only refusals by the agent itself count as errors",
-    ),
-)
