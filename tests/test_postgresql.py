@@ -145,6 +145,8 @@ def test_the_same_logs_give_the_same_answers_as_from_sqlite(
         ["errors"],
         ["patterns"],
         ["trends"],
+        ["cost", "--waste"],
+        ["statusline", "--template", "{today} · {week} · {block}"],
         *(["cost", "--by", by] for by in ("day", "pr", "tool", "subagent", "branch", "session")),
     ]
     for verb in verbs:
@@ -171,6 +173,8 @@ def test_what_is_held_against_each_other_is_the_same_as_in_sqlite(postgresql_url
                     sorted(archive.reported_calls(), key=repr),
                     sorted(archive.side_calls(everything), key=repr),
                     archive.told(everything, "cwd"),
+                    archive.marked("limit", 0),
+                    archive.traces(everything),
                 )
             )
     assert told[0] == told[1]
