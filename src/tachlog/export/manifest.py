@@ -54,6 +54,7 @@ def read(directory: Path) -> Manifest | None:
 
 def write(directory: Path, manifest: Manifest) -> None:
     """Put a manifest in the place of the former one."""
+    manifest.files = dict(sorted(manifest.files.items()))
     fresh = directory / f".{NAME}.new"
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
     fresh.replace(directory / NAME)
