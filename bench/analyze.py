@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tachlog import __version__
 ROOT = Path(__file__).resolve().parents[1]
 REAL_LOGS = ROOT / "../shared/corpus/claude-code"
 EXAMPLE_BYTES = 100_000_000
+MANY_FILES = 10_000
 COMMAND = Path(sysconfig.get_path("scripts")) / "tachlog"
 
 
@@ -65,10 +67,46 @@ def measured(logs: Sequence[Path], runs: int, scratch: Path) -> dict[str, object
         "cold_storing": {**storing, **rate(size, storing)},
         "archive_share": round(archive.stat().st_size / size, 3),
         "warm": times(lambda: ["analyze", "--json", "--db", str(archive), *paths], runs, scratch),
+        "warm_many_files": many_files(runs, scratch),
         "sessions": times(lambda: ["sessions", "--db", str(archive)], runs, scratch),
         "help": times(lambda: ["--help"], runs, scratch),
         "python_alone": times(None, runs, scratch),
     }
+
+
+def many_files(runs: int, scratch: Path) -> dict[str, object]:
+    """A run with nothing new among many small files, each a session of three model calls."""
+    logs, archive = scratch / "many", scratch / "many.db"
+    for number in range(MANY_FILES):
+        directory = logs / f"p{number % 200}"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"s{number}.jsonl").write_text(small_session(number))
+    command = ["analyze", "--db", str(archive), str(logs)]
+    first = times(lambda: command, 1, scratch)
+    return {
+        "files": MANY_FILES,
+        "first": first,
+        "answer": times(lambda: command, runs, scratch),
+        "json": times(lambda: [*command, "--json"], runs, scratch),
+        "sessions": times(lambda: ["sessions", "--db", str(archive)], runs, scratch),
+    }
+
+
+def small_session(number: int) -> str:
+    """A session of three model calls as AgentLog lines."""
+    rows = (
+        {
+            "id": f"{number}-{call}",
+            "session_id": f"s{number}",
+            "provider": "anthropic",
+            "model": "claude-sonnet-4-5",
+            "log_timestamp": f"2026-11-{1 + number % 20:02}T10:{number % 60:02}:{call:02}Z",
+            "structured_data": {"usage": {"input_tokens": 900, "output_tokens": 80}},
+            "response_time": 1200,
+        }
+        for call in range(3)
+    )
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def rate(size: int, figures: dict[str, float]) -> dict[str, float]:
@@ -77,15 +115,16 @@ def rate(size: int, figures: dict[str, float]) -> dict[str, float]:
 
 
 def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
-    """Wall seconds of a command over several runs, after one that only its memory is taken of."""
+    """Seconds of a command over several runs, after one that only its memory is taken of."""
     seconds: list[float] = []
+    cpu: list[float] = []
     memory = 0
     for run in range(runs + 1):
         command = (
             [str(COMMAND), *arguments()] if callable(arguments) else [sys.executable, "-c", "pass"]
         )
         environment = {**os.environ, "HOME": str(scratch), "XDG_DATA_HOME": str(scratch)}
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), cpu_seconds()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
             while run == 0 and process.poll() is None:
                 memory = max(memory, resident_bytes(process.pid))
@@ -94,12 +133,20 @@ def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
             raise SystemExit(f"{command} ended with {process.returncode}")
         if run:
             seconds.append(time.perf_counter() - begun)
+            cpu.append(cpu_seconds() - used)
     return {
         "seconds": round(statistics.median(seconds), 3),
         "least": round(min(seconds), 3),
         "greatest": round(max(seconds), 3),
+        "least_cpu": round(min(cpu), 3),
         "peak_megabytes": round(memory / 1e6, 1),
     }
+
+
+def cpu_seconds() -> float:
+    """What ended children have used of processors, which other programs disturb less than time."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def resident_bytes(pid: int) -> int:

@@ -19,7 +19,6 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tachlog.model import Chunk, Problem
-from tachlog.redact import redact
 
 T = TypeVar("T")
 
@@ -208,4 +207,6 @@ def _without_lone_surrogates(raw: bytes, value: object) -> bytes:
 
 
 def _fault(kind: str, detail: str) -> Fault:
+    from tachlog.redact import redact
+
     return Fault(kind, redact(detail[: 4 * DETAIL_CHARACTERS])[:DETAIL_CHARACTERS])
