@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 import golden
+import influxdb
 import postgresql
 import tachlog as package
 from tachlog.stores import Store, open_store
@@ -125,6 +126,13 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """Give the URL of an empty PostgreSQL archive."""
     with postgresql.schema_in(postgresql_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def influx() -> Iterator[influxdb.Influx]:
+    """Give a running InfluxDB, which is stopped after the last test."""
+    with influxdb.running() as server:
+        yield server
 
 
 class Archives:

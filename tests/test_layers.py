@@ -13,7 +13,8 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
-    {"pipeline", "upgrade", "watch", "receive", "notify", "report", "config", "demo", "statements"},
+    {"pipeline", "mirrors", "upgrade", "watch", "receive", "notify", "report", "config", "demo"}
+    | {"statements"},
     {"engines", "export", "stores", "glance"},
     {"analysis"},
     {"metrics", "pricing", "projects"},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Unanswered
+from tachlog.cli.mirroring import followed
 from tachlog.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def analyze(ask: Ask) -> Answer:
         found = _overview(ask, store, selection, _read_now(store, read, before))
         files = store.files()
         missing = [] if ask.options.json else _not_in_any_log(ask, store, selection)
+        mirrors = [] if ask.options.no_store else followed(ask, store)
     finally:
         store.close()
     unread = _unread(logs, read, files)
@@ -63,7 +65,7 @@ def analyze(ask: Ask) -> Answer:
     return Answer(
         found.result,
         lambda: _screen(ask, found, _unknown(files, selection.paths), missing),
-        [*unread, *logs.notes, *map(_renewed, found.result.read_now.renewed)],
+        [*unread, *logs.notes, *map(_renewed, found.result.read_now.renewed), *mirrors],
         FOUND_PROBLEMS if problems else int(bool(logs.chosen and unread)),
     )
 

@@ -16,7 +16,8 @@ from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.cross_checks import CostCheck, blocks, session_costs
 from tachlog.cli.naming import agent_name
 from tachlog.model import NOTES, is_note
-from tachlog.stores import schema, shown
+from tachlog.stores import Store, schema, shown
+from tachlog.stores.following import Lag
 
 REMEDIES = {
     "damaged_line": "the agent wrote half a record, perhaps as it was killed: nothing to do",
@@ -119,6 +120,7 @@ class Doctor(Struct, frozen=True):
     tachlog: str
     places: list[Place]
     archive: ArchiveReport
+    mirrors: list[Lag]
     input: Input
     by_source: dict[str, Input]
     files: list[FileView]
@@ -148,6 +150,7 @@ def examine(ask: Ask) -> Doctor:
     versions: list[VersionCounts] = []
     calls: list[CostComparison] = []
     tokens: list[TokenCheck] = []
+    mirrors: list[Lag] = []
     if ask.has_archive:
         with ask.store() as store:
             total, by_source = store.input(Selection())
@@ -156,10 +159,12 @@ def examine(ask: Ask) -> Doctor:
             tokens = store.reported_tokens()
             calls = compare(store.reported_calls(), ask.book.price)
             versions = store.by_version()
+            mirrors = _mirrors(ask, store)
     return Doctor(
         __version__,
         _places(ask),
         _archive(ask),
+        mirrors,
         total,
         by_source,
         [file_view(report) for report in files],
@@ -189,6 +194,14 @@ def _places(ask: Ask) -> list[Place]:
         )
         for found in [*discover(environ, home), *own]
     ]
+
+
+def _mirrors(ask: Ask, store: Store) -> list[Lag]:
+    if not ask.config.storage.mirrors:
+        return []
+    from tachlog.mirrors import lags
+
+    return lags(store, ask.config)
 
 
 def _archive(ask: Ask) -> ArchiveReport:
@@ -234,6 +247,10 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
     width = max((fmt.cells(_whose(place)) for place in found.places), default=0)
     yield "PLACES", [line for place in found.places for line in _place(place, width)]
     yield "ARCHIVE", [_archive_line(found.archive)]
+    if found.mirrors:
+        from tachlog.cli.mirroring import standing
+
+        yield "MIRRORS", standing(found.mirrors)
     if not found.archive.exists:
         return
     yield "READ", _read(found)

@@ -68,8 +68,12 @@ def _shown(value: str) -> str:
     """A value without the passwords that URLs may hold."""
     if "://" not in value:
         return value
+    import re
+
     from tachlog.redact import redact
 
+    value = re.sub(r"(://[^:/@\"\s]*):[^/@\"\s]*@", r"\1:…@", value)
+    value = re.sub(r"([?&](?:token|password)=)[^&\"\s]+", r"\1…", value)
     return redact(value)
 
 

@@ -227,6 +227,18 @@ VERBS = (
         " Sessions are selected by their start, all else by its own time.",
     ),
     Verb(
+        "query",
+        "ask a mirror in InfluxDB, and print the rows",
+        "mirroring",
+        (
+            Option("QUESTION", "a question in InfluxQL: SELECT … FROM agent_sessions …"),
+            Option("--mirror", "which one, by its URL; else the first of the configuration", "URL"),
+            *OUTPUT,
+        ),
+        "a list of rows, each an object of columns",
+        "docs/deploy.md has the measurements and their fields.",
+    ),
+    Verb(
         "formats",
         "list the log formats that tachlog reads, or try a file",
         "formats",
@@ -255,9 +267,9 @@ VERBS = (
             Option("--reconcile", "show instead where a log, telemetry and print differ"),
             *ARCHIVE,
         ),
-        "one object: `places`, `archive`, `input`, `files`, `reported_costs`, `reported_calls`,"
-        " `reported_tokens`, `format_drift`; with `--reconcile` `sessions`, each with its"
-        " `tellings`, and `agree`",
+        "one object: `places`, `archive`, `mirrors`, `input`, `files`, `reported_costs`,"
+        " `reported_calls`, `reported_tokens`, `format_drift`; with `--reconcile`"
+        " `sessions`, each with its `tellings`, and `agree`",
     ),
     Verb(
         "db",

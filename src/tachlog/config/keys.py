@@ -48,21 +48,41 @@ class Analysis(Struct, frozen=True, kw_only=True):
     complexity_factors: ComplexityFactors = ComplexityFactors()
 
 
+class MirrorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A store that follows the archive; `hints` lets titles, targets and excerpts out to it."""
+
+    url: str
+    hints: bool = False
+
+
+class Influxdb(Struct, frozen=True, kw_only=True):
+    """How points look in InfluxDB."""
+
+    session_tag: Annotated[
+        bool,
+        Meta(
+            description="make the session's id a tag: handy for small archives, a series for each"
+            " session"
+        ),
+    ] = False
+
+
 class Storage(Struct, frozen=True, kw_only=True):
     """Where the archive is and how long it remembers."""
 
     driver: Annotated[
-        Literal["sqlite", "postgresql"],
+        Literal["sqlite", "postgresql", "influxdb"],
         Meta(
             description="what keeps the archive: sqlite is built in, postgresql serves a team and "
-            "needs its url; unless given it is what the url says",
+            "needs its url, influxdb is sqlite and a mirror at the url; unless given it is what "
+            "the url says",
         ),
     ] = "sqlite"
     url: Annotated[
         str,
         Meta(
             description="the archive: a path, `sqlite:///path`, `postgresql://user@host/database`, "
-            "or `private:` to keep nothing",
+            "`private:` to keep nothing, or `influxdb://…` for the default with a mirror",
             extra={"default": "$XDG_DATA_HOME/tachlog/tachlog.db", "path": True},
         ),
     ] = "private:"
@@ -82,6 +102,15 @@ class Storage(Struct, frozen=True, kw_only=True):
             extra={"unit": "days"},
         ),
     ] = 30
+    influxdb: Influxdb = Influxdb()
+    mirrors: Annotated[
+        tuple[MirrorConfig, ...],
+        Meta(
+            description="stores that follow the archive, each a `[[storage.mirrors]]` with url"
+            " (`influxdb://user:password@host/database`, `influxdb://host/bucket?org=…&token=…`)"
+            " and hints (true: titles, targets and error excerpts go there as well)"
+        ),
+    ] = ()
 
 
 class Display(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.complexity import ComplexityFactors
-from tachlog.config.keys import PREFIX, Config, Key, as_toml, keys
+from tachlog.config.keys import PREFIX, Config, Key, MirrorConfig, as_toml, keys
 from tachlog.mappings import Fields
 from tachlog.mappings import Mapping as LogMapping
 from tachlog.model import BEHAVIORS, ERROR_CLASSES
@@ -69,6 +69,7 @@ def load(
         values[name] = _checked(_known(name, where), value, where)
         origins[name] = where
     _settle_driver(values, origins)
+    _settle_mirror(values, origins, environ)
     _check_together(values, origins)
     return Loaded(msgspec.convert(_nested(values), Config, dec_hook=_path), origins, path)
 
@@ -157,7 +158,10 @@ def _nearest(name: str, known: list[str]) -> str:
 def _settle_driver(values: dict[str, object], origins: dict[str, str]) -> None:
     """Let the archive's URL say what keeps it, unless that is set; then they have to agree."""
     url = str(values["storage.url"])
-    told = "postgresql" if url.startswith(("postgres://", "postgresql://")) else "sqlite"
+    scheme = url.partition("://")[0]
+    told = {"postgres": "postgresql", "postgresql": "postgresql", "influxdb": "influxdb"}.get(
+        scheme, "sqlite"
+    )
     if origins["storage.driver"] == "default":
         values["storage.driver"], origins["storage.driver"] = told, origins["storage.url"]
     elif values["storage.driver"] != told:
@@ -166,6 +170,20 @@ def _settle_driver(values: dict[str, object], origins: dict[str, str]) -> None:
             f'storage.driver = "{values["storage.driver"]}", but storage.url names an archive in '
             f"{told} ({origins['storage.url']}); set both, or the url alone",
         )
+
+
+def _settle_mirror(
+    values: dict[str, object], origins: dict[str, str], environ: Mapping[str, str]
+) -> None:
+    """An archive in InfluxDB is the usual one with a mirror there."""
+    url = str(values["storage.url"])
+    if url.startswith("influxdb://"):
+        others = values.get("storage.mirrors", ())
+        assert isinstance(others, tuple)
+        values["storage.mirrors"] = (MirrorConfig(url=url), *others)
+        values["storage.url"] = str(data_home(environ) / "tachlog.db")
+        origins["storage.mirrors"] = origins["storage.url"]
+        origins["storage.url"] = "default"
 
 
 def _checked(key: Key, value: object, where: str) -> object:
@@ -184,7 +202,11 @@ def _checked(key: Key, value: object, where: str) -> object:
     return converted
 
 
-_TABLES: Mapping[str, type[Struct]] = {"sources.mappings": LogMapping, "billing": Billing}
+_TABLES: Mapping[str, type[Struct]] = {
+    "sources.mappings": LogMapping,
+    "billing": Billing,
+    "storage.mirrors": MirrorConfig,
+}
 """The keys that are lists of tables, with the type of each."""
 
 

@@ -23,6 +23,7 @@ from tachlog.metrics.calibration import Learned
 from tachlog.model import Problem
 from tachlog.operations import Call
 from tachlog.sessions import Session
+from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 
 PRIVATE = "private:"
 """The URL of an archive that vanishes when it is closed."""
@@ -206,6 +207,32 @@ class Store(Archive, Protocol):
 
     def export(self, selection: Selection) -> AbstractContextManager[Export]:
         """One state of the archive, to be read table by table and day by day."""
+        ...
+
+    def mirror(self, name: str) -> MirrorState:
+        """How far a mirror was fed."""
+        ...
+
+    def behind(self, mirror: MirrorState) -> int:
+        """How many threads changed that a mirror was not fed with."""
+        ...
+
+    def changes(self, mirror: MirrorState) -> list[Change]:
+        """The next threads that changed, in order; none when the mirror has everything."""
+        ...
+
+    def alerts(self, since_us: int | None) -> list[AlertFacts]:
+        """Alerts that were triggered or acknowledged since then; all of them for None."""
+        ...
+
+    def keep_mirror(
+        self, mirror: MirrorState, written: Sequence[tuple[Change, Mirrored | None]] = ()
+    ) -> None:
+        """Keep how far a mirror was fed, and where it has the points of these threads."""
+        ...
+
+    def forget_mirror(self, name: str) -> None:
+        """Forget what a mirror was fed with: it is fed from the start."""
         ...
 
     def size(self) -> int:

@@ -34,6 +34,7 @@ from tachlog.stores import (
     Progress,
     Renewal,
     TableSize,
+    feed,
     learning,
     quarters,
     reading,
@@ -47,6 +48,7 @@ from tachlog.stores import (
 )
 from tachlog.stores.database import Database, replacing
 from tachlog.stores.exporting import ArchiveExport
+from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.loading import load_session
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -251,6 +253,36 @@ class SqlArchive:
     def marked(self, mark: str, since_us: int) -> list[Marked]:
         """The values of a mark that were told since then, in order of time."""
         return reading.marked(self.database, mark, since_us)
+
+    def mirror(self, name: str) -> MirrorState:
+        """How far a mirror was fed."""
+        return feed.state(self.database, name)
+
+    def behind(self, mirror: MirrorState) -> int:
+        """How many threads changed that a mirror was not fed with."""
+        return feed.behind(self.database, mirror)
+
+    def changes(self, mirror: MirrorState) -> list[Change]:
+        """The next threads that changed, in order; none when the mirror has everything."""
+        with self.database.snapshot():
+            return feed.changes(self.database, self.words, mirror)
+
+    def alerts(self, since_us: int | None) -> list[AlertFacts]:
+        """Alerts that were triggered or acknowledged since then; all of them for None."""
+        return feed.alerts(self.database, since_us)
+
+    def keep_mirror(
+        self, mirror: MirrorState, written: Sequence[tuple[Change, Mirrored | None]] = ()
+    ) -> None:
+        """Keep how far a mirror was fed, and where it has the points of these threads."""
+        with self.database.transaction():
+            feed.keep_state(self.database, mirror)
+            feed.keep_mirrored(self.database, mirror.name, written)
+
+    def forget_mirror(self, name: str) -> None:
+        """Forget what a mirror was fed with: it is fed from the start."""
+        with self.database.transaction():
+            feed.forget(self.database, name)
 
     def size(self) -> int:
         """Bytes that the archive takes."""

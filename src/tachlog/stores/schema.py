@@ -125,10 +125,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX idx_telemetry_changed ON agent_telemetry_summaries (changed, thread);
     CREATE TABLE mirrors (
         name TEXT PRIMARY KEY, changed INTEGER NOT NULL, thread INTEGER NOT NULL,
-        written_us INTEGER, failed_us INTEGER, fault TEXT, expired INTEGER NOT NULL);
+        written_us INTEGER, failed_us INTEGER, fault TEXT, expired INTEGER NOT NULL,
+        dropped INTEGER NOT NULL, prepared TEXT NOT NULL);
     CREATE TABLE mirrored (
-        mirror TEXT NOT NULL, thread INTEGER NOT NULL, at_ns INTEGER NOT NULL,
-        PRIMARY KEY (mirror, thread)) WITHOUT ROWID;
+        mirror TEXT NOT NULL, thread INTEGER NOT NULL, changed INTEGER NOT NULL, at_ns INTEGER,
+        series INTEGER, PRIMARY KEY (mirror, thread)) WITHOUT ROWID;
     CREATE INDEX idx_telemetry_session ON agent_telemetry_summaries (session_id);
     CREATE INDEX idx_telemetry_time ON agent_telemetry_summaries (start_time, end_time);
     CREATE INDEX idx_telemetry_provider ON agent_telemetry_summaries (provider, model);
