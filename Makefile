@@ -17,7 +17,7 @@ help: ## list these commands
 run: .venv/installed ## analyse the agent logs on this machine, or LOGS=path; without any, the examples
 	@.venv/bin/tachlog analyze --or-demo $(LOGS)
 
-test: lint .venv-test/wheel ## run the tests against the built wheel, with every extra
+test: lint .venv-test/wheel .venv-test/servers ## run the tests against the built wheel, with every extra
 	@$(TEST)/pytest -n 2 --wheel --cov --cov-report=term --cov-fail-under=95
 
 lint: .venv-test/tools ## check style and types
@@ -52,6 +52,15 @@ clean: ## remove everything that these commands made
 	@$(PYTHON) -m venv .venv-test
 	@$(TEST)/python $(PIP) install --upgrade pip
 	@$(TEST)/python $(PIP) install --group dev '.[all]'
+	@touch $@
+
+# The servers that mirrors are tested against; a Debian machine gets them where they are missing.
+.venv-test/servers: .venv-test/tools
+	@if ! { command -v influxd && command -v victoria-metrics; } >/dev/null; then \
+		echo "InfluxDB and VictoriaMetrics are being installed for the tests" >&2; \
+		apt-get -qq update && apt-get -qq install --no-install-recommends --yes influxdb \
+			victoria-metrics >&2 || { echo "make test needs influxd and victoria-metrics; as root:" \
+			"apt-get install influxdb victoria-metrics" >&2; exit 1; }; fi
 	@touch $@
 
 .venv-test/wheel: .venv-test/tools $(PACKAGE)
