@@ -140,7 +140,8 @@ def test_a_file_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> No
         ("[storage]\nretention_days = 0", "storage.retention_days = 0: Expected `int` >= 1"),
         (
             '[storage]\ndriver = "mysql"',
-            'storage.driver = "mysql": give one of sqlite, postgresql, influxdb; the default is "sqlite"',
+            'storage.driver = "mysql": give one of sqlite, postgresql, influxdb; the default is'
+            ' "sqlite"',
         ),
         ('[display]\ncolor = "blue"', "give one of auto, always, never"),
         ('[display]\ntime_zone = "Europe/Wien"', "did you mean Europe/Vienna?"),
