@@ -181,7 +181,7 @@ def _settle_mirror(
         others = values.get("storage.mirrors", ())
         assert isinstance(others, tuple)
         values["storage.mirrors"] = (MirrorConfig(url=url), *others)
-        values["storage.url"] = str(data_home(environ) / "tachlog.db")
+        values["storage.url"] = f"{data_home(environ)}/tachlog.db"
         origins["storage.mirrors"] = origins["storage.url"]
         origins["storage.url"] = "default"
 
