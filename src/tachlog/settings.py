@@ -97,7 +97,7 @@ class Settings:
     def archive(self) -> str:
         """The URL of the archive."""
         url = self.text("storage", "url", "")
-        if not url:
+        if not url or url.startswith("influxdb://"):  # the usual one, with a mirror there
             return join(data_home(self.environ), "tachlog.db")
         if ":" in url:
             return url

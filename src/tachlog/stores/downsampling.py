@@ -21,6 +21,7 @@ from tachlog.stores.influxdb import (
     NotAllowed,
     Reply,
     own_measurements,
+    writes_only,
 )
 from tachlog.stores.points import CALLS, ERRORS, TOOLS
 
@@ -182,8 +183,8 @@ class _Found(Struct, frozen=True):
 def _prepare_2(mirror: InfluxMirror, keeping: Keeping, prepared: str) -> Ready:
     bucket = mirror.address.database
     reply = mirror.ask("GET", "/api/v2/buckets", {"org": mirror.address.org, "name": bucket})
-    if reply.status == 404 and not reply.body.lstrip().startswith(b"{"):
-        return Ready(keeping.told())  # it takes points as InfluxDB 2 does and has no buckets
+    if writes_only(reply):
+        return Ready(keeping.told())
     is_new = not (reply.is_ok and _found(reply).buckets)
     if not is_new and prepared == keeping.told():
         return Ready(prepared)

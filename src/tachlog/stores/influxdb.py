@@ -220,7 +220,7 @@ class InfluxMirror:
         }
         options = {"org": self.address.org, "bucket": self.address.database}
         reply = self.ask("POST", "/api/v2/delete", options, msgspec.json.encode(body), JSON)
-        if not reply.is_ok and not _is_no_influxdb(reply):
+        if not reply.is_ok and not writes_only(reply):
             raise self.fault(reply)
 
     def ask(
@@ -313,9 +313,9 @@ def _refused_lines(reply: Reply) -> list[Any]:
     return lines if isinstance(lines, list) else []
 
 
-def _is_no_influxdb(reply: Reply) -> bool:
-    """Whether a server speaks the write API only and has nothing else at a path."""
-    return reply.status == 404 and not reply.body.lstrip().startswith(b"{")
+def writes_only(reply: Reply) -> bool:
+    """Whether a server speaks the write API of InfluxDB 2 and has nothing at another path."""
+    return reply.status in (400, 404) and not reply.body.lstrip().startswith(b"{")
 
 
 def _nanoseconds(at_ns: int) -> str:
