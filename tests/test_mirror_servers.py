@@ -234,7 +234,7 @@ def test_what_is_no_answer_of_influxdb_is_told(receiver: Receiver) -> None:
     with closing(open_mirror(f"influxdb://127.0.0.1:{receiver.port}/db")) as mirror:
         with pytest.raises(MirrorError, match="no answer of InfluxDB"):
             mirror.query("SELECT 1")
-        with pytest.raises(MirrorError, match=": no$"):
+        with pytest.raises(MirrorError, match=r": no$"):
             mirror.query("SELECT 1")
 
 
@@ -283,7 +283,7 @@ def test_the_command_feeds_asks_and_shows_mirrors(
 def test_an_archive_in_influxdb_is_the_usual_one_with_a_mirror(
     influx: Influx, tachlog: Run, home: Path, tmp_path: Path
 ) -> None:
-    """With `storage.driver = "influxdb"` the outline's storage works: the archive and the points."""
+    """With `storage.driver = "influxdb"` there is an archive, and the points."""
     log = jsonl(tmp_path / "one.jsonl", turn("one"))
     url = influx.url()
     settings = {
