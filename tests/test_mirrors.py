@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from archives import (
@@ -23,6 +24,7 @@ from tachlog.config import Config
 from tachlog.config.keys import Influxdb, MirrorConfig, Storage
 from tachlog.metrics import SessionMetrics
 from tachlog.mirrors import Followed, follow
+from tachlog.model import Failure, Thread
 from tachlog.stores import Store, open_store, shown
 from tachlog.stores.following import Change
 from tachlog.stores.influxdb import MirrorError
@@ -375,3 +377,37 @@ def test_every_name_survives_the_line_protocol(influx: Influx) -> None:
         ("two lines", "two lines"),
         ("#x", "#x"),
     }
+
+
+def test_alerts_are_points_too(archives: Archives, influx: Influx, tmp_path: Path) -> None:
+    """Alerts of the user's table are written, and again when they are acknowledged."""
+    store = archives.new()
+    logs_in(store, tmp_path, "one")
+    url = influx.url()
+    fed(store, config_of(url))
+    run = store.database.run  # type: ignore[attr-defined]
+    run(
+        "INSERT INTO telemetry_alerts (id, type, severity, message, triggered_at, acknowledged)"
+        " VALUES ('11111111-2222-3333-4444-555555555555', 'token_spike', 'info', 'Many tokens',"
+        " '2027-01-01T10:00:00Z', false)"
+    )
+    assert fed(store, config_of(url, hints=True)).written.points == 1
+    run("UPDATE telemetry_alerts SET acknowledged = true, acknowledged_at = triggered_at")
+    fed(store, config_of(url, hints=True))
+    (row,) = influx.rows(url, "SELECT * FROM agent_alerts")
+    assert row["time"].startswith("2027-01-01T10:00:00.000")
+    assert (row["type"], row["severity"], row["message"]) == ("token_spike", "info", "Many tokens")
+    assert row["acknowledged"] is True
+
+
+def test_a_failed_model_call_is_an_error_with_its_status() -> None:
+    """A failure of a model call has its class and model as tags, status and digest as fields."""
+    thread = Thread("codex", "one", "one")
+    failure = Failure(7, thread, NOW_US, "rate_limit", status=429, fingerprint=255, model="gpt-5")
+    change = msgspec.structs.replace(change_of(1), failures=[failure])
+    _, line = lines_of(change, Shape())
+    assert line == (
+        "agent_errors,agent=codex,class=rate_limit,model=gpt-5,project=shop-1"
+        ' session_id="session-1",count=1i,status=429i,fingerprint="00000000000000ff"'
+        f" {NOW_US}007"
+    )
