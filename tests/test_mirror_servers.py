@@ -312,5 +312,7 @@ def test_a_server_that_is_down_does_not_fail_the_run(tachlog: Run, tmp_path: Pat
     settings = {"TACHLOG_STORAGE__MIRRORS": f'[{{ url = "{nobody}" }}]'}
     ran = tachlog("analyze", log, env=settings)
     assert f"mirror {nobody}: nothing answers there" in ran.stderr
-    assert "1 session behind; last fault at " in tachlog("doctor", env=settings).stdout
+    told = tachlog("doctor", env=settings).stdout
+    assert "1 session behind; last failed " in told
+    assert "    last fault: nothing answers there; check host and port" in told
     assert tachlog("analyze", "--no-store", log, env=settings).stderr == ""

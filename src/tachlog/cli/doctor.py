@@ -250,7 +250,7 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
     if found.mirrors:
         from tachlog.cli.mirroring import standing
 
-        yield "MIRRORS", standing(found.mirrors)
+        yield "MIRRORS", standing(found.mirrors, ask.width)
     if not found.archive.exists:
         return
     yield "READ", _read(found)

@@ -42,9 +42,15 @@ def _followed(one: Followed) -> str:
     return f"mirror {one.name}: {'; '.join(told)}"
 
 
-def standing(lags: Sequence[Lag]) -> list[str]:
-    """How each mirror stands."""
-    return [f"  {lag.name}: {_standing(lag)}" for lag in lags]
+def standing(lags: Sequence[Lag], width: int) -> list[str]:
+    """How each mirror stands; its last fault on lines of its own."""
+    lines = []
+    for lag in lags:
+        lines.append(f"  {lag.name}: {_standing(lag)}")
+        if lag.fault is not None:
+            fault = f"last fault: {lag.fault.removeprefix(f'{lag.name}: ')}"
+            lines += [f"    {line}" for line in fmt.wrap(fault, width - 4)]
+    return lines
 
 
 def _standing(lag: Lag) -> str:
@@ -59,9 +65,8 @@ def _standing(lag: Lag) -> str:
         told.append(f"{lag.expired:,} points older than it keeps")
     if lag.dropped:
         told.append(f"{lag.dropped:,} points refused")
-    if lag.fault is not None:
-        when = "" if lag.failed_us is None else f" at {rfc3339(lag.failed_us)}"
-        told.append(f"last fault{when}: {lag.fault.removeprefix(f'{lag.name}: ')}")
+    if lag.failed_us is not None:
+        told.append(f"last failed {rfc3339(lag.failed_us)}")
     return "; ".join(told)
 
 
