@@ -13,6 +13,7 @@ from screens import Desk
 from summary_by_hand import at
 from tachlog.analysis.cost_check import CostComparison, ReportedCall, compare
 from tachlog.analysis.selection import Selection
+from tachlog.cli.cross_checks import CostCheck, blocks
 from tachlog.model import Usage
 from tachlog.pricing import price
 from tachlog.stores import open_store
@@ -132,3 +133,14 @@ def test_doctor_tells_running_totals_that_differ(tmp_path: Path, lost: bool) -> 
     shown = desk.run("doctor").out
     assert ("0 of 1 agree" if lost else "1 of 1 agree") in shown
     assert (f"reported {check['reported']:,}, counted {check['counted']:,}" in shown) == lost
+
+
+def test_a_session_whose_calls_have_no_price_is_told_as_a_difference() -> None:
+    """What logs report for a session stands beside a dash where no price is known."""
+    checks = [CostCheck("priced", 1.0, 1.02), CostCheck("unpriced", 1.0, None)]
+    [(title, lines)] = blocks(checks, [], [])
+    assert title == "COSTS that logs report for sessions, beside ours"
+    assert lines == [
+        "  1 of 2 agree within 5 %",
+        "  unpriced: reported $1.00, at API prices –",
+    ]

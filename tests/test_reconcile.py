@@ -252,6 +252,12 @@ def test_a_report_is_of_the_agents_whose_logs_it_read(
         (ANTHROPIC.replace("2026-11-18", "last week"), "'last week' is no date"),
         (OPENAI_COST.replace("usd", "eur"), "its amounts are in eur"),
         ("{}", "not what ccusage daily --json prints"),
+        ('{"daily":[{"date":"x"}]}', "'x' is no date"),
+        ('{"daily":[{"date":"2026-07-22"}]}', "2026-07-22 has no modelBreakdowns"),
+        (
+            '{"daily":[{"date":"2026-07-22","models":{"m":{"inputTokens":-5}}}]}',
+            "2026-07-22 m: a count of tokens is below zero",
+        ),
     ],
 )
 def test_what_is_no_statement_is_refused(tmp_path: Path, text: str, told: str) -> None:

@@ -232,6 +232,9 @@ def _ccusage(text: str) -> Statement:
 def _ccusage_day(day: _Day) -> Iterable[Entry]:
     told = [(use.model_name, use) for use in day.breakdowns or ()]
     told += list((day.models or {}).items())
+    at = _day(day.date or day.period or "")
+    if day.breakdowns is None and day.models is None:
+        raise ValueError(f"not what ccusage daily --json prints: {at} has no modelBreakdowns")
     for name, use in told:
         cost = day.cost_usd if len(told) == 1 and use.cost is None else use.cost
         figures = Figures(
@@ -241,7 +244,12 @@ def _ccusage_day(day: _Day) -> Iterable[Entry]:
             use.output_tokens,
             cost,
         )
-        yield Entry(_day(day.date or day.period or ""), name, figures)
+        if any(
+            count < 0
+            for count in (figures.input, figures.cache_read, figures.cache_write, figures.output)
+        ):
+            raise ValueError(f"{at} {name}: a count of tokens is below zero")
+        yield Entry(at, name, figures)
 
 
 def _day(text: str) -> str:

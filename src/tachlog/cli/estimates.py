@@ -12,13 +12,13 @@ from tachlog.cli.table import Column, table
 
 _COLUMNS = (
     Column("MODEL", least=16),
-    Column("AGENT", spare=3),
+    Column("AGENT"),
     Column("CALLS", right=True, spare=2),
     Column("OUTPUT", right=True),
     Column("ESTIMATED", right=True),
     Column("SHARE", right=True),
     Column("EXPECTED ERROR", right=True),
-    Column("BY", spare=1),
+    Column("BY", spare=3),
 )
 
 
