@@ -256,7 +256,7 @@ def test_a_report_is_of_the_agents_whose_logs_it_read(
         ('{"daily":[{"date":"2026-07-22"}]}', "2026-07-22 has no modelBreakdowns"),
         (
             '{"daily":[{"date":"2026-07-22","models":{"m":{"inputTokens":-5}}}]}',
-            "2026-07-22 m: a count of tokens is below zero",
+            "Expected `int` >= 0",
         ),
     ],
 )

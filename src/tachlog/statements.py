@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import date
 from io import StringIO
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from msgspec import Struct
@@ -179,14 +180,17 @@ _KINDS = (
 )
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class _ModelUse(Struct, rename="camel"):
     """Tokens of a model on a day, as ccusage prints them; input excludes the cache."""
 
     model_name: str = ""
-    input_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_creation_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: _Count = 0
+    cache_read_tokens: _Count = 0
+    cache_creation_tokens: _Count = 0
+    output_tokens: _Count = 0
     cost: float | None = None
 
 
@@ -244,11 +248,6 @@ def _ccusage_day(day: _Day) -> Iterable[Entry]:
             use.output_tokens,
             cost,
         )
-        if any(
-            count < 0
-            for count in (figures.input, figures.cache_read, figures.cache_write, figures.output)
-        ):
-            raise ValueError(f"{at} {name}: a count of tokens is below zero")
         yield Entry(at, name, figures)
 
 
