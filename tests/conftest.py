@@ -41,6 +41,11 @@ class Ran(NamedTuple):
 Run = Callable[..., Ran]
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment without what makes a process measure its coverage, which imports much."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--wheel`, with which `make test` makes sure that it tests what users install."""
     parser.addoption("--wheel", action="store_true", help="refuse to test the source tree")

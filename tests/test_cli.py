@@ -17,7 +17,7 @@ import pytest
 
 import tachlog as package
 from archives import as_session, assistant, jsonl, user
-from conftest import Run
+from conftest import Run, unmeasured
 from screens import FORK, MAIN, NAMES, NOW, SCREENS, Desk, main_session
 from tachlog.analysis.derivation import Step, adds_up
 from tachlog.cli.calling import Caller
@@ -904,7 +904,7 @@ def test_reading_verbs_import_no_more_than_they_need(desk: Desk, words: str) -> 
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, **desk.environ},
+        env={**unmeasured(), **desk.environ},
     )
     loaded = set(done.stdout.splitlines()[-1].split())
     assert (

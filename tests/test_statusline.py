@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import unmeasured
 from screens import Desk, Ran
 from tachlog.analysis.blocks import BLOCK_S, HOUR_S, QUARTER_S, Spent, blocks_of, open_block
 from tachlog.cli.calling import Caller
@@ -184,7 +184,7 @@ def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
         text=True,
         check=True,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **desk.environ},
+        env={**unmeasured(), **desk.environ},
     )
     loaded = set(done.stdout.splitlines()[-1].split())
     ours = {name for name in loaded if name.split(".")[0] == "tachlog"}
