@@ -278,8 +278,8 @@ def page(verdicts: Verdicts) -> str:
             ["program", "version", "asked by"],
             [[peer.name, peer.version, peer.note] for peer in PEERS],
         ),
-        "splitrail and ccstats could not be tried: no package was found under these names. What is not"
-        " known from real logs, such as Cursor's database, is held against nobody.",
+        "splitrail and ccstats could not be tried: no package was found under these names. What is"
+        " not known from real logs, such as Cursor's database, is held against nobody.",
         "## Right, of the traps in formats that a program claims",
         table(["format", *heads], by_format),
         "## Trap by trap",
