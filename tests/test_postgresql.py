@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -389,8 +390,13 @@ def test_the_driver_is_what_the_url_says(tachlog: Run) -> None:
 
 
 def test_every_migration_is_understood(postgresql_url: str) -> None:
-    """Each statement of the schema runs on an empty database, in its order."""
+    """The statements of the schema, in their order, make every table that SQLite has."""
+    with closing(sqlite3.connect(":memory:")) as embedded:
+        for statement in schema.statements(0):
+            embedded.execute(statement)
+        wanted = embedded.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     with psycopg.connect(postgresql_url) as connection:
         for statement in schema.statements(0):
             connection.execute(postgres.defined(statement))
-        connection.rollback()
+    made = catalogue(postgresql_url, "SELECT tablename FROM pg_tables WHERE schemaname = %s")
+    assert sorted(made) == sorted(wanted)

@@ -151,9 +151,10 @@ def filled(template: str, line: Line) -> str:
     """
     sections = []
     for section in template.split(SEPARATOR):
-        parts = {name: getattr(line, name)() for name in _PART.findall(section)}
-        if not parts or any(parts.values()):
-            sections.append(_PART.sub(lambda found: parts[found[1]], section))  # noqa: B023
+        pieces = _PART.split(section)
+        pieces[1::2] = parts = [getattr(line, name)() for name in pieces[1::2]]
+        if not parts or any(parts):
+            sections.append("".join(pieces))
     return SEPARATOR.join(sections)
 
 
@@ -173,8 +174,9 @@ def _number(told: dict[str, Any], *path: str) -> float | None:
     value: object = told
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) else None  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)
 
 
 def _zone(name: str) -> tzinfo:

@@ -62,6 +62,15 @@ class SqlArchive:
         self.database = database
         self.words = Words(database)
 
+    @contextmanager
+    def _names_undone(self) -> Iterator[None]:
+        """Forget names that a transaction gave when it is undone, for whatever reason."""
+        try:
+            yield
+        except BaseException:
+            self.words.forget()
+            raise
+
     def progress(self) -> dict[str, Progress]:
         """The progress of every known file, by path."""
         found = self.database.rows(
@@ -73,11 +82,8 @@ class SqlArchive:
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file was read by another."""
-        try:
+        with self._names_undone():
             return writing.write(self.database, self.words, portions, measure)
-        except BaseException:
-            self.words.forget()
-            raise
 
     def renewals(
         self, outdated: Collection[str], gone: Collection[str]
@@ -91,13 +97,10 @@ class SqlArchive:
     ) -> tuple[Figures, Figures] | None:
         """Keep portions of a renewal's files in place of what they told, in one transaction."""
         try:
-            return writing.renew(self.database, self.words, what, batches, measure)
+            with self._names_undone():
+                return writing.renew(self.database, self.words, what, batches, measure)
         except writing.TooLate:
-            self.words.forget()
             return None
-        except BaseException:
-            self.words.forget()
-            raise
 
     def learned(self) -> Learned:
         """What the archive has learned of reported counts."""
@@ -105,11 +108,8 @@ class SqlArchive:
 
     def learn(self, measure: Measure, *, learns: bool = True) -> Learned:
         """Learn of the reported counts, and make every estimate anew that this moves."""
-        try:
+        with self._names_undone():
             return learning.learn(self.database, self.words, measure, learns=learns)
-        except BaseException:
-            self.words.forget()
-            raise
 
     def noted(self, name: str) -> str | None:
         """A note that a program left in the archive."""
