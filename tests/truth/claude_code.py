@@ -25,6 +25,7 @@ from .transcript import (
     kind_of,
     mapping,
     names_of_threads,
+    number,
     read_all,
     string,
     text_of,
@@ -46,7 +47,10 @@ Tellings = dict[str, list[Telling]]
 
 @dataclass(frozen=True)
 class Call:
-    """One model call: all lines of it in all files, told once."""
+    """One model call: all lines of it in all files, told once.
+
+    `hour` of the tokens written to the cache were written for an hour; `tier` is fast in fast mode.
+    """
 
     key: str
     model: str | None
@@ -57,6 +61,9 @@ class Call:
     owner: str
     told_by: frozenset[str]
     is_advisor: bool = False
+    tier: str | None = None
+    hour: int = 0
+    searches: int = 0
 
 
 @dataclass
@@ -321,6 +328,9 @@ def count_calls(calls: Tellings, owns: Ownership) -> dict[str, Call]:
             latest(tellings),
             owns.owner(tellings),
             frozenset(t.thread for t in tellings),
+            tier=tier_of(usage),
+            hour=number(mapping(usage.get("cache_creation")), "ephemeral_1h_input_tokens"),
+            searches=number(mapping(usage.get("server_tool_use")), "web_search_requests"),
         )
         counted[key] = call
         iterations = usage.get("iterations")
@@ -337,8 +347,19 @@ def count_calls(calls: Tellings, owns: Ownership) -> dict[str, Call]:
                     call.owner,
                     call.told_by,
                     is_advisor=True,
+                    hour=number(
+                        mapping(iteration.get("cache_creation")), "ephemeral_1h_input_tokens"
+                    ),
                 )
     return counted
+
+
+def tier_of(usage: Record) -> str | None:
+    """Return the tier that is not the ordinary one: fast mode, batch."""
+    if usage.get("speed") == "fast":
+        return "fast"
+    tier = string(usage.get("service_tier"))
+    return None if tier == "standard" else tier
 
 
 def weight(line: Telling) -> tuple[bool, int, int, Microseconds, str]:

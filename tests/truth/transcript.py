@@ -310,15 +310,17 @@ def has_words_of_a_person(content: Any) -> bool:
     return any(t.strip() and not t.lstrip().startswith(MACHINE_WRITTEN) for t in texts)
 
 
+def number(of: Record, name: str) -> int:
+    """Read a count; what is absent, null or no count is nothing."""
+    value = of.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
 def tokens_of(usage: Record) -> Tokens:
     """Read the four buckets; what is absent, null or no count is nothing.
 
     Without a total of cache writes, their two lifetimes add up to it.
     """
-
-    def number(of: Record, name: str) -> int:
-        value = of.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
     lifetimes = mapping(usage.get("cache_creation"))
     return Tokens(

@@ -11,6 +11,7 @@ from math import lcm
 from msgspec import Struct
 
 from tachlog.model import Usage
+from tachlog.pricing.amendments import amended, amendments
 from tachlog.pricing.library import package_directory, read_table, version_of
 from tachlog.pricing.names import (
     Reading,
@@ -117,7 +118,7 @@ class PriceBook:
 
     @cached_property
     def _table(self) -> Table:
-        return read_table(package_directory())
+        return amended(read_table(package_directory()), amendments().price)
 
     @property
     def version(self) -> str:
