@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
-    {"pipeline", "mirrors", "upgrade", "watch", "receive", "notify", "report", "config", "demo"}
+    {"pipeline", "mirrors", "upgrade", "watching", "receive", "notify", "report", "config", "demo"}
     | {"statements"},
     {"engines", "export", "stores", "glance"},
     {"analysis"},

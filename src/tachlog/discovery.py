@@ -188,18 +188,29 @@ def discover(
     An environment variable that is set replaces the defaults of its place. `platform` is that of
     `sys.platform`.
     """
-    found: dict[str, Found] = {}
+    return [
+        look(found.directory, found.why, found.agent) if found.exists else found
+        for found in directories(environ, home, places, platform)
+    ]
+
+
+def directories(
+    environ: Mapping[str, str],
+    home: Path,
+    places: Sequence[Place] = PLACES,
+    platform: str = sys.platform,
+) -> Iterator[Found]:
+    """The same places, not looked at: only a file where a directory would be does not exist."""
+    seen: set[str] = set()
     for place in places:
         why, bases = _bases(place, environ, home, platform)
         for base in bases:
             for directory in _directories(base, place.below):
-                seen = os.path.realpath(directory)
-                if seen not in found:
-                    if os.path.isfile(directory) and "*" not in place.below and place.below:
-                        found[seen] = Found(place.agent, directory, why, False, 0)
-                    else:
-                        found[seen] = look(directory, why, place.agent)
-    return list(found.values())
+                real = os.path.realpath(directory)
+                if real not in seen:
+                    seen.add(real)
+                    is_file = "*" not in place.below and place.below and os.path.isfile(directory)
+                    yield Found(place.agent, directory, why, not is_file, 0)
 
 
 def _bases(

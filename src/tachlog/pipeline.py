@@ -5,9 +5,9 @@ files ─▶ tasks ─▶ engine (frames ▸ source ▸ sessions) ─▶ portion
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -66,11 +66,18 @@ def bring_up_to_date(
     learned = store.learned()
     setup = msgspec.structs.replace(setup_of(config), addresses=wanted.addresses, learned=learned)
     renewed = renew_outdated(store, setup, jobs, progress)
-    tally = _Tally()
+    tally = Tally()
     for _ in range(ROUNDS):
         known = store.progress()
         tasks = [task for path in wanted.paths if (task := wanted.task(path, known.get(path)))]
-        if not tasks or not _read(store, tasks, setup, jobs, progress, tally):
+        total = sum(task.size for task in tasks)
+        late = False
+        for kept in read_into(store, tasks, setup, jobs):
+            late = late or bool(kept.dropped)
+            tally.add(kept.portions)
+            if progress is not None:
+                progress(min(tally.bytes, total), total)
+        if not late:
             break
     learns = config.estimates.factors == "learned"
     if tally.files or renewed or learned.learns != learns:
@@ -87,29 +94,41 @@ def bring_up_to_date(
     )
 
 
-def _read(
-    store: Store,
-    tasks: Sequence[Task],
-    setup: Setup,
-    jobs: int | None,
-    progress: Shown | None,
-    tally: _Tally,
-) -> bool:
-    """Read the tasks into the store; whether another process was first with some of them."""
+class Kept(NamedTuple):
+    """Portions that one transaction kept, and those it dropped: another process had been first."""
+
+    portions: list[Portion]
+    dropped: list[Portion]
+
+
+def read_into(
+    store: Store, tasks: Sequence[Task], setup: Setup, jobs: int | None = None
+) -> Generator[Kept, None, None]:
+    """Read the tasks into the store, a transaction at a time."""
     from tachlog.engines import local
     from tachlog.engines.work import prepare
 
     measure = prepare(setup)
-    total = sum(task.size for task in tasks)
-    late = False
     for readings in local.run(tasks, jobs, setup):
         portions = [reading.portion for reading in readings if reading.portion is not None]
         dropped = store.write(portions, measure) if portions else []
-        late = late or bool(dropped)
-        tally.add(portions, dropped)
-        if progress is not None:
-            progress(min(tally.bytes, total), total)
-    return late
+        kept = [each for each in portions if not any(each is late for late in dropped)]
+        yield Kept(kept, dropped)
+
+
+def task_for(path: str, known: Progress | None, status: Status | None = None) -> Task | None:
+    """What is to be done for a file; None when nothing is, which costs one stat."""
+    if is_table(path):
+        return Task(path, known, 0)
+    try:
+        status = status or status_of(path)
+    except FrameError:
+        return Task(path, known, 0)
+    if known is None:
+        return Task(path, None, status.size)
+    if known.done and (known.size, known.mtime_ns) == (status.size, status.mtime_ns):
+        return None
+    return Task(path, known, max(0, status.size - known.offset))
 
 
 def learn(store: Store, setup: Setup, *, learns: bool) -> None:
@@ -172,21 +191,11 @@ class _Wanted:
                 self.listed[name] = status
 
     def task(self, path: str, known: Progress | None) -> Task | None:
-        """What is to be done for a file; None when nothing is, which costs one stat."""
-        if is_table(path):
-            return Task(path, known, 0)
-        try:
-            status = self.listed.get(path) or status_of(path)
-        except FrameError:
-            return Task(path, known, 0)
-        if known is None:
-            return Task(path, None, status.size)
-        if known.done and (known.size, known.mtime_ns) == (status.size, status.mtime_ns):
-            return None
-        return Task(path, known, max(0, status.size - known.offset))
+        """What is to be done for a file; None when nothing is."""
+        return task_for(path, known, self.listed.get(path))
 
 
-class _Tally:
+class Tally:
     """What a run has read so far."""
 
     def __init__(self) -> None:
@@ -196,17 +205,12 @@ class _Tally:
         self.problems = 0
         self.notes: dict[str, str] = {}
 
-    def add(self, portions: Sequence[Portion], dropped: Sequence[Portion]) -> None:
-        """Count what was kept of the portions."""
+    def add(self, portions: Sequence[Portion]) -> None:
+        """Count what was kept."""
         for portion in portions:
-            if any(portion is late for late in dropped):
-                continue
             if portion.note and (portion.source or not portion.identity):
                 self.notes[portion.path] = portion.note
-            before = 0 if portion.expected is None or portion.replaced else portion.expected[1]
             self.files.add(portion.path)
-            self.bytes += max(0, portion.offset - before)
+            self.bytes += portion.bytes_covered
             self.problems += len(portion.problems)
-            self.records += (
-                len(portion.record_keys) + len(portion.problems) + sum(portion.skipped.values())
-            )
+            self.records += portion.records_covered

@@ -48,10 +48,8 @@ def run(tasks: Sequence[Task], jobs: int | None, setup: Setup) -> Iterator[list[
 
 def _here(bins: deque[list[Task]]) -> Iterator[list[Reading]]:
     while bins:
-        for task in bins.popleft():
-            reading = read(task)
-            while True:
-                yield [reading]
-                if not reading.more:
-                    break
-                reading = read(rest_of(reading))
+        tasks = bins.popleft()
+        while tasks:
+            readings = [read(task) for task in tasks]
+            yield readings
+            tasks = [rest_of(reading) for reading in readings if reading.more]

@@ -120,7 +120,8 @@ def configure(extra_errors: Extra | None = None, extra_behaviors: Extra | None =
     ValueError for an unknown name or a broken expression.
     """
     global _in_force  # noqa: PLW0603 - set once, before a process reads its first record
-    _in_force = Signals(extra_errors, extra_behaviors)
+    own = extra_errors or extra_behaviors
+    _in_force = Signals(extra_errors, extra_behaviors) if own else _shipped()
 
 
 def in_force() -> Signals:

@@ -65,6 +65,17 @@ class Portion(Struct, array_like=True):
     note: str | None = None
     measured: list[Measured] = []
 
+    @property
+    def bytes_covered(self) -> int:
+        """How many bytes (rows of a table) it covers."""
+        before = 0 if self.expected is None or self.replaced else self.expected[1]
+        return max(0, self.offset - before)
+
+    @property
+    def records_covered(self) -> int:
+        """How many records it covers."""
+        return len(self.record_keys) + len(self.problems) + sum(self.skipped.values())
+
 
 class Progress(Struct, frozen=True, array_like=True):
     """How far a file was read, and the state to go on with."""
@@ -145,8 +156,8 @@ class Store(Archive, Protocol):
 
     url: str
 
-    def progress(self) -> dict[str, Progress]:
-        """The progress of every known file, by path."""
+    def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
+        """The progress of every known file, or of these, by path."""
         ...
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:

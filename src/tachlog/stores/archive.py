@@ -46,7 +46,7 @@ from tachlog.stores import (
     versions,
     writing,
 )
-from tachlog.stores.database import Database, replacing
+from tachlog.stores.database import LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.exporting import ArchiveExport
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.loading import load_session
@@ -71,12 +71,13 @@ class SqlArchive:
             self.words.forget()
             raise
 
-    def progress(self) -> dict[str, Progress]:
-        """The progress of every known file, by path."""
+    def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
+        """The progress of every known file, or of these, by path."""
+        of = "" if paths is None else f" AND path IN {LISTED_TEXTS}"
         found = self.database.rows(
             'SELECT path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state,'
-            " done FROM files WHERE host IN ('', ?)",
-            (self.database.host,),
+            f" done FROM files WHERE host IN ('', ?){of}",
+            (self.database.host, *(() if paths is None else (listed(paths),))),
         )
         return {row[0]: msgspec.convert(row, Progress, strict=False) for row in found}
 

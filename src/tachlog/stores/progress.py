@@ -49,7 +49,7 @@ def advance(database: Database, portion: Portion) -> int | None:
             unknown = _counts_decoder.decode(found[0][6])
     parsed += len(portion.record_keys)
     problems += len(portion.problems)
-    records += len(portion.record_keys) + len(portion.problems) + sum(portion.skipped.values())
+    records += portion.records_covered
     values = (
         host,
         portion.path,
