@@ -14,8 +14,10 @@ ACTIVE_US = 5 * 60 * 1_000_000
 
 
 class Happened(Struct, frozen=True):
-    """The last that happened in some session: `what` is `prompt`, `reply`, `error`,
-    a tool, or `result` of a tool that was named before."""
+    """The last that happened in some session.
+
+    `what` is `prompt`, `reply`, `error`, a tool, or `result` of a tool that was named before.
+    """
 
     at_us: int
     agent: str
