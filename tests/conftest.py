@@ -16,6 +16,7 @@ from hypothesis import settings
 import golden
 import influxdb
 import postgresql
+import serving
 import tachlog as package
 from tachlog.stores import Store, open_store
 
@@ -138,6 +139,13 @@ def influx() -> Iterator[influxdb.Influx]:
     """Give a running InfluxDB, which is stopped after the last test."""
     with influxdb.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Served]:
+    """Give a running `tachlog serve` with an archive of its own, stopped after the last test."""
+    with serving.serving(tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 class Archives:

@@ -14,7 +14,7 @@ LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
     {"pipeline", "mirrors", "upgrade", "watching", "receive", "notify", "report", "config", "demo"}
-    | {"statements"},
+    | {"statements", "service"},
     {"engines", "export", "stores", "glance"},
     {"analysis"},
     {"metrics", "pricing", "projects"},

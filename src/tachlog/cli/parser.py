@@ -134,6 +134,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A port of this machine; 0 stands for a free one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
+
+
 def size(text: str) -> int:
     """A size in bytes: `10MB`, `500 kB`, `2GiB`, `1000000`."""
     digits = text.rstrip("kKMGiBb ")

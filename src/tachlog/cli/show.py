@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from tachlog.analysis.complexity import Points, explain
+from tachlog.analysis.complexity import ComplexityFactors, Points, explain
 from tachlog.analysis.context import ContextReport, context_report
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import SessionView
@@ -20,6 +21,7 @@ from tachlog.cli.reading import context_lines
 from tachlog.cli.timeline import Agent, chart, turn_lines
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.tools import unique_tools
+from tachlog.stores import Store
 
 SPLIT_CELLS = 12
 MOST_LINES = 60
@@ -38,16 +40,31 @@ class Shown(Struct, frozen=True):
     turns: list[TurnView]
 
 
+class Report(NamedTuple):
+    """What is told of a session, with the turns and sub-agents that its picture is drawn from."""
+
+    shown: Shown
+    turns: list[Turn]
+    threads: list[SessionMetrics]
+
+
 def show(ask: Ask) -> Answer:
     """Answer `tachlog show`."""
     with ask.store() as store:
         session_id = resolve(store.find(ask.options.id), ask.options.id)
-        found = store.session(session_id)
-        assert found is not None, "a session that was found has a row"
-        metrics, session = found
-        files = store.files_of(session_id)
-        learned = store.learned()
-        everyone = store.sessions(Selection(agent=metrics.agent))
+        report = report_of(store, session_id, ask.config.analysis.complexity_factors)
+    agents = [_agent(m) for m in report.threads if m.start_us is not None]
+    return Answer(report.shown, lambda: _lines(report.shown, report.turns, agents, ask))
+
+
+def report_of(store: Store, session_id: str, factors: ComplexityFactors) -> Report:
+    """Everything that is told of a session that there is."""
+    found = store.session(session_id)
+    assert found is not None, "a session that was found has a row"
+    metrics, session = found
+    files = store.files_of(session_id)
+    learned = store.learned()
+    everyone = store.sessions(Selection(agent=metrics.agent))
     family = [m for m in everyone if m.root == metrics.root]
     threads = [m for m in family if m.parent == metrics.session_id]
     tree = tree_totals(family) if metrics.parent is None else None
@@ -55,13 +72,12 @@ def show(ask: Ask) -> Answer:
     shown = Shown(
         session_view(metrics, tree),
         context_report(session, learned),
-        _points(metrics, ask),
+        _points(metrics, factors),
         files,
         [session_view(m, None) for m in threads],
         [turn_view(turn) for turn in turns],
     )
-    agents = [_agent(m) for m in threads if m.start_us is not None]
-    return Answer(shown, lambda: _lines(shown, turns, agents, ask))
+    return Report(shown, turns, threads)
 
 
 def _agent(m: SessionMetrics) -> Agent:
@@ -72,13 +88,13 @@ def _agent(m: SessionMetrics) -> Agent:
     return Agent(m.start_us or 0, m.end_us or 0, label)
 
 
-def _points(metrics: SessionMetrics, ask: Ask) -> list[Points]:
+def _points(metrics: SessionMetrics, factors: ComplexityFactors) -> list[Points]:
     return explain(
         metrics.messages,
         unique_tools(metrics.tools),
         metrics.op_errors / metrics.operations if metrics.operations else None,
         metrics.duration_us / 1e6,
-        ask.config.analysis.complexity_factors,
+        factors,
     )
 
 

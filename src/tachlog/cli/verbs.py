@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tachlog.cli.parser import Option, Verb, positive, size
+from tachlog.cli.parser import Option, Verb, port, positive, size
 
 COMPLEXITIES = ("very_low", "low", "medium", "high", "very_high")
 
@@ -79,6 +79,25 @@ VERBS = (
         ),
         "one object: `sessions`, `totals`, `patterns`, `input`, `read_now`",
         "With paths it tells of the sessions in those files, whether read now or before.",
+    ),
+    Verb(
+        "serve",
+        "run the service: pages, an API and receivers on this machine",
+        "serve",
+        (
+            Option("--host", "the address to listen at (else serve.host)", "ADDRESS"),
+            Option(
+                "--port", "the port to listen at (else serve.port); 0 takes a free one", "N", port
+            ),
+            Option("--open", "open the page in a browser"),
+            Option("--no-token", "let everybody on this machine in without a token"),
+            Option("--log-json", "write the log as JSON, an object a line"),
+            *ARCHIVE,
+        ),
+        "nothing: it prints the address of the page, and its log on stderr",
+        "SIGTERM and Ctrl-C end it within five seconds, SIGHUP makes it read the configuration"
+        " again.",
+        direct=True,
     ),
     Verb(
         "sessions",

@@ -194,6 +194,29 @@ class Signals(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
 
 
+class Serve(Struct, frozen=True, kw_only=True):
+    """How `tachlog serve` is reached."""
+
+    host: Annotated[
+        str, Meta(description="the address to listen at; beyond this machine a token or a user")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="the port to listen at; 0 takes a free one")
+    ] = 8377
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="names that it is asked by, beside localhost and this machine's own"),
+    ] = ()
+    max_body: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            description="the longest request body, before and after it is unpacked",
+            extra={"unit": "bytes"},
+        ),
+    ] = 20 << 20
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """Everything that can be set. One that is made by hand keeps nothing and counts in UTC."""
 
@@ -207,6 +230,7 @@ class Config(Struct, frozen=True, kw_only=True):
     estimates: Estimates = Estimates()
     sources: Sources = Sources()
     signals: Signals = Signals()
+    serve: Serve = Serve()
     billing: Annotated[
         tuple[Billing, ...],
         Meta(

@@ -192,6 +192,10 @@ class Store(Archive, Protocol):
         """Leave a note."""
         ...
 
+    def last_change(self) -> int:
+        """The number of the last change: figures of threads were kept; 0 before any were."""
+        ...
+
     def shared(self, session_id: str) -> dict[str, int]:
         """How many operations that a thread tells another session owns, by that session's id."""
         ...

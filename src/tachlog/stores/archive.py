@@ -35,6 +35,7 @@ from tachlog.stores import (
     Renewal,
     TableSize,
     feed,
+    figures,
     learning,
     quarters,
     reading,
@@ -123,6 +124,10 @@ class SqlArchive:
             self.database.insert(
                 "meta", "name, value", [(name, value)], replacing("name, value", "name")
             )
+
+    def last_change(self) -> int:
+        """The number of the last change: figures of threads were kept; 0 before any were."""
+        return figures.last_change(self.database)
 
     def sessions(self, selection: Selection) -> list[SessionMetrics]:
         """The figures of the selected threads, in order of start, then session id."""

@@ -1,0 +1,89 @@
+"""What runs while tachlog serves: the archive's readers and writer, and what feeds it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import time_ns
+from typing import TypeVar
+
+from msgspec import Struct
+
+from tachlog.config import Config, ConfigError
+from tachlog.service.changes import Changes
+from tachlog.service.readers import Readers
+from tachlog.stores import Store, StoreError, open_store
+
+T = TypeVar("T")
+
+log = logging.getLogger("tachlog.service")
+
+
+def now_us() -> int:
+    """The time, in µs since the epoch."""
+    return time_ns() // 1000
+
+
+class Check(Struct, frozen=True):
+    """Whether one part of the service does its work; `detail` says what it does, or what fails."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Service:
+    """One running tachlog: it owns the configuration and every way to the archive.
+
+    `load` gives the configuration, again when the service is told to reload. Its methods belong to
+    one event loop, which nothing here keeps waiting: the archive is asked and written in threads.
+    """
+
+    def __init__(self, load: Callable[[], Config], clock: Callable[[], int] = now_us) -> None:
+        self._load = load
+        self.clock = clock
+        self.config = load()
+        self.generation = 0
+        """How often the configuration was loaded anew: answers made before it are stale."""
+        self.readers = Readers(self.config.storage.url)
+        self.changes = Changes(lambda: self.ask(lambda store: store.last_change()))
+
+    async def start(self) -> None:
+        """Make or open the archive and start what feeds it; raises `StoreError`."""
+        open_store(self.config.storage.url).close()
+        await self.ask(lambda store: store.last_change())
+
+    async def stop(self) -> None:
+        """End in order: what feeds the archive, then who reads it."""
+        await self.changes.end()
+        self.readers.close()
+
+    def stopping(self) -> None:
+        """The service is about to stop: let those go who would wait forever."""
+        self.changes.close()
+
+    async def reload(self) -> None:
+        """Take up the configuration as it is now; one that cannot be used changes nothing."""
+        try:
+            config = self._load()
+        except (ConfigError, OSError) as error:
+            log.error("the configuration was not taken up: %s", error)
+            return
+        self.config = config
+        self.generation += 1
+        if config.storage.url != self.readers.url:
+            before, self.readers = self.readers, Readers(config.storage.url)
+            before.close()
+        log.info("the configuration was read again")
+
+    async def ask(self, question: Callable[[Store], T]) -> T:
+        """The answer of the archive to a question, which runs in a thread; raises `StoreError`."""
+        return await self.readers.ask(question)
+
+    async def checks(self) -> list[Check]:
+        """Whether each part does its work."""
+        try:
+            change = await self.ask(lambda store: store.last_change())
+        except StoreError as error:
+            return [Check("archive", False, str(error))]
+        return [Check("archive", True, f"change {change}")]

@@ -1,0 +1,1 @@
+"""The HTTP face: what tachlog serves to browsers and programs."""

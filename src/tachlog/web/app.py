@@ -1,0 +1,46 @@
+"""The application: every route, behind one guard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from tachlog.service import Service
+from tachlog.web import endpoints, health, live, now, pages, sessions
+from tachlog.web.endpoints import Answers, Endpoint
+from tachlog.web.guard import Access, Guard
+from tachlog.web.problems import HANDLERS
+
+ENDPOINTS: list[Endpoint] = [*now.ENDPOINTS, *sessions.ENDPOINTS]
+ROUTES: list[BaseRoute] = [
+    *health.ROUTES,
+    *map(endpoints.route, ENDPOINTS),
+    *live.ROUTES,
+    *pages.ROUTES,
+]
+
+
+def create_app(service: Service, access: Access) -> Starlette:
+    """The application over a service, which starts and stops with it."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(Guard, access=access)],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.state.answers = Answers()
+    return app

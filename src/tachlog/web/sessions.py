@@ -1,0 +1,124 @@
+"""Sessions: those that a selection finds, page by page, and one in full."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from tachlog.analysis.selection import Selection
+from tachlog.analysis.shapes import SessionView
+from tachlog.analysis.tally import Tree, trees_of
+from tachlog.analysis.view import session_view, tree_totals
+from tachlog.cli.calling import Unanswered
+from tachlog.cli.moments import moment_us
+from tachlog.cli.naming import resolve
+from tachlog.cli.show import Shown, report_of
+from tachlog.web.endpoints import Asked, Endpoint, NoParameters
+from tachlog.web.problems import Refusal
+
+PAGE = 50
+LARGEST_PAGE = 500
+
+
+class Filters(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which sessions: all filters must hold, none filters nothing.
+
+    `since` and `until` are as the command takes them: a date, today, 36h, 7d, RFC 3339.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    agent: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    project: str | None = None
+    complexity: str | None = None
+
+
+class Page(Filters, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One page of the sessions, the newest first; `after` is the `next` of the page before."""
+
+    after: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=LARGEST_PAGE)] = PAGE
+
+
+class SessionList(Struct, frozen=True):
+    """One page of sessions; `next` is None on the last one, `total` counts those of all pages."""
+
+    sessions: list[SessionView]
+    next: str | None
+    total: int
+
+
+def selection_of(asked: Asked[Filters]) -> Selection:
+    """What the filters of a question select; raises `Refusal` (400)."""
+    filters = asked.query
+    return Selection(
+        since_us=_moment("since", filters.since, asked),
+        until_us=_moment("until", filters.until, asked),
+        agent=filters.agent,
+        provider=filters.provider,
+        model=filters.model,
+        project=filters.project,
+        complexity=filters.complexity,
+    )
+
+
+def _moment(name: str, text: str | None, asked: Asked[Filters]) -> int | None:
+    if text is None:
+        return None
+    try:
+        return moment_us(text, asked.now_us, asked.zone, day_ends=name == "until")
+    except ValueError as error:
+        raise Refusal(400, f"{name}: {error}") from None
+
+
+def sessions(asked: Asked[Page]) -> SessionList:
+    """One page of the selected sessions."""
+    trees = sorted(
+        trees_of(asked.store.sessions(selection_of(asked))), key=_cursor_of, reverse=True
+    )
+    after = _cursor_in(asked.query.after)
+    rest = [tree for tree in trees if after is None or _cursor_of(tree) < after]
+    shown = rest[: asked.query.limit]
+    return SessionList(
+        [session_view(tree.head, tree_totals(tree.threads)) for tree in shown],
+        _written(_cursor_of(shown[-1])) if len(rest) > len(shown) else None,
+        len(trees),
+    )
+
+
+def _cursor_of(tree: Tree) -> tuple[int, str, str]:
+    return (tree.head.start_us or 0, tree.head.session_id, tree.head.agent)
+
+
+def _written(cursor: tuple[int, str, str]) -> str:
+    start_us, session_id, agent = cursor
+    return f"{start_us}:{agent}:{session_id}"
+
+
+def _cursor_in(text: str | None) -> tuple[int, str, str] | None:
+    if text is None:
+        return None
+    start_us, _, rest = text.partition(":")
+    agent, colon, session_id = rest.partition(":")
+    if not colon or not start_us.removeprefix("-").isdecimal() or len(start_us) > 20:
+        raise Refusal(400, f"after: {text[:80]!r} is no `next` of a page")
+    return (int(start_us), session_id, agent)
+
+
+def session(asked: Asked[NoParameters]) -> Shown:
+    """Everything that is told of one session, as `tachlog show --json`."""
+    prefix = asked.place["session_id"]
+    try:
+        session_id = resolve(asked.store.find(prefix), prefix)
+    except Unanswered as error:
+        raise Refusal(404, str(error)) from None
+    return report_of(asked.store, session_id, asked.config.analysis.complexity_factors).shown
+
+
+ENDPOINTS = [
+    Endpoint("/api/v1/sessions", "the sessions, newest first", sessions, SessionList, Page),
+    Endpoint("/api/v1/sessions/{session_id:path}", "one session in full", session, Shown),
+]

@@ -1,0 +1,166 @@
+"""The service: what it answers, whom it refuses, how it begins and ends."""
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+from serving import Served, serving
+from tachlog import analyze
+
+CASE = Path(__file__).parent / "corpus" / "claude_code"
+
+
+@pytest.fixture(scope="module")
+def known(served: Served) -> Served:
+    """Give the service with a few sessions in its archive."""
+    analyze(CASE, archive=str(served.archive), jobs=1)
+    return served
+
+
+def test_the_realtime_figures_are_those_of_the_python_api(known: Served) -> None:
+    """`/api/v1/realtime` has the user's four parts, and no others."""
+    answer = known.ask("/api/v1/realtime")
+    assert answer.status == 200
+    assert list(answer.json) == ["current", "trends", "alerts", "recommendations"]
+
+
+def test_an_answer_that_is_known_already_is_not_sent_again(known: Served) -> None:
+    """An entity tag is good until the archive changes."""
+    first = known.ask("/api/v1/sessions")
+    again = known.ask("/api/v1/sessions", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+def test_sessions_come_page_by_page(known: Served) -> None:
+    """Pages that follow each other's `next` hold every session once, newest first."""
+    whole = known.ask("/api/v1/sessions?limit=500").json
+    assert whole["next"] is None
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = known.ask(f"/api/v1/sessions?limit=2{after}").json
+        assert page["total"] == whole["total"]
+        seen += [each["session_id"] for each in page["sessions"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert seen == [each["session_id"] for each in whole["sessions"]]
+    starts = [each["start_time"] or "" for each in whole["sessions"]]
+    assert starts == sorted(starts, reverse=True)
+
+
+def test_a_session_is_told_in_full(known: Served) -> None:
+    """A session is found by its id as by `tachlog show`; an unknown one says where to look."""
+    wanted = known.ask("/api/v1/sessions?limit=1").json["sessions"][0]
+    found = known.ask(f"/api/v1/sessions/{wanted['session_id']}").json
+    assert found["session"] == wanted
+    assert found["turns"]
+    missing = known.ask("/api/v1/sessions/no-such-session")
+    assert missing.status == 404
+    assert "no-such-session" in missing.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/api/v1/sessions?limit=0", "limit"),
+        ("/api/v1/sessions?colour=red", "colour"),
+        ("/api/v1/sessions?since=soon", "since"),
+        ("/api/v1/sessions?after=x", "after"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(known: Served, path: str, told: str) -> None:
+    """A wrong parameter is a clear 400 in the form of RFC 9457."""
+    answer = known.ask(path)
+    assert answer.status == answer.json["status"] == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert told in answer.json["detail"]
+
+
+def test_pages_show_the_figures_and_bring_no_code_from_elsewhere(known: Served) -> None:
+    """A page is HTML behind a policy that lets in nothing but this server's own files."""
+    page = known.ask("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert b"active sessions" in page.body
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert known.ask("/static/tachlog.css", token=False).status == 200
+
+
+def test_the_printed_address_lets_a_browser_in(served: Served) -> None:
+    """The token of the address becomes a cookie that other sites can neither read nor send."""
+    assert served.ask("/", token=False).status == 401
+    entered = served.ask(f"/?token={served.token}", token=False)
+    assert (entered.status, entered.headers["location"]) == (303, "/")
+    cookie = entered.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert served.token not in cookie
+    pair = cookie.partition(";")[0]
+    assert served.ask("/", headers={"Cookie": pair}, token=False).status == 200
+    assert served.ask("/", headers={"Cookie": f"{pair}x"}, token=False).status == 401
+    assert served.ask("/?token=wrong", token=False).status == 401
+
+
+def test_other_names_and_other_sites_are_refused(served: Served) -> None:
+    """A name that is not this machine's (DNS rebinding) and pages of other sites get nothing."""
+    assert served.ask("/healthz", headers={"Host": "evil.example"}).status == 421
+    assert served.ask("/healthz", headers={"Host": f"localhost:{served.port}"}).status == 200
+    foreign = {"Origin": "http://evil.example"}
+    assert served.ask("/api/v1/realtime", "POST", headers=foreign).status == 403
+    assert served.ask("/api/v1/realtime", "POST").status == 405
+
+
+def test_changes_are_told_as_they_happen(served: Served) -> None:
+    """The live stream tells the last change at once, and the next when another process writes."""
+    with socket.create_connection(("127.0.0.1", served.port), 30) as stream:
+        stream.sendall(
+            f"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {served.token}\r\n\r\n".encode()
+        )
+        lines = stream.makefile("rb")
+        first = next(int(line[4:]) for line in lines if line.startswith(b"id: "))
+        analyze(CASE.parent / "agent_log", archive=str(served.archive), jobs=1)
+        then = next(int(line[4:]) for line in lines if line.startswith(b"id: "))
+    assert then > first
+
+
+def test_it_ends_cleanly_and_reads_its_configuration_again(home: Path) -> None:
+    """SIGHUP takes up the configuration, a broken one changes nothing; SIGTERM ends with 0.
+
+    Somebody who follows the changes keeps nothing waiting.
+    """
+    config = home / "config.toml"
+    config.write_text("")
+    with serving(home, "--log-json", env={"TACHLOG_CONFIG": str(config)}) as own:
+        before = own.ask("/api/v1/sessions").headers["etag"]
+        follower = socket.create_connection(("127.0.0.1", own.port), 30)
+        follower.sendall(
+            f"GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {own.token}\r\n\r\n".encode()
+        )
+        assert follower.recv(10)
+        config.write_text("[alerts]\nerror_rate_threshold = 0.5\n")
+        own.process.send_signal(signal.SIGHUP)
+        while own.ask("/api/v1/sessions").headers["etag"] == before:
+            pass
+        config.write_text("nonsense")
+        own.process.send_signal(signal.SIGHUP)
+        while '"error"' not in own.log.read_text():
+            pass
+        assert own.ask("/healthz").status == 200
+        assert own.stop() == 0
+        follower.close()
+        assert '"message":"stopping"' in own.log.read_text()
+
+
+def test_a_taken_port_is_told(served: Served, tachlog: Run) -> None:
+    """A second service at the same port does not start, and says what to do."""
+    ran = tachlog("serve", "--port", str(served.port), check=False)
+    assert ran.code == 1
+    assert "--port 0" in ran.stderr
