@@ -89,7 +89,8 @@ def serving(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -
         )
     try:
         assert process.stdout is not None
-        url = urlsplit(process.stdout.readline().strip())
+        line = process.stdout.readline().strip()
+        url = urlsplit(json.loads(line)["url"] if line.startswith("{") else line)
         assert url.port, log.read_text()
         token = parse_qs(url.query).get("token", [None])[0]
         yield Served(process, url.port, token, archive, log)

@@ -137,7 +137,7 @@ def test_it_ends_cleanly_and_reads_its_configuration_again(home: Path) -> None:
     """
     config = home / "config.toml"
     config.write_text("")
-    with serving(home, "--log-json", env={"TACHLOG_CONFIG": str(config)}) as own:
+    with serving(home, "--log-json", "--json", env={"TACHLOG_CONFIG": str(config)}) as own:
         before = own.ask("/api/v1/sessions").headers["etag"]
         follower = socket.create_connection(("127.0.0.1", own.port), 30)
         follower.sendall(

@@ -10,12 +10,23 @@ from argparse import Namespace
 from ipaddress import ip_address
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
+
 from tachlog.cli.calling import Caller, Misuse, Unanswered
 from tachlog.cli.format import plain
 from tachlog.config import Config, data_home, load
 from tachlog.stores import PRIVATE
 
 TOKEN_FILE = "serve.token"
+
+
+class Address(Struct, frozen=True):
+    """Where the service is: the address of its page, its port, the token that lets in."""
+
+    url: str
+    port: int
+    token: str | None
 
 
 def serve(options: Namespace, caller: Caller) -> int:
@@ -58,7 +69,10 @@ def serve(options: Namespace, caller: Caller) -> int:
     url = f"http://{'localhost' if host == '127.0.0.1' else at(host)}:{port}/"
     if token is not None:
         url += f"?token={token}"
-    caller.out.write(f"{plain(url)}\n")
+    if options.json:
+        caller.out.write(msgspec.json.encode(Address(url, port, token)).decode() + "\n")
+    else:
+        caller.out.write(f"{plain(url)}\n")
     caller.out.flush()
     if options.open:
         threading.Thread(target=_open, args=(url,), daemon=True).start()

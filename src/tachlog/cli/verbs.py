@@ -94,7 +94,7 @@ VERBS = (
             Option("--log-json", "write the log as JSON, an object a line"),
             *ARCHIVE,
         ),
-        "nothing: it prints the address of the page, and its log on stderr",
+        "one object on one line: `url`, `port`, `token`; the log goes to stderr",
         "SIGTERM and Ctrl-C end it within five seconds, SIGHUP makes it read the configuration"
         " again.",
         direct=True,
