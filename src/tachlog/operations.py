@@ -6,6 +6,7 @@ once or ten times, give the same operation.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TypeVar
 
 from msgspec import Struct
@@ -175,35 +176,53 @@ def merge_calls(a: Call, b: Call) -> Call:
     neither), then to the later record: never a maximum per field (FORMATS R1.3), since a fall-back
     to another model in mid-stream changes several fields at once.
     """
-    if _usage_rank(b) > _usage_rank(a):
+    if _outranks(b, a):
         a, b = b, a
-    last = max(a, b, key=lambda c: (c.at_us, c.output_last))
-    return Call(
-        key=min(a.key, b.key),
-        at_us=max(a.at_us, b.at_us),
-        first_us=min(a.first_us, b.first_us),
-        model=a.model,
-        provider=a.provider,
-        usage=a.usage,
-        usage_us=a.usage_us,
-        output_min=min(a.output_min, b.output_min),
-        output_max=max(a.output_max, b.output_max),
-        output_last=last.output_last,
-        parts=a.parts if a.parts == b.parts else {**b.parts, **a.parts},
-        stop_reason=_greater(a.stop_reason, b.stop_reason),
-        alias=_lesser(a.alias, b.alias),
-        sent_us=_lesser(a.sent_us, b.sent_us),
-        response_ms=_greater(a.response_ms, b.response_ms),
-        ttft_ms=_lesser(a.ttft_ms, b.ttft_ms),
-        behaviors=a.behaviors | b.behaviors,
-        attempt=_greater(a.attempt, b.attempt),
-        branch=_lesser(a.branch, b.branch),
-        tier=_greater(a.tier, b.tier),
-        cost_nanousd=_greater(a.cost_nanousd, b.cost_nanousd),
-    )
+    merged = copy(a)
+    if (b.at_us, b.output_last) > (a.at_us, a.output_last):
+        merged.output_last = b.output_last
+    if b.at_us > a.at_us:
+        merged.at_us = b.at_us
+    if b.first_us < a.first_us:
+        merged.first_us = b.first_us
+    if b.key < a.key:
+        merged.key = b.key
+    if b.output_min < a.output_min:
+        merged.output_min = b.output_min
+    if b.output_max > a.output_max:
+        merged.output_max = b.output_max
+    if b.parts != a.parts:
+        merged.parts = {**b.parts, **a.parts}
+    merged.behaviors |= b.behaviors
+    if b.stop_reason != a.stop_reason:
+        merged.stop_reason = _greater(a.stop_reason, b.stop_reason)
+    if b.alias != a.alias:
+        merged.alias = _lesser(a.alias, b.alias)
+    if b.sent_us != a.sent_us:
+        merged.sent_us = _lesser(a.sent_us, b.sent_us)
+    if b.response_ms != a.response_ms:
+        merged.response_ms = _greater(a.response_ms, b.response_ms)
+    if b.ttft_ms != a.ttft_ms:
+        merged.ttft_ms = _lesser(a.ttft_ms, b.ttft_ms)
+    if b.attempt != a.attempt:
+        merged.attempt = _greater(a.attempt, b.attempt)
+    if b.branch != a.branch:
+        merged.branch = _lesser(a.branch, b.branch)
+    if b.tier != a.tier:
+        merged.tier = _greater(a.tier, b.tier)
+    if b.cost_nanousd != a.cost_nanousd:
+        merged.cost_nanousd = _greater(a.cost_nanousd, b.cost_nanousd)
+    return merged
 
 
 _Rank = tuple[int, int, bool, int, int, str, str, tuple[int, ...]]
+
+
+def _outranks(a: Call, b: Call) -> bool:
+    """Whether the usage of `a` counts and not that of `b`; lines of a reply mostly repeat it."""
+    if a.usage == b.usage:
+        return (a.usage_us, a.model, a.provider) > (b.usage_us, b.model, b.provider)
+    return _usage_rank(a) > _usage_rank(b)
 
 
 def _usage_rank(call: Call) -> _Rank:

@@ -91,11 +91,8 @@ def first_record(head: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
 
 def leading_type(raw: Raw) -> str:
     """The `type` of an object that begins with it, without decoding the rest; else nothing."""
-    start = bytes(memoryview(raw)[:_TYPE_BYTES])
-    if not start.startswith(_TYPE_FIRST):
-        return ""
-    name, quote, _ = start[len(_TYPE_FIRST) :].partition(b'"')
-    return name.decode("utf-8", "replace") if quote else ""
+    found = _TYPE_FIRST.match(raw)
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def utc_micros(time: datetime) -> int | None:
@@ -103,14 +100,10 @@ def utc_micros(time: datetime) -> int | None:
 
     None for a time at which no agent can have written: a zero, a wild clock.
     """
-    at_us = _micros(time)
-    return at_us if is_possible(at_us) else None
-
-
-def _micros(time: datetime) -> int:
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-    return (time - _EPOCH) // _MICROSECOND
+    at_us = (time - _EPOCH) // _MICROSECOND
+    return at_us if _EARLIEST_US <= at_us < _LATEST_US else None
 
 
 def is_possible(at_us: int) -> bool:
@@ -121,12 +114,11 @@ def is_possible(at_us: int) -> bool:
 _decoder: Final[Callable[[Any], msgspec.json.Decoder[Any]]] = cache(msgspec.json.Decoder)
 _NULL: Final = Raw(b"null")
 _BETWEEN: Final = re.compile("[\ufeff \t\r\n\0]*")
-_TYPE_FIRST: Final = b'{"type":"'
-_TYPE_BYTES: Final = 64
+_TYPE_FIRST: Final = re.compile(rb'\{"type":"([^"]{0,54})"')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_EARLIEST_US: Final = _micros(datetime(2000, 1, 1, tzinfo=UTC))
-_LATEST_US: Final = _micros(datetime(2200, 1, 1, tzinfo=UTC))
+_EARLIEST_US: Final = (datetime(2000, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST_US: Final = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

@@ -32,12 +32,12 @@ def json_features(raw: bytes) -> tuple[int, int, int, int, int]:
     characters, wide = len(raw), 0
     symbols = len(raw.translate(None, _NO_SYMBOLS))
     keys = raw.count(b'":')
-    if escapes:
-        escapes -= raw.count(b"\\\\")
-        symbols -= escapes
-        characters -= escapes + 4 * raw.count(b"\\u")
-        keys -= raw.count(b'\\":')
     if not raw.isascii():
-        wide = len(raw) - len(raw.translate(None, _CONTINUATION))
+        wide = characters - len(raw.translate(None, _CONTINUATION))
         characters -= wide
-    return max(characters, 0), max(keys, 0), wide, max(symbols, 0), max(escapes, 0)
+    if escapes:
+        escapes = max(escapes - raw.count(b"\\\\"), 0)
+        symbols = max(symbols - escapes, 0)
+        characters = max(characters - escapes - 4 * raw.count(b"\\u"), 0)
+        keys = max(keys - raw.count(b'\\":'), 0)
+    return characters, keys, wide, symbols, escapes

@@ -30,6 +30,7 @@ _FOUND_NOTHING: Final = frozenset(
 )
 """What Grep and Glob write when they find nothing, byte for byte (1.0.17 to 2.1.49, measured
 2026-11-22)."""
+_LONGEST_NOTHING: Final = max(map(len, _FOUND_NOTHING))
 _USELESS_IDS: Final = frozenset(("", "REDACTED"))
 
 
@@ -59,7 +60,11 @@ def tool_result(
                 outcome = "user_interrupted"
             elif extra.returnCodeInterpretation:
                 outcome = "expected_negative"
-        if bytes(block.content) in _FOUND_NOTHING and (extra is None or extra.numFiles is not None):
+        if (
+            size <= _LONGEST_NOTHING
+            and bytes(block.content) in _FOUND_NOTHING
+            and (extra is None or extra.numFiles is not None)
+        ):
             outcome = "expected_negative"
         return ToolResult(key, thread, at_us, outcome, size, duration_ms)
     text = result_text(block.content)
