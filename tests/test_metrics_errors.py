@@ -5,7 +5,6 @@ from tachlog.metrics import ErrorCluster
 from tachlog.metrics.errors import (
     Fault,
     clusters_of,
-    failed_attempts,
     faults_of,
     model_retries,
     tool_retries,
@@ -16,20 +15,19 @@ from tachlog.model import Target
 
 def failures(told: Told) -> list[str]:
     """Return the classes of the failed attempts, in order."""
-    return [failure.error_class for failure in failed_attempts(timeline_of(told.session()).moments)]
+    return [failure.error_class for failure in timeline_of(told.session()).failures]
 
 
 def retries(told: Told) -> tuple[int, int]:
     """Return the retries of model calls and of tools."""
     timeline = timeline_of(told.session())
-    attempts = failed_attempts(timeline.moments)
-    return model_retries(timeline.moments, len(attempts)), tool_retries(timeline.uses)
+    return model_retries(timeline.moments, len(timeline.failures)), tool_retries(timeline.uses)
 
 
 def faults(told: Told) -> list[Fault]:
     """Return all failures."""
     timeline = timeline_of(told.session())
-    return faults_of(failed_attempts(timeline.moments), timeline.uses)
+    return faults_of(timeline.failures, timeline.uses)
 
 
 def test_every_failed_attempt_is_a_failure() -> None:

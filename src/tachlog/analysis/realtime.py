@@ -21,7 +21,6 @@ from tachlog.analysis.tally import tally_of, trees_of
 from tachlog.analysis.units import mean_ms, share
 from tachlog.metrics import QUARTER_US, SessionMetrics
 from tachlog.metrics.calibration import Learned
-from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import settled_usage
 from tachlog.metrics.tools import DECIDED_SUCCESS
@@ -133,7 +132,7 @@ def moments_of(
                 if response.timed:
                     found.response_n += 1
                     found.response_us += response.duration_us
-        for failure in failed_attempts(timeline.moments):
+        for failure in timeline.failures:
             if begun_us < failure.at_us <= ended_us:
                 found.requests += 1
                 found.failures += 1

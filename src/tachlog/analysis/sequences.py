@@ -85,6 +85,14 @@ def steps_of(uses: Iterable[ToolUse]) -> list[Step]:
     ]
 
 
+def grams_of(names: Sequence[str]) -> list[Gram]:
+    """All n-grams of consecutive tools."""
+    grams: list[Gram] = []
+    for length in LENGTHS:
+        grams += zip(*(names[start:] for start in range(length)), strict=False)
+    return grams
+
+
 def sequences_of(steps: Sequence[Step]) -> Sequences:
     """Count the sequences of one thread."""
     counts = Sequences()
@@ -95,10 +103,9 @@ def sequences_of(steps: Sequence[Step]) -> Sequences:
 def add_thread(into: Sequences, steps: Sequence[Step]) -> set[Gram]:
     """Add the counts of one thread; gives the n-grams that occur in it."""
     names = [step.tool for step in steps]
-    grams: list[Gram] = []
+    grams = grams_of(names)
     for length in LENGTHS:
         if len(names) >= length:
-            grams += zip(*(names[start:] for start in range(length)), strict=False)
             into.places[length] += len(names) - length + 1
     distinct = set(grams)
     into.grams.update(grams)
@@ -157,8 +164,9 @@ def loops_of(steps: Sequence[Step]) -> list[Loop]:
 def _runs(steps: Sequence[Step], period: int) -> list[Loop]:
     loops = []
     start = 0
-    for place in range(period, len(steps) + 1):
-        if place < len(steps) and _same(steps[place], steps[place - period]):
+    again = [_same(step, before) for step, before in zip(steps[period:], steps, strict=False)]
+    for place, is_same in enumerate((*again, False), period):
+        if is_same:
             continue
         first, calls = steps[start : start + period], place - start
         if calls >= LOOP_REPEATS * period and not (period == 2 and _same(*first)):

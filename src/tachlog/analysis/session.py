@@ -5,13 +5,14 @@ The one call that the pipeline makes for each thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tachlog.analysis.anomalies import ErrorAt, TimedCall, anomalies_of
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors, complexity
-from tachlog.analysis.sequences import loops_of, most_frequent, sequences_of, steps_of
+from tachlog.analysis.sequences import grams_of, loops_of, most_frequent, steps_of
 from tachlog.metrics import SessionMetrics, Settled
-from tachlog.metrics.errors import failed_attempts, faults_of
+from tachlog.metrics.errors import faults_of
 from tachlog.metrics.measure import measure
 from tachlog.metrics.timing import Timeline, timeline_of
 from tachlog.metrics.tokens import Price
@@ -35,7 +36,7 @@ def analyze_session(
     timeline = timeline or timeline_of(session)
     metrics = measure(session, price, timeline, settled)
     steps = steps_of(timeline.uses)
-    faults = faults_of(failed_attempts(timeline.moments), timeline.uses)
+    faults = faults_of(timeline.failures, timeline.uses)
     metrics.complexity_score, metrics.complexity = complexity(
         metrics.messages,
         unique_tools(metrics.tools),
@@ -43,7 +44,7 @@ def analyze_session(
         metrics.duration_us / 1e6,
         factors,
     )
-    metrics.sequences = most_frequent(sequences_of(steps).grams)
+    metrics.sequences = most_frequent(Counter(grams_of([step.tool for step in steps])))
     metrics.anomalies = anomalies_of(
         [
             TimedCall(call.key, call.model, response.start_us, response.end_us)

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from tachlog.analysis.units import optional_rfc3339, rfc3339, seconds
 from tachlog.metrics.calibration import SHIPPED, Learned
-from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.timing import Timeline, execution_us, timeline_of
 from tachlog.metrics.tokens import settled_usage
 from tachlog.model import Compaction, Failure, Usage
@@ -160,7 +159,7 @@ def _steps(session: Session, timeline: Timeline, learned: Learned) -> Iterator[t
         yield (call.first_us, 2), _reply(call, usage, response.start_us, duration_us)
     for use in timeline.uses:
         yield (use.at_us, 3), _tool(use)
-    for failure in failed_attempts(timeline.moments):
+    for failure in timeline.failures:
         yield (failure.at_us, 4), _failure(failure)
 
 

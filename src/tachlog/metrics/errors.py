@@ -29,11 +29,6 @@ class Fault(Struct, frozen=True):
     excerpt: str | None
 
 
-def failed_attempts(moments: Sequence[Moment]) -> list[Failure]:
-    """The failed model calls of a thread, in order."""
-    return [what for _, _, _, what in moments if isinstance(what, Failure)]
-
-
 def model_retries(moments: Sequence[Moment], failures: int) -> int:
     """Count the failed attempts that another attempt followed: all but one that was the last."""
     for _, kind, _, _ in reversed(moments):

@@ -14,7 +14,6 @@ from tachlog.metrics.context import context_of
 from tachlog.metrics.errors import (
     Fault,
     clusters_of,
-    failed_attempts,
     faults_of,
     model_retries,
     tool_retries,
@@ -46,7 +45,7 @@ def measure(
     """
     timeline = timeline or timeline_of(session)
     calls, uses = timeline.calls, timeline.uses
-    failures = failed_attempts(timeline.moments)
+    failures = timeline.failures
     faults = faults_of(failures, uses)
     settled = [settle(call, price) for call in calls] if settled is None else settled
     models, placeholder_calls = model_uses(calls, settled)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from tachlog.metrics import QUARTER_US, ModelQuarter, QuarterMetrics, Settled
-from tachlog.metrics.errors import failed_attempts
 from tachlog.metrics.sketch import sketch_of
 from tachlog.metrics.timing import Response, Timeline
 from tachlog.metrics.tokens import model_uses
@@ -43,7 +42,7 @@ def quarters_of(timeline: Timeline, settled: Sequence[Settled]) -> list[QuarterM
         content.responses.append(response)
     for use in timeline.uses:
         quarters[use.at_us // QUARTER_US].uses.append(use)
-    for failure in failed_attempts(timeline.moments):
+    for failure in timeline.failures:
         quarters[failure.at_us // QUARTER_US].failures.append(failure)
     return [_figures(number, quarters[number]) for number in sorted(quarters)]
 

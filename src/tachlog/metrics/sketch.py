@@ -10,7 +10,6 @@ years fill fewer than 1,750 bins. Quantiles are nearest ranks: the q-quantile of
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil, exp, log, log1p
 
@@ -44,7 +43,10 @@ def add(sketch: Sketch, value: int) -> None:
 
 def sketch_of(values: Iterable[int]) -> Sketch:
     """The sketch of some values."""
-    return dict(Counter(map(bin_of, values)))
+    sketch: Sketch = {}
+    for value in values:
+        add(sketch, value)
+    return sketch
 
 
 def merge(into: Sketch, other: Sketch) -> None:

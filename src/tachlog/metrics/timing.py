@@ -50,7 +50,8 @@ class Response(Struct, frozen=True, gc=False):
 class Timeline(Struct):
     """A thread's operations in order.
 
-    `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`.
+    `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`;
+    `failures` are the failed model calls.
     `start_us` and `end_us` are None for a thread without operations, or whose log tells no times.
 
     `attempts` are the intervals of failed model calls, `turns` those in which a person was waited
@@ -64,6 +65,7 @@ class Timeline(Struct):
     calls: list[Call] = field(default_factory=list)
     uses: list[ToolUse] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     attempts: list[_Interval] = field(default_factory=list)
     turns: list[_Interval] = field(default_factory=list)
 
@@ -128,6 +130,7 @@ def _walk(timeline: Timeline) -> None:
             replied_us = max(replied_us, what.at_us)
             turn_end = what.at_us if turn_end is None or what.at_us > turn_end else turn_end
         elif isinstance(what, Failure):
+            timeline.failures.append(what)
             if since is not None:
                 timeline.attempts.append((since, time))
             turn_end = time if turn_end is None or time > turn_end else turn_end
