@@ -168,13 +168,14 @@ def test_the_verb_shows_each_telling_and_what_counts(tachlog: Run, tmp_path: Pat
     assert main["tellings"]["log"]["model_calls"] == main["tellings"]["telemetry"]["model_calls"]
     assert main["matched"] == {"model_calls": 12, "tool_calls": 8, "prompts": 4}
     shown = tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()
-    assert shown[0] == f"RECONCILE {len(told['sessions'])} sessions told by several"
-    assert shown[1] == (
+    assert shown[0] == f"TELLINGS {len(told['sessions'])} sessions told by several"
+    assert " ".join(shown[1:3]).startswith("compared: what the log of a session, its telemetry")
+    assert shown[3] == (
         f"{told['agree']} of {len(told['sessions'])} agree in the tokens of all that several tell"
     )
     assert f"Codex {main['session_id']}" in shown
     assert "  told by several: 12 model calls, 8 tool calls, 4 prompts" in shown
-    telling = [line.split()[0] for line in shown[4:9]]
+    telling = [line.split()[0] for line in shown[6:11]]
     assert telling == ["TOLD", "log", "telemetry", "printed", "counted"]
 
 
@@ -182,6 +183,6 @@ def test_the_verb_says_when_nothing_is_told_twice(tachlog: Run, tmp_path: Path) 
     """Neither an archive of one telling nor none at all is an error."""
     database = tmp_path / "archive.db"
     nothing = "no session is told by its log and by telemetry, or by what a run printed, as well"
-    assert tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()[1] == nothing
+    assert tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()[-1] == nothing
     tachlog("analyze", "--db", database, *(log.path for log in golden.logs_of(CASES[0])))
-    assert tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()[1] == nothing
+    assert tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()[-1] == nothing

@@ -18,10 +18,11 @@ from screens import Desk
 from summary_by_hand import DOLLAR, MODEL, Shelf, use
 from summary_by_hand import at as moment
 from tachlog.analysis.billing import Billing
+from tachlog.analysis.plans import UnmatchedBill, unmatched
 from tachlog.analysis.selection import BYS, By, Selection, Spending, Told
 from tachlog.analysis.spending import Costs, costs_of
 from tachlog.analysis.unlogged import SideCall
-from tachlog.cli.blocks import paid
+from tachlog.cli.blocks import paid, unmatched_bill
 from tachlog.metrics import QUARTER_US
 from tachlog.pricing import price
 from tachlog.stores import Store, open_store
@@ -42,6 +43,10 @@ class Found(Shelf):
     def told(self, selection: Selection, mark: str) -> list[Told]:
         """Give what is told of plans and limits."""
         return self.marks.get(mark, [])
+
+    def providers(self) -> list[str]:
+        """Those of the groups."""
+        return sorted({each.use.provider for each in self.found})
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """Give none."""
@@ -397,6 +402,43 @@ def test_a_plan_is_shown_with_its_price_and_its_use(tmp_path: Path) -> None:
     assert "Claude Max, $200 a month: you paid $15.61 from 18 Nov 2026 to 20 Nov 2026" in shown
     config.write_text(config.read_text().replace('"subscription"\nusd_per_month = 200', '"api"'))
     assert "SPENT" in desk.run("cost").out
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [("antropic", "anthropic"), ("claude", "anthropic"), ("Anthropic", "anthropic")],
+)
+def test_a_bill_of_a_provider_without_a_call_is_told(
+    tmp_path: Path, named: str, meant: str
+) -> None:
+    """`cost` and `doctor` say so and name the provider that was likely meant."""
+    desk = Desk(tmp_path)
+    desk.write()
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + BILLED.replace('"anthropic"', f'"{named}"'))
+    desk.run("analyze")
+    told = f"[[billing]] provider {named!r}: no call of this archive is by it; did you mean"
+    for verb in ("cost", "doctor"):
+        assert f"{told} {meant!r}?" in " ".join(desk.run(verb).out.split())
+        (bill,) = json.loads(desk.run(verb, "--json").out)["unmatched_billing"]
+        assert bill == {"provider": named, "nearest": meant}
+
+
+def test_a_bill_is_matched_by_all_calls_of_the_archive_and_never_by_none(tmp_path: Path) -> None:
+    """A selection without its calls does not make it wrong; an archive without calls names none."""
+    desk = Desk(tmp_path)
+    desk.write()
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text() + BILLED)
+    desk.run("analyze")
+    assert (
+        json.loads(desk.run("cost", "--until", "2020-01-01", "--json").out)["unmatched_billing"]
+        == []
+    )
+    store = open_store("private:")
+    assert unmatched([MAX], store) == [UnmatchedBill("anthropic", None)]
+    store.close()
+    assert unmatched_bill(UnmatchedBill("x", None)).endswith("no call of this archive is by it")
 
 
 def test_the_page_tells_every_way_to_cut_and_every_basis() -> None:

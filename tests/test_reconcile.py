@@ -292,7 +292,9 @@ def test_a_providers_export_agrees_with_the_same_calls(desk: Desk, tmp_path: Pat
     found = json.loads(ran.out)
     assert found["by_cause"] == {"agree": 1}
     assert (found["theirs"]["output"], found["ours"]["output"]) == (850, 850)
-    assert "they agree" in desk.run("reconcile", str(written(tmp_path, ANTHROPIC)), "--all").out
+    shown = desk.run("reconcile", str(written(tmp_path, ANTHROPIC)), "--all").out
+    assert "they agree" in shown
+    assert "with the calls of this archive, by day (UTC) and model" in " ".join(shown.split())
 
 
 def test_another_providers_calls_are_not_held_against_an_export(desk: Desk, tmp_path: Path) -> None:

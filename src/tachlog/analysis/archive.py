@@ -68,6 +68,10 @@ class Archive(Protocol):
         """
         ...
 
+    def providers(self) -> list[str]:
+        """The providers of all model calls, in order, without `unknown`."""
+        ...
+
     def reported_calls(self) -> list[ReportedCall]:
         """The calls whose log reports their cost, without those that stand for a whole run."""
         ...

@@ -7,10 +7,12 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
+from tachlog.analysis.archive import Archive
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.selection import Selection, Spending
 from tachlog.analysis.units import dollars, rfc3339
 from tachlog.analysis.windows import midnight_us
+from tachlog.providers import provider_of
 
 DAY_US = 86_400_000_000
 DAYS_PER_MONTH = 365.2425 / 12
@@ -31,6 +33,37 @@ class PlanUse(Struct, frozen=True):
     used_usd: float
     paid_usd: float
     leverage: float | None
+
+
+class UnmatchedBill(Struct, frozen=True):
+    """A bill of a provider of which the archive has no call, and the `nearest` that it has."""
+
+    provider: str
+    nearest: str | None
+
+
+def unmatched(billing: Sequence[Billing], archive: Archive) -> list[UnmatchedBill]:
+    """The bills that no call of the archive can be paid by, each provider once.
+
+    A bill may name a model where its provider is meant (`claude`).
+    """
+    if not billing:
+        return []
+    known = archive.providers()
+    return [
+        UnmatchedBill(name, _nearest(name, known))
+        for name in dict.fromkeys(bill.provider for bill in billing)
+        if name not in known
+    ]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    from difflib import get_close_matches
+
+    meant = provider_of(name)
+    if meant in known:
+        return meant
+    return next(iter(get_close_matches(name.lower(), known, n=1, cutoff=0)), None)
 
 
 class Bills:

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from tachlog import __version__
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.billing import Billing
-from tachlog.analysis.plans import Bills, PlanUse
+from tachlog.analysis.plans import Bills, PlanUse, UnmatchedBill, unmatched
 from tachlog.analysis.selection import PERIODS, By, Selection, Spending, Told
 from tachlog.analysis.shapes import ModelUsage, Tokens, Unpriced
 from tachlog.analysis.summary import SelectionView, by_name, selection_view
@@ -55,7 +55,8 @@ class Costs(Struct, frozen=True, kw_only=True):
     """The answer of `tachlog cost`: periods in order, other rows with the dearest first.
 
     `plans` are the configured subscriptions in the selected time, `plans_told` what logs tell of
-    them. `not_in_any_log` is estimated and in no row.
+    them, `unmatched_billing` the bills of providers of which the archive has no call.
+    `not_in_any_log` is estimated and in no row.
     """
 
     tachlog: str = __version__
@@ -70,6 +71,7 @@ class Costs(Struct, frozen=True, kw_only=True):
     unpriced_models: dict[str, Unpriced]
     plans: list[PlanUse]
     plans_told: list[Told]
+    unmatched_billing: list[UnmatchedBill]
     not_in_any_log: list[NotLogged]
 
 
@@ -124,6 +126,7 @@ def costs_of(
         },
         plans=bills.plans(found, selection, generated_at_us),
         plans_told=_plans_told(archive, selection),
+        unmatched_billing=unmatched(billing, archive),
         not_in_any_log=not_logged(archive.side_calls(selection), price),
     )
 

@@ -14,6 +14,10 @@ from tachlog.cli.naming import agent_name, words
 from tachlog.cli.table import Column, table
 
 MOST_SESSIONS = 12
+COMPARED = (
+    "compared: what the log of a session, its telemetry and what its run printed tell of the same"
+    " calls, with each other (tachlog reconcile compares a bill or an export with the archive)"
+)
 
 _NAMES: dict[Kind, str] = {
     "model_calls": "model call",
@@ -50,7 +54,7 @@ class Agreements(Struct, frozen=True):
     agree: int
 
 
-def reconcile(ask: Ask) -> Answer:
+def tellings(ask: Ask) -> Answer:
     """Answer `tachlog doctor --reconcile`."""
     stated = []
     if ask.has_archive:
@@ -63,7 +67,8 @@ def reconcile(ask: Ask) -> Answer:
 
 def _lines(found: Agreements, ask: Ask) -> Iterator[str]:
     told = fmt.plural(len(found.sessions), "session")
-    yield fmt.line([("RECONCILE", "bold"), f" {told} told by several"], ask.width, ask.has_color)
+    yield fmt.line([("TELLINGS", "bold"), f" {told} told by several"], ask.width, ask.has_color)
+    yield from fmt.wrap(COMPARED, ask.width)
     if not found.sessions:
         yield "no session is told by its log and by telemetry, or by what a run printed, as well"
         return

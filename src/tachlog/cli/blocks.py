@@ -11,6 +11,7 @@ from datetime import date, datetime, tzinfo
 
 from tachlog.analysis.alerts import Alert
 from tachlog.analysis.billing import Billing
+from tachlog.analysis.plans import UnmatchedBill
 from tachlog.analysis.shapes import Totals
 from tachlog.analysis.summary import InputView, ReadNowView, SelectionView, TelemetryResult
 from tachlog.analysis.unlogged import NotLogged
@@ -360,3 +361,9 @@ def _ago(at: str, now: str) -> str:
     if passed < 2 * 86_400:
         return f"{fmt.duration(passed)} ago"
     return f"{passed / 86_400:.0f} days ago"
+
+
+def unmatched_bill(bill: UnmatchedBill) -> str:
+    """A bill of a provider of which the archive has no call."""
+    told = f"[[billing]] provider {fmt.plain(bill.provider)!r}: no call of this archive is by it"
+    return told if bill.nearest is None else f"{told}; did you mean {fmt.plain(bill.nearest)!r}?"

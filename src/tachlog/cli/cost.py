@@ -13,7 +13,7 @@ from tachlog.analysis.selection import NUMBER_NOT_TOLD, PERIODS, Selection
 from tachlog.analysis.spending import CostRow, Costs, costs_of
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
-from tachlog.cli.blocks import unlogged
+from tachlog.cli.blocks import unlogged, unmatched_bill
 from tachlog.cli.calling import Misuse
 from tachlog.cli.findings import tool_name
 from tachlog.cli.look import nothing
@@ -290,7 +290,7 @@ def _local_day(text: str, ask: Ask) -> str:
 
 def _doubts(found: Costs, ask: Ask) -> Iterator[str]:
     """What the amounts are, and what is not in them."""
-    told = []
+    told = [unmatched_bill(bill) for bill in found.unmatched_billing]
     total = found.total
     if found.unpriced_models:
         models = list(found.unpriced_models.items())

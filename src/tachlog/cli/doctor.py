@@ -10,9 +10,11 @@ from msgspec import Struct
 
 from tachlog.analysis.cost_check import CostComparison, TokenCheck, compare
 from tachlog.analysis.drift import Drift, VersionCounts, drifts
+from tachlog.analysis.plans import UnmatchedBill, unmatched
 from tachlog.analysis.selection import FileReport, Input, Selection
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.blocks import unmatched_bill
 from tachlog.cli.cross_checks import CostCheck, blocks, session_costs
 from tachlog.cli.naming import agent_name
 from tachlog.model import NOTES, is_note
@@ -114,7 +116,8 @@ class Doctor(Struct, frozen=True):
     """Everything that `doctor` knows.
 
     `reported_costs` are of the newest sessions that report one, `reported_calls` of single calls,
-    `reported_tokens` of sessions whose log tells running totals.
+    `reported_tokens` of sessions whose log tells running totals; `unmatched_billing` has the
+    `[[billing]]` of providers of which the archive has no call.
     """
 
     tachlog: str
@@ -127,15 +130,16 @@ class Doctor(Struct, frozen=True):
     reported_costs: list[CostCheck]
     reported_calls: list[CostComparison]
     reported_tokens: list[TokenCheck]
+    unmatched_billing: list[UnmatchedBill]
     format_drift: FormatDrift
 
 
 def doctor(ask: Ask) -> Answer:
     """Answer `tachlog doctor`."""
     if ask.options.reconcile:
-        from tachlog.cli.agreement import reconcile
+        from tachlog.cli.agreement import tellings
 
-        return reconcile(ask)
+        return tellings(ask)
     found = examine(ask)
     return Answer(found, lambda: _lines(found, ask))
 
@@ -151,6 +155,7 @@ def examine(ask: Ask) -> Doctor:
     calls: list[CostComparison] = []
     tokens: list[TokenCheck] = []
     mirrors: list[Lag] = []
+    bills: list[UnmatchedBill] = []
     if ask.has_archive:
         with ask.store() as store:
             total, by_source = store.input(Selection())
@@ -160,6 +165,7 @@ def examine(ask: Ask) -> Doctor:
             calls = compare(store.reported_calls(), ask.book.price)
             versions = store.by_version()
             mirrors = _mirrors(ask, store)
+            bills = unmatched(ask.config.billing, store)
     return Doctor(
         __version__,
         _places(ask),
@@ -171,6 +177,7 @@ def examine(ask: Ask) -> Doctor:
         costs,
         calls,
         tokens,
+        bills,
         FormatDrift(versions, drifts(versions)),
     )
 
@@ -271,6 +278,11 @@ def _blocks(found: Doctor, ask: Ask) -> Iterator[tuple[str, list[str]]]:
         if len(shown) < len(findings):
             lines.append(f"  {len(findings) - len(shown):,} more: --all")
         yield f"FILES {len(findings):,} of {len(found.files):,}", lines
+    if found.unmatched_billing:
+        yield (
+            "BILLING of no call",
+            [f"  {unmatched_bill(bill)}" for bill in found.unmatched_billing],
+        )
     yield from blocks(found.reported_costs, found.reported_calls, found.reported_tokens)
 
 

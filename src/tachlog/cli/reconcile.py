@@ -94,6 +94,7 @@ _COLUMNS = (
 def _lines(found: Reconciliation, ask: Ask) -> Iterator[str]:
     facts = " · ".join(["", found.kind, found.time_zone, found.prices])
     yield fmt.line([("RECONCILE", "bold"), facts], ask.width, ask.has_color)
+    yield from fmt.wrap(_compared(found), ask.width)
     if not found.lines:
         yield "the statement is empty"
         return
@@ -110,6 +111,14 @@ def _lines(found: Reconciliation, ask: Ask) -> Iterator[str]:
     yield from table(_COLUMNS, rows, ask.width, ask.has_color)
     if len(shown) < len(lines):
         yield f"{len(lines) - len(shown):,} smaller differences: --limit {len(lines)}"
+
+
+def _compared(found: Reconciliation) -> str:
+    return (
+        f"compared: what {fmt.plain(Path(found.file).name)} says was used and paid, with the calls"
+        f" of this archive, by day ({found.time_zone}) and model (tachlog doctor --reconcile"
+        " compares the logs with each other)"
+    )
 
 
 def _causes(found: Reconciliation, width: int) -> Iterator[str]:

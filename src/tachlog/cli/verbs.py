@@ -214,7 +214,8 @@ VERBS = (
         "one object: `lines` (a day and model each, with `theirs`, `ours`, `cause`), `theirs`,"
         " `ours`, `by_cause`",
         "It reads the CSV exports of Anthropic's and OpenAI's usage and cost pages, Azure's cost"
-        " details, and `ccusage daily --json`.",
+        " details, and `ccusage daily --json`, and compares them with the calls of the archive by"
+        " day and model. `tachlog doctor --reconcile` compares logs with each other.",
     ),
     Verb(
         "trends",
@@ -283,12 +284,17 @@ VERBS = (
         "doctor",
         (
             Option("--all", "every file, also those without a finding"),
-            Option("--reconcile", "show instead where a log, telemetry and print differ"),
+            Option(
+                "--reconcile",
+                "compare instead what a session's log, its telemetry and its print tell of it",
+            ),
             *ARCHIVE,
         ),
         "one object: `places`, `archive`, `mirrors`, `input`, `files`, `reported_costs`,"
-        " `reported_calls`, `reported_tokens`, `format_drift`; with `--reconcile`"
-        " `sessions`, each with its `tellings`, and `agree`",
+        " `reported_calls`, `reported_tokens`, `unmatched_billing`, `format_drift`; with"
+        " `--reconcile` `sessions`, each with its `tellings`, and `agree`",
+        "`--reconcile` compares logs with each other; `tachlog reconcile FILE` compares a bill or"
+        " an export with the archive.",
     ),
     Verb(
         "db",

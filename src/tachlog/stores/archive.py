@@ -227,6 +227,10 @@ class SqlArchive:
         with self.database.snapshot():
             return spending.spending(self.database, self._names(), selection, by, cuts)
 
+    def providers(self) -> list[str]:
+        """The providers of all model calls, in order, without `unknown`."""
+        return spending.providers(self.database)
+
     def reported_calls(self) -> list[ReportedCall]:
         """The calls whose log reports their cost."""
         with self.database.snapshot():

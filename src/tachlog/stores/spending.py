@@ -160,6 +160,15 @@ def _filter(
     return test, values
 
 
+def providers(database: Database) -> list[str]:
+    """The providers of all model calls, in order, without `unknown`."""
+    found = database.rows(
+        "SELECT n.text FROM names n WHERE n.text <> 'unknown'"
+        " AND n.id IN (SELECT o.provider FROM calls o)"
+    )
+    return sorted(text for (text,) in found)
+
+
 def reported_calls(database: Database, names: Mapping[int, str]) -> list[ReportedCall]:
     """The calls whose log reports their cost, without those that stand for a whole run."""
     runs = [number for number, text in names.items() if text == RUN_TOTALS]
