@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from tachlog.metrics import Measured
+from tachlog.metrics import Measured, ModelUse, SessionMetrics
 from tachlog.stores import quarters
 from tachlog.stores.database import Database, replacing
 from tachlog.stores.summaries import SUMMARY_COLUMNS, summary_row
@@ -26,17 +26,37 @@ def keep(
     """Put the figures of threads in the place of former ones; there are none yet of `new` ones."""
     if not figures:
         return
+    change = _keep_rows(database, {thread: told.metrics for thread, told in figures.items()})
+    found = {thread: told.quarters for thread, told in figures.items()}
+    quarters.keep(database, words, found, new, change)
+
+
+def keep_usage(
+    database: Database,
+    words: Words,
+    thread: int,
+    metrics: SessionMetrics,
+    uses: Mapping[int, Mapping[str, ModelUse]],
+) -> None:
+    """Put the figures of a thread in the place of former ones that differ in usage alone.
+
+    `uses` are those of its quarter hours, by model.
+    """
+    quarters.keep_usage(database, words, thread, uses, _keep_rows(database, {thread: metrics}))
+
+
+def _keep_rows(database: Database, found: Mapping[int, SessionMetrics]) -> int:
+    """Replace rows of the user's table; gives the number of this change."""
     change = last_change(database) + 1
     database.insert("meta", "name, value", [(NOTE, str(change))], replacing("name, value", "name"))
     columns = f"{SUMMARY_COLUMNS}, changed"
     database.insert(
         TABLE,
         columns,
-        [(*summary_row(thread, told.metrics), change) for thread, told in figures.items()],
+        [(*summary_row(thread, metrics), change) for thread, metrics in found.items()],
         replacing(columns.replace("created_at, ", ""), "id"),
     )
-    found = {thread: told.quarters for thread, told in figures.items()}
-    quarters.keep(database, words, found, new, change)
+    return change
 
 
 def last_change(database: Database) -> int:

@@ -13,10 +13,13 @@ from typing import Final
 import msgspec
 
 from tachlog.estimate import estimated_tokens
+from tachlog.metrics import QUARTER_US, Settled
 from tachlog.metrics.calibration import OWN_COUNTS, Learned, comparable, learned_step
+from tachlog.metrics.tokens import main_model, model_uses
+from tachlog.operations import Call
 from tachlog.stores import Measure, figures
 from tachlog.stores.database import LISTED, Database, listed, replacing
-from tachlog.stores.loading import load_session
+from tachlog.stores.loading import CALLS, operations
 from tachlog.stores.rows import CALL_COLUMNS, call_of
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -105,16 +108,24 @@ def _estimate_anew(
 def _tell_anew(
     database: Database, words: Words, measure: Measure, thread: int, blob: bytes
 ) -> None:
-    """The figures of a thread whose estimates changed."""
-    session = load_session(database, words, thread)
-    told = measure.session(session)
+    """What a thread used, whose estimates changed; its other figures stay as they are."""
+    metrics = metrics_of(blob)
+    calls = [call for _, call in operations(database, words, CALLS, "thread = ?", (thread,))]
+    calls.sort(key=lambda call: (call.first_us, call.key))
+    settled = [measure.settle(call, metrics.agent) for call in calls]
     database.run_many(
         "UPDATE calls SET settled_output = ?, estimated = ?, cost_nanousd = ? WHERE key = ?",
         [
-            (counted.output, counted.estimated, counted.cost_nanousd, key)
-            for key, counted in told.calls.items()
-            if not session.calls[key].final
+            (counted.output, counted.estimated, counted.cost_nanousd, call.key)
+            for call, counted in zip(calls, settled, strict=True)
+            if not call.final
         ],
     )
-    told.metrics.project = metrics_of(blob).project
-    figures.keep(database, words, {thread: told}, new=())
+    metrics.models, metrics.placeholder_calls = model_uses(calls, settled)
+    metrics.model = main_model(metrics.models)
+    metrics.provider = metrics.model and metrics.models[metrics.model].provider
+    quarters: defaultdict[int, list[tuple[Call, Settled]]] = defaultdict(list)
+    for call, counted in zip(calls, settled, strict=True):
+        quarters[call.at_us // QUARTER_US].append((call, counted))
+    uses = {quarter: model_uses(*zip(*told, strict=True))[0] for quarter, told in quarters.items()}
+    figures.keep_usage(database, words, thread, metrics, uses)

@@ -8,7 +8,14 @@ from typing import Final
 import msgspec
 
 from tachlog.analysis.selection import Quarter, Selection
-from tachlog.metrics import QUARTER_US, ModelQuarter, QuarterMetrics, Sketch, ToolStats
+from tachlog.metrics import (
+    QUARTER_US,
+    ModelQuarter,
+    ModelUse,
+    QuarterMetrics,
+    Sketch,
+    ToolStats,
+)
 from tachlog.metrics.sketch import merge, sketch_of
 from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED, Database, listed, replacing
@@ -20,10 +27,13 @@ MODELS: Final = "model_quarters"
 TOOLS: Final = "tool_quarters"
 FAILURES: Final = "failure_quarters"
 
+_USAGE: Final = (
+    "provider, calls, input, cache_read, cache_write, cache_write_1h, output, reasoning, estimated,"
+    " cost_nanousd, unpriced_calls, unpriced_tokens, reported_cost_calls"
+)
+
 COLUMNS: Final[Mapping[str, str]] = {
-    MODELS: "thread, quarter, name, provider, calls, input, cache_read, cache_write,"
-    " cache_write_1h, output, reasoning, estimated, cost_nanousd, unpriced_calls, unpriced_tokens,"
-    " reported_cost_calls, response_n, response_us, sketch",
+    MODELS: f"thread, quarter, name, {_USAGE}, response_n, response_us, sketch",
     TOOLS: "thread, quarter, name, calls, successes, errors, expected_negative, check_failed,"
     " user_rejected, user_interrupted, unfinished, timed, total_us, input_bytes, output_bytes,"
     " sketch, classes",
@@ -81,6 +91,31 @@ def keep(
         )
 
 
+def keep_usage(
+    database: Database,
+    words: Words,
+    thread: int,
+    uses: Mapping[int, Mapping[str, ModelUse]],
+    change: int,
+) -> None:
+    """Put what models used in a thread's quarter hours in the place of what is kept of it."""
+    settings = ", ".join(f"{name} = ?" for name in _USAGE.split(", "))
+    database.run_many(
+        f"UPDATE {MODELS} SET {settings}, changed = ? WHERE thread = ? AND quarter = ?"
+        " AND name = ? AND (output, estimated) <> (?, ?)",
+        [
+            (*_usage(words, use), change, thread, quarter, words.name_id(name), *_moved(use))
+            for quarter, models in uses.items()
+            for name, use in models.items()
+        ],
+    )
+
+
+def _moved(use: ModelUse) -> tuple[int, int]:
+    """What differs when estimates were made anew: both move the same way in all calls."""
+    return use.output, use.estimated
+
+
 def _plain(value: object) -> object:
     return bytes(value) if isinstance(value, memoryview) else value
 
@@ -99,7 +134,15 @@ def _rows(
 
 
 def _model(words: Words, model: ModelQuarter) -> Row:
-    use = model.use
+    return (
+        *_usage(words, model.use),
+        model.response_n,
+        model.response_us,
+        _encoded(model.sketch),
+    )
+
+
+def _usage(words: Words, use: ModelUse) -> Row:
     return (
         words.name_id(use.provider),
         use.calls,
@@ -114,9 +157,6 @@ def _model(words: Words, model: ModelQuarter) -> Row:
         use.unpriced_calls,
         use.unpriced_tokens,
         use.reported_cost_calls,
-        model.response_n,
-        model.response_us,
-        _encoded(model.sketch),
     )
 
 
