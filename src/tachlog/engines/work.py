@@ -141,9 +141,13 @@ def _tells_again(task: Task, source: Source | None, beginning: bytes) -> bool:
     return same_file(msgspec.msgpack.decode(was.identity, type=FileId), task.path) != "replaced"
 
 
-def portions_of(name: str, source: Source, chunks: Iterator[Chunk]) -> Iterator[Portion]:
-    """Portions of records that come from no file, such as a program's own; `name` tells of them."""
-    progress: Progress | None = None
+def portions_of(
+    name: str, source: Source, chunks: Iterator[Chunk], progress: Progress | None = None
+) -> Iterator[Portion]:
+    """Portions of records that come from no file, such as a program's own; `name` tells of them.
+
+    They go on from where `progress` stands.
+    """
     more = True
     while more:
         portion = _blank(Task(name, progress, 0), source)

@@ -32,7 +32,7 @@ def in_workers(bins: deque[list[Task]], jobs: int, setup: Setup) -> Iterator[lis
     context = _context()
     if context.get_start_method() == "fork":
         all_sources()  # imported once: workers inherit what is loaded before they fork
-    pool = ProcessPoolExecutor(jobs, context, _begin, (setup,))
+    pool = ProcessPoolExecutor(jobs, context, begin, (setup,))
     try:
         while bins or pending:
             with _interrupts_held_back():
@@ -66,7 +66,7 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(setup: Setup) -> None:
+def begin(setup: Setup) -> None:
     """Make a worker ready; it ends with its parent, however that ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare(setup)

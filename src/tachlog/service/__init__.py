@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time_ns
 from typing import TypeVar
 
 from msgspec import Struct
 
 from tachlog.config import Config, ConfigError
+from tachlog.pipeline import setup_of
+from tachlog.receive.inbox import Inbox
 from tachlog.service.changes import Changes
 from tachlog.service.readers import Readers
-from tachlog.stores import Store, StoreError, open_store
+from tachlog.service.writer import Writer
+from tachlog.stores import Measure, Portion, Progress, Store, StoreError, open_store
 
 T = TypeVar("T")
 
@@ -47,6 +50,15 @@ class Service:
         """How often the configuration was loaded anew: answers made before it are stale."""
         self.readers = Readers(self.config.storage.url)
         self.changes = Changes(lambda: self.ask(lambda store: store.last_change()))
+        self.writer = Writer(self.config.storage.url, self.changes.poke)
+        self._measure = self._prepared()
+        self.inbox = Inbox(setup_of(self.config), self._keep, self._known)
+
+    def _prepared(self) -> Measure:
+        """The arithmetic of the configuration, in force in this process."""
+        from tachlog.engines.work import prepare
+
+        return prepare(setup_of(self.config))
 
     async def start(self) -> None:
         """Make or open the archive and start what feeds it; raises `StoreError`."""
@@ -54,7 +66,9 @@ class Service:
         await self.ask(lambda store: store.last_change())
 
     async def stop(self) -> None:
-        """End in order: what feeds the archive, then who reads it."""
+        """End in order: what feeds the archive, who writes it, then who reads it."""
+        await self.inbox.close()
+        await self.writer.close()
         await self.changes.end()
         self.readers.close()
 
@@ -72,13 +86,21 @@ class Service:
         self.config = config
         self.generation += 1
         if config.storage.url != self.readers.url:
-            before, self.readers = self.readers, Readers(config.storage.url)
-            before.close()
+            log.warning("another archive is served after a restart: storage.url has changed")
+        self._measure = self._prepared()
+        self.inbox.use(setup_of(config))
         log.info("the configuration was read again")
 
     async def ask(self, question: Callable[[Store], T]) -> T:
         """The answer of the archive to a question, which runs in a thread; raises `StoreError`."""
         return await self.readers.ask(question)
+
+    async def _keep(self, portions: Sequence[Portion]) -> list[Portion]:
+        return await self.writer.run(lambda store: store.write(portions, self._measure))
+
+    async def _known(self, path: str) -> Progress | None:
+        known = await self.ask(lambda store: store.progress())
+        return known.get(path)
 
     async def checks(self) -> list[Check]:
         """Whether each part does its work."""

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from tachlog.service import Service
-from tachlog.web import endpoints, health, live, now, pages, sessions
+from tachlog.web import endpoints, health, ingest, live, now, pages, sessions
 from tachlog.web.endpoints import Answers, Endpoint
 from tachlog.web.guard import Access, Guard
 from tachlog.web.problems import HANDLERS
@@ -20,6 +20,7 @@ ROUTES: list[BaseRoute] = [
     *health.ROUTES,
     *map(endpoints.route, ENDPOINTS),
     *live.ROUTES,
+    *ingest.ROUTES,
     *pages.ROUTES,
 ]
 

@@ -1,0 +1,1 @@
+"""Accept what programs push: OTLP over HTTP, and AgentLog records."""

@@ -1,0 +1,262 @@
+"""What programs push over OTLP: kept before it is acknowledged, once, or refused for a reason."""
+
+import gzip
+import json
+import socket
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import ParseDict
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from serving import Answer, Served
+from tachlog import analyze
+
+CORPUS = Path(__file__).parent / "corpus" / "otlp"
+START_NS = 1_763_800_000_000_000_000
+JSON = {"Content-Type": "application/json"}
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+ROUTES = {"resourceSpans": "traces", "resourceLogs": "logs", "resourceMetrics": "metrics"}
+_numbers = count(1)
+
+
+def new_session() -> str:
+    """An id that no other test uses."""
+    return f"pushed-{next(_numbers)}"
+
+
+def span(session: str, number: int, **more: Any) -> dict[str, Any]:
+    """A model call as a span, with 100 tokens in and 10 out."""
+    attributes = {
+        "gen_ai.conversation.id": session,
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-5",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 10,
+    }
+    begun = START_NS + number * 10**9
+    return {
+        "traceId": f"{abs(hash(session)) % 16**16:032x}",
+        "spanId": f"{number:016x}",
+        "name": "chat gpt-5",
+        "startTimeUnixNano": str(begun),
+        "endTimeUnixNano": str(begun + 5 * 10**8),
+        "attributes": [
+            {
+                "key": key,
+                "value": {"intValue": str(value)}
+                if isinstance(value, int)
+                else {"stringValue": value},
+            }
+            for key, value in attributes.items()
+        ],
+        **more,
+    }
+
+
+def request_of(*spans: dict[str, Any]) -> dict[str, Any]:
+    """An export request."""
+    service = {"key": "service.name", "value": {"stringValue": "shop"}}
+    return {
+        "resourceSpans": [
+            {"resource": {"attributes": [service]}, "scopeSpans": [{"spans": list(spans)}]}
+        ]
+    }
+
+
+def push(served: Served, request: Any, path: str = "/v1/traces", **headers: str) -> Answer:
+    """Send a request as JSON."""
+    return served.ask(path, "POST", json.dumps(request), {**JSON, **headers})
+
+
+def told_of(served: Served, session: str) -> dict[str, Any]:
+    """What the archive tells of a session."""
+    found = served.ask(f"/api/v1/sessions/{session}")
+    assert found.status == 200, found.body
+    return dict(found.json["session"])
+
+
+def test_the_sdk_of_opentelemetry_exports_to_it(served: Served) -> None:
+    """Spans of the real exporter are in the archive once its flush returns, each call once."""
+    session = new_session()
+    url = f"http://127.0.0.1:{served.port}/v1/traces"
+    provider = TracerProvider(resource=Resource({"service.name": "shop"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url)))
+    tracer = provider.get_tracer("shop")
+    for _ in range(3):
+        with tracer.start_as_current_span("invoke_agent shop") as run:
+            run.set_attribute("gen_ai.operation.name", "invoke_agent")
+            run.set_attribute("gen_ai.conversation.id", session)
+            with tracer.start_as_current_span("chat gpt-5") as call:
+                call.set_attribute("gen_ai.operation.name", "chat")
+                call.set_attribute("gen_ai.conversation.id", session)
+                call.set_attribute("gen_ai.request.model", "gpt-5")
+                call.set_attribute("gen_ai.usage.input_tokens", 100)
+                call.set_attribute("gen_ai.usage.output_tokens", 10)
+            with tracer.start_as_current_span("execute_tool grep") as tool:
+                tool.set_attribute("gen_ai.operation.name", "execute_tool")
+                tool.set_attribute("gen_ai.conversation.id", session)
+                tool.set_attribute("gen_ai.tool.name", "grep")
+    assert provider.force_flush()
+    provider.shutdown()
+    found = told_of(served, session)
+    assert found["agent"] == "shop"
+    assert (found["model_calls"], found["tool_call_count"]) == (3, 3)
+    assert found["total_tokens"] == 330
+
+
+def test_what_is_sent_again_adds_nothing(served: Served) -> None:
+    """Exporters repeat, reorder and mix: each span counts once, in whatever encoding it comes."""
+    session = new_session()
+    first, second = span(session, 1), span(session, 2)
+    assert push(served, request_of(second)).json == {}
+    assert push(served, request_of(first, second)).status == 200
+    assert push(served, request_of(first, second)).status == 200
+    body = as_protobuf(request_of(second, first))
+    packed = {**PROTOBUF, "Content-Encoding": "gzip"}
+    sent = served.ask("/v1/traces", "POST", gzip.compress(body), packed)
+    assert (sent.status, sent.headers["content-type"]) == (200, "application/x-protobuf")
+    assert told_of(served, session)["model_calls"] == 2
+    assert told_of(served, session)["total_tokens"] == 220
+
+
+def as_protobuf(request: dict[str, Any]) -> bytes:
+    """The request in protobuf, by its own library; its ids are base64 there."""
+    copy = json.loads(json.dumps(request))
+    for group in copy["resourceSpans"]:
+        for one in (each for scope in group["scopeSpans"] for each in scope["spans"]):
+            for name in ("traceId", "spanId"):
+                one[name] = b64encode(bytes.fromhex(one[name])).decode()
+    return ParseDict(copy, ExportTraceServiceRequest()).SerializeToString()
+
+
+def test_many_at_once_are_all_kept(served: Served) -> None:
+    """Bodies that come at the same time share commits; none is lost or doubled."""
+    session = new_session()
+    requests = [request_of(span(session, number)) for number in range(120)]
+    with ThreadPoolExecutor(12) as threads:
+        sent = list(threads.map(lambda one: push(served, one).status, requests))
+    assert set(sent) == {200}
+    assert told_of(served, session)["model_calls"] == 120
+
+
+def test_parts_that_cannot_be_read_are_told(served: Served) -> None:
+    """A span without an id is a partial success: the others are kept, and it is counted."""
+    session = new_session()
+    broken = span(session, 2)
+    broken["spanId"] = ""
+    request = request_of(span(session, 1), broken)
+    told = push(served, request).json["partialSuccess"]
+    assert told["rejectedSpans"] == "1"
+    answer = served.ask("/v1/traces", "POST", as_protobuf(request), PROTOBUF)
+    parsed = ExportTraceServiceResponse.FromString(answer.body)
+    assert parsed.partial_success.rejected_spans == 1
+    assert parsed.partial_success.error_message
+    assert told_of(served, session)["model_calls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{", JSON, 400),
+        (b"[]", JSON, 400),
+        (b'{"resourceLogs": []}', JSON, 400),
+        (b'{"resourceSpans": {}}', JSON, 400),
+        (b"\xff\xff\xff", PROTOBUF, 400),
+        (b"not packed", {**JSON, "Content-Encoding": "gzip"}, 400),
+        (gzip.compress(b"{}")[:-9], {**JSON, "Content-Encoding": "gzip"}, 400),
+        (b"{}", {**JSON, "Content-Encoding": "br"}, 415),
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b"{}", {}, 415),
+        (b"x" * (21 << 20), JSON, 413),
+        (gzip.compress(b" " * (21 << 20)), {**JSON, "Content-Encoding": "gzip"}, 413),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_what_can_never_be_read_is_refused(
+    served: Served, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    """Such a body gets a 4xx that exporters do not send again, and a reason."""
+    answer = served.ask("/v1/traces", "POST", body, headers)
+    assert answer.status == status
+    assert answer.body
+    assert served.ask("/healthz").status == 200
+
+
+def test_an_empty_request_is_fine(served: Served) -> None:
+    """A request without parts is answered as any other, and keeps nothing."""
+    assert push(served, {}).json == {}
+    assert push(served, {}, "/v1/metrics").json == {}
+    assert served.ask("/v1/logs", "POST", b"", PROTOBUF).status == 200
+
+
+def test_an_endless_body_is_cut_off(served: Served) -> None:
+    """A body without a length is read up to the limit, and no further."""
+    with socket.create_connection(("127.0.0.1", served.port), 30) as to:
+        to.sendall(
+            b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        piece = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 300:
+                to.sendall(piece)
+                sent += 1
+    assert sent < 300
+
+
+def test_what_agents_export_tells_the_same_as_its_file(served: Served) -> None:
+    """Recorded exports of real agents, pushed line by line, come to the figures of their files."""
+    for case in (CORPUS / "recorded_claude_code_2.1.330", CORPUS / "recorded_codex_0.169.0"):
+        for path in sorted(case.glob("*.jsonl")):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                route = next(to for name, to in ROUTES.items() if f'"{name}"' in line)
+                assert served.ask(f"/v1/{route}", "POST", line.encode(), JSON).json == {}
+        wanted = analyze(case, jobs=1)
+        assert wanted.sessions
+        for session in wanted.sessions:
+            found = told_of(served, session.session_id)
+            for name in ("model_calls", "total_tokens", "tool_call_count", "failures", "prompts"):
+                assert found[name] == getattr(session, name), (case.name, name)
+
+
+def test_logs_in_protobuf_are_read_as_their_json(served: Served) -> None:
+    """An event of Claude Code counts once, whether it comes as JSON or as protobuf."""
+    session = new_session()
+    request = ExportLogsServiceRequest()
+    log = request.resource_logs.add().scope_logs.add().log_records.add()
+    log.time_unix_nano = START_NS
+    log.body.string_value = "claude_code.api_request"
+    for key, value in {
+        "session.id": session,
+        "event.name": "api_request",
+        "model": "claude-opus-4-5",
+        "input_tokens": 7,
+        "output_tokens": 3,
+        "request_id": f"req_{session}",
+    }.items():
+        pair = log.attributes.add()
+        pair.key = key
+        if isinstance(value, int):
+            pair.value.int_value = value
+        else:
+            pair.value.string_value = value
+    for _ in range(2):
+        assert served.ask("/v1/logs", "POST", request.SerializeToString(), PROTOBUF).status == 200
+    found = told_of(served, session)
+    assert (found["agent"], found["model_calls"], found["total_tokens"]) == ("claude_code", 1, 10)
