@@ -23,9 +23,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from serving import Answer, Served
-from tachlog import analyze
+from tachlog import TelemetryResult, analyze
 
-CORPUS = Path(__file__).parent / "corpus" / "otlp"
+CORPUS = Path(__file__).parent / "corpus"
 START_NS = 1_763_800_000_000_000_000
 JSON = {"Content-Type": "application/json"}
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -220,19 +220,34 @@ def test_an_endless_body_is_cut_off(served: Served) -> None:
     assert sent < 300
 
 
-def test_what_agents_export_tells_the_same_as_its_file(served: Served) -> None:
-    """Recorded exports of real agents, pushed line by line, come to the figures of their files."""
-    for case in (CORPUS / "recorded_claude_code_2.1.330", CORPUS / "recorded_codex_0.169.0"):
-        for path in sorted(case.glob("*.jsonl")):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                route = next(to for name, to in ROUTES.items() if f'"{name}"' in line)
-                assert served.ask(f"/v1/{route}", "POST", line.encode(), JSON).json == {}
-        wanted = analyze(case, jobs=1)
-        assert wanted.sessions
-        for session in wanted.sessions:
-            found = told_of(served, session.session_id)
-            for name in ("model_calls", "total_tokens", "tool_call_count", "failures", "prompts"):
-                assert found[name] == getattr(session, name), (case.name, name)
+AGENTS = {"claude_code": "2.1.330", "codex": "0.169.0"}
+FIGURES = ("model_calls", "total_tokens", "tool_call_count", "failures", "prompts", "cost_usd")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_what_agents_export_counts_once(served: Served, agent: str) -> None:
+    """Recorded exports of a real agent, pushed, come to the figures of their files.
+
+    When its transcripts are read as well, each call that both tell still counts once.
+    """
+    exports = CORPUS / "otlp" / f"recorded_{agent}_{AGENTS[agent]}"
+    transcripts = CORPUS / agent / f"recorded_{AGENTS[agent]}"
+    for path in sorted(exports.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            route = next(to for name, to in ROUTES.items() if f'"{name}"' in line)
+            assert served.ask(f"/v1/{route}", "POST", line.encode(), JSON).json == {}
+    compare(served, analyze(exports, jobs=1))
+    analyze(transcripts, archive=str(served.archive), jobs=1)
+    compare(served, analyze([exports, transcripts], jobs=1))
+
+
+def compare(served: Served, wanted: TelemetryResult) -> None:
+    """Hold the figures of the served sessions against those wanted."""
+    assert wanted.sessions
+    for session in wanted.sessions:
+        found = told_of(served, session.session_id)
+        told = {name: found[name] for name in FIGURES}
+        assert told == {name: getattr(session, name) for name in FIGURES}, session.session_id
 
 
 def test_logs_in_protobuf_are_read_as_their_json(served: Served) -> None:

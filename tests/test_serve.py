@@ -10,7 +10,7 @@ from conftest import Run
 from serving import Served, serving
 from tachlog import analyze
 
-CASE = Path(__file__).parent / "corpus" / "claude_code"
+CASE = Path(__file__).parent / "corpus" / "gemini_cli"
 
 
 @pytest.fixture(scope="module")
