@@ -1,13 +1,17 @@
 """The service: what it answers, whom it refuses, how it begins and ends."""
 
+import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
+from archives import assistant, jsonl, user
 from conftest import Run
-from serving import Served, serving
+from serving import SECONDS, Served, serving
 from tachlog import analyze
 
 CASE = Path(__file__).parent / "corpus" / "gemini_cli"
@@ -130,6 +134,53 @@ def test_changes_are_told_as_they_happen(served: Served) -> None:
     assert then > first
 
 
+def test_logs_are_followed_as_they_are_written(served: Served) -> None:
+    """A session that an agent writes in the home of the service is told a moment later."""
+    log = served.archive.parent / ".claude" / "projects" / "shop" / "followed.jsonl"
+    begun = [user("followed", "u1", "2026-11-20T10:00:00Z", "Mend the shop")]
+    jsonl(log, begun)
+    eventually(lambda: served.ask("/api/v1/sessions/followed").status == 200)
+    jsonl(log, [*begun, assistant("followed", "a1", "2026-11-20T10:00:05Z", "m1")])
+    eventually(lambda: served.ask("/api/v1/sessions/followed").json["session"]["model_calls"] == 1)
+    checks = {each["name"]: each for each in served.ask("/readyz").json["checks"]}
+    assert set(checks) == {"archive", "following", "receiving", "jobs"}
+    assert all(each["ok"] for each in checks.values())
+
+
+def test_a_follower_that_is_killed_is_started_again(home: Path) -> None:
+    """The service goes on without its follower, says so, and has a new one soon."""
+    with serving(home) as own:
+        pid = follower_of(own.process.pid)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: own.ask("/readyz").status == 503)
+        eventually(lambda: own.ask("/readyz").status == 200)
+        assert follower_of(own.process.pid) != pid
+
+
+def follower_of(pid: int) -> int:
+    """The process that follows the logs for a service."""
+    found: list[int] = []
+
+    def look() -> bool:
+        children = Path(f"/proc/{pid}/task").glob("*/children")
+        ids = [int(child) for task in children for child in task.read_text().split()]
+        found[:] = [
+            child for child in ids if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+        return bool(found)
+
+    eventually(look)
+    return found[0]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    until = monotonic() + SECONDS
+    while not holds():
+        assert monotonic() < until, "it never came to hold"
+        sleep(0.02)
+
+
 def test_it_ends_cleanly_and_reads_its_configuration_again(home: Path) -> None:
     """SIGHUP takes up the configuration, a broken one changes nothing; SIGTERM ends with 0.
 
@@ -147,12 +198,10 @@ def test_it_ends_cleanly_and_reads_its_configuration_again(home: Path) -> None:
         assert follower.recv(10)
         config.write_text("[alerts]\nerror_rate_threshold = 0.5\n")
         own.process.send_signal(signal.SIGHUP)
-        while own.ask("/api/v1/sessions").headers["etag"] == before:
-            pass
+        eventually(lambda: own.ask("/api/v1/sessions").headers["etag"] != before)
         config.write_text("nonsense")
         own.process.send_signal(signal.SIGHUP)
-        while '"error"' not in own.log.read_text():
-            pass
+        eventually(lambda: '"error"' in own.log.read_text())
         assert own.ask("/healthz").status == 200
         assert own.stop() == 0
         follower.close()

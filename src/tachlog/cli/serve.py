@@ -76,7 +76,7 @@ def serve(options: Namespace, caller: Caller) -> int:
     caller.out.flush()
     if options.open:
         threading.Thread(target=_open, args=(url,), daemon=True).start()
-    return 0 if server.run(Service(config), access, listening) else 1
+    return 0 if server.run(Service(config, caller.environ), access, listening) else 1
 
 
 def is_loopback(host: str) -> bool:

@@ -207,6 +207,9 @@ class Serve(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="names that it is asked by, beside localhost and this machine's own"),
     ] = ()
+    follow: Annotated[
+        bool, Meta(description="follow the logs of this machine; a server for others has none")
+    ] = True
     max_body: Annotated[
         int,
         Meta(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import TypeVar
 
@@ -13,6 +14,8 @@ from tachlog.config import Config, ConfigError
 from tachlog.pipeline import setup_of
 from tachlog.receive.inbox import Inbox
 from tachlog.service.changes import Changes
+from tachlog.service.following import Following
+from tachlog.service.jobs import Jobs, Moment
 from tachlog.service.readers import Readers
 from tachlog.service.writer import Writer
 from tachlog.stores import Measure, Portion, Progress, Store, StoreError, open_store
@@ -42,7 +45,12 @@ class Service:
     one event loop, which nothing here keeps waiting: the archive is asked and written in threads.
     """
 
-    def __init__(self, load: Callable[[], Config], clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        environ: Mapping[str, str],
+        clock: Callable[[], int] = now_us,
+    ) -> None:
         self._load = load
         self.clock = clock
         self.config = load()
@@ -50,7 +58,10 @@ class Service:
         """How often the configuration was loaded anew: answers made before it are stale."""
         self.readers = Readers(self.config.storage.url)
         self.changes = Changes(lambda: self.ask(lambda store: store.last_change()))
-        self.writer = Writer(self.config.storage.url, self.changes.poke)
+        url = self.config.storage.url
+        self.writer = Writer(url, self.changes.poke)
+        self.following = Following(url, environ, self.changes.poke)
+        self.jobs = Jobs(url, self._moment)
         self._measure = self._prepared()
         self.inbox = Inbox(setup_of(self.config), self._keep, self._known)
 
@@ -63,11 +74,16 @@ class Service:
     async def start(self) -> None:
         """Make or open the archive and start what feeds it; raises `StoreError`."""
         open_store(self.config.storage.url).close()
-        await self.ask(lambda store: store.last_change())
+        if self.config.serve.follow:
+            self.following.start(self.config)
+        self.jobs.start()
+
+    def _moment(self, store: Store) -> Moment:
+        return Moment(store, self.config, self._measure, self.clock())
 
     async def stop(self) -> None:
         """End in order: what feeds the archive, who writes it, then who reads it."""
-        await self.inbox.close()
+        await asyncio.gather(self.following.stop(), self.jobs.stop(), self.inbox.close())
         await self.writer.close()
         await self.changes.end()
         self.readers.close()
@@ -89,6 +105,9 @@ class Service:
             log.warning("another archive is served after a restart: storage.url has changed")
         self._measure = self._prepared()
         self.inbox.use(setup_of(config))
+        await self.following.stop()
+        if config.serve.follow:
+            await self.following.restart(config)
         log.info("the configuration was read again")
 
     async def ask(self, question: Callable[[Store], T]) -> T:
@@ -104,8 +123,17 @@ class Service:
 
     async def checks(self) -> list[Check]:
         """Whether each part does its work."""
+        found = [await self._archive()]
+        if self.config.serve.follow:
+            found.append(Check("following", *self.following.state()))
+        found.append(Check("receiving", True, f"{self.inbox.held} bytes waiting"))
+        faults = self.jobs.faults
+        told = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        return [*found, Check("jobs", not faults, told or "in time")]
+
+    async def _archive(self) -> Check:
         try:
             change = await self.ask(lambda store: store.last_change())
         except StoreError as error:
-            return [Check("archive", False, str(error))]
-        return [Check("archive", True, f"change {change}")]
+            return Check("archive", False, str(error))
+        return Check("archive", True, f"change {change}")

@@ -1,0 +1,104 @@
+"""What the service does now and then, beside following and answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import NamedTuple
+
+from tachlog.config import Config
+from tachlog.stores import Measure, Store, StoreError, open_store
+
+log = logging.getLogger("tachlog.service")
+
+
+class Moment(NamedTuple):
+    """What a job may know: an opening of the archive of its own, the configuration, the time."""
+
+    store: Store
+    config: Config
+    measure: Measure
+    now_us: int
+
+
+class Job(NamedTuple):
+    """Work that is done every so often, in a thread; it tells what it did, None for nothing.
+
+    With `if_changed` it rests while the archive does not change.
+    """
+
+    name: str
+    every_s: float
+    work: Callable[[Moment], str | None]
+    if_changed: bool = False
+
+
+def learn(moment: Moment) -> None:
+    """Let the archive learn of the counts that were reported since."""
+    moment.store.learn(moment.measure, learns=moment.config.estimates.factors == "learned")
+
+
+def feed_mirrors(moment: Moment) -> str | None:
+    """Bring mirrors up to date."""
+    if not moment.config.storage.mirrors:
+        return None
+    from tachlog.mirrors import follow
+
+    found = follow(moment.store, moment.config, moment.now_us)
+    if faults := [each.fault for each in found if each.fault is not None]:
+        raise StoreError("; ".join(faults))
+    return ", ".join(f"{each.name}: {each.threads} threads" for each in found) or None
+
+
+JOBS: tuple[Job, ...] = (
+    Job("learning", 60, learn, if_changed=True),
+    Job("mirrors", 15, feed_mirrors, if_changed=True),
+)
+
+
+class Jobs:
+    """Runs each job by itself; one that fails is told and done again when its time comes."""
+
+    def __init__(self, url: str, moment: Callable[[Store], Moment]) -> None:
+        self._url = url
+        self._moment = moment
+        self._running: list[asyncio.Task[None]] = []
+        self.faults: dict[str, str] = {}
+
+    def start(self, jobs: tuple[Job, ...] = JOBS) -> None:
+        """Begin; the first time of each comes after its span."""
+        self._running = [asyncio.create_task(self._repeat(job)) for job in jobs]
+
+    async def _repeat(self, job: Job) -> None:
+        last: int | None = None
+        while True:
+            await asyncio.sleep(job.every_s)
+            begun = monotonic()
+            try:
+                last, told = await asyncio.to_thread(self._once, job, last)
+            except (StoreError, OSError) as error:
+                self.faults[job.name] = str(error)
+                log.error("%s: %s", job.name, error)
+                continue
+            self.faults.pop(job.name, None)
+            if told:
+                log.info("%s: %s (%.1f s)", job.name, told, monotonic() - begun)
+
+    def _once(self, job: Job, last: int | None) -> tuple[int, str | None]:
+        """Do a job once; gives the change of the archive that it saw, and what it did."""
+        store = open_store(self._url)
+        try:
+            change = store.last_change()
+            if job.if_changed and change == last:
+                return change, None
+            return change, job.work(self._moment(store))
+        finally:
+            store.close()
+
+    async def stop(self) -> None:
+        """Begin nothing more; a job that is at work is left to its thread."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
