@@ -6,8 +6,8 @@ Rules: docs/tokens.md, "The input side", checked 2026-11-22.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
@@ -159,13 +159,22 @@ def _parts(
         "prompts": said * words,
     }
     grown = max(0, _prompt(last) - _prompt(first))
-    scale = min(1.0, grown / total) if (total := sum(since.values())) else 1.0
     parts = _beginning(session, first, words, compacted=start > 0)
-    parts += [ContextPart(name, round(n * scale), "estimated") for name, n in since.items() if n]
+    parts += _within(grown, {name: size for name, size in since.items() if size})
     rest = _prompt(last) - sum(part.tokens for part in parts)
     if rest:
-        parts.append(ContextPart("what the agent adds", max(rest, 0), "derived"))
+        parts.append(ContextPart("what the agent adds", rest, "derived"))
     return parts
+
+
+def _within(tokens: int, sizes: Mapping[str, float]) -> list[ContextPart]:
+    """Estimated parts in whole tokens, shrunk together where they come to more than there are."""
+    scale = min(1.0, tokens / max(1.0, sum(sizes.values())))
+    ends = [min(tokens, round(size * scale)) for size in accumulate(sizes.values(), initial=0.0)]
+    return [
+        ContextPart(name, end - start, "estimated")
+        for name, (start, end) in zip(sizes, pairwise(ends), strict=True)
+    ]
 
 
 def _beginning(
@@ -183,11 +192,10 @@ def _beginning(
     factors = estimator_factors(first.model)
     schema = factors.tool_text + SYMBOLS_IN_TOOLS * factors.symbol
     sizes = {"system prompt": system * words, "tools": tools * schema}
-    scale = min(1.0, tokens / max(1.0, sum(sizes.values())))
-    parts = [ContextPart(name, round(n * scale), "estimated") for name, n in sizes.items()]
+    parts = _within(tokens, sizes)
     rest = tokens - sum(part.tokens for part in parts)
     name = "the summary and what goes with it" if compacted else "the first prompt"
-    return [*parts, ContextPart(name, max(0, rest), "derived")]
+    return [*parts, ContextPart(name, rest, "derived")]
 
 
 def _breaks(session: Session, calls: Sequence[Call], cuts: Sequence[int]) -> list[CacheBreak]:
