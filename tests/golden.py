@@ -18,9 +18,10 @@ import msgspec
 
 from tachlog.engines.work import chunks_of
 from tachlog.frames import head
+from tachlog.identity import repeated
 from tachlog.mappings import Mapping
-from tachlog.model import Chunk, Event, Reading, Thread
-from tachlog.sessions import Sessions, fold
+from tachlog.model import Chunk, Event, Reading, SpanPlace, Thread
+from tachlog.sessions import Sessions, fold, leave_out
 from tachlog.sources import Source, all_sources, mapping
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -94,11 +95,13 @@ def described(case: Path) -> str:
     """All that a case tells, as JSON that a person can review: an event, a count, on each line."""
     names: dict[int, str] = {}
     sessions: Sessions = {}
+    spans: list[SpanPlace] = []
     files = {}
     for log in logs_of(case):
         readings = read_log(log)
         events = [event for reading in readings for event in reading.events]
         fold(events, sessions)
+        spans += [span for reading in readings for span in reading.spans]
         files[str(log.path.relative_to(case))] = {
             "events": [plain_event(event, names) for event in events],
             "records": [names_of(r.record_keys, names) for r in readings],
@@ -106,6 +109,8 @@ def described(case: Path) -> str:
             "unknown": [r.unknown for r in readings],
             "problems": [[p.offset, p.kind, p.detail] for r in readings for p in r.problems],
         }
+    for session in sessions.values():
+        leave_out(session, repeated(spans))
     told = {
         thread.session_id: {
             "parent": thread.parent,

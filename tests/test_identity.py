@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachlog.identity import Teller, owner, unified
+from tachlog.identity import Teller, merge_places, owner, repeated, unified
+from tachlog.model import SpanPlace
 
 ORIGINAL = Teller(1, "b", "b", sidechain=False, own=0, own_us=None)
 FORK = Teller(2, "a", "a", sidechain=False, own=3, own_us=900)
@@ -115,3 +116,46 @@ def test_a_key_with_an_alias_stays() -> None:
     assert unified([(7, 3), (3, None)]) == {3: 7}
     assert unified([(7, 3), (5, 3)]) == {7: 5}
     assert unified([(1, None), (2, None), (3, 4)]) == {}
+
+
+places = st.lists(
+    st.builds(
+        SpanPlace,
+        st.just(0),
+        st.integers(1, 9),
+        st.none() | st.integers(1, 9),
+        st.none() | st.integers(1, 12),
+        st.booleans(),
+    ),
+    unique_by=lambda span: span.key,
+)
+
+
+@given(spans=places, more=places)
+def test_what_more_spans_tell_takes_nothing_back(
+    spans: list[SpanPlace], more: list[SpanPlace]
+) -> None:
+    """A call that repeats others still does when more of its trace is known, in any order."""
+    keys = {span.key for span in spans}
+    every = [*(span for span in more if span.key not in keys), *spans]
+    assert repeated(spans) <= repeated(every) == repeated(every[::-1])
+
+
+def test_of_calls_inside_of_one_another_the_innermost_with_tokens_counts() -> None:
+    """A sum and a wrapper are none beside metered calls, nor is an unmetered call inside of one."""
+    total = SpanPlace(0, 1, None, 1, True)
+    chain = SpanPlace(0, 2, 1)
+    metered = SpanPlace(0, 3, 2, 30, True)
+    echo = SpanPlace(0, 4, 3, 4, False)
+    assert repeated([total, chain]) == set()
+    assert repeated([total, chain, metered]) == {1}
+    assert repeated([total, chain, metered, echo]) == {1, 4}
+    assert repeated([total, metered]) == set()
+    assert repeated([SpanPlace(0, 3, None, 30), SpanPlace(0, 5, 3, 5)]) == {30, 3}
+    assert repeated([metered, SpanPlace(0, 6, 3, 30, True)]) == set()
+
+
+def test_a_span_told_twice_lies_where_either_telling_says() -> None:
+    """What one telling of a span leaves out is the other's: parent, tokens, the response's id."""
+    early, late = SpanPlace(0, 1, None, 1), SpanPlace(0, 1, 7, 50, True)
+    assert merge_places(early, late) == merge_places(late, early) == late

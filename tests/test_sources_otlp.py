@@ -8,11 +8,13 @@ import pytest
 from msgspec import Raw
 
 from conftest import Run
+from tachlog.identity import repeated
 from tachlog.model import Chunk, Reading, Reply
 from tachlog.sources import all_sources
 from tachlog.sources.otlp.attributes import Attributes, micros, of_pairs
 from tachlog.sources.otlp.nesting import State, Timed
 from tachlog.sources.otlp.requests import agent_of
+from tachlog.sources.otlp.spans import span_key
 
 OTLP = all_sources()["otlp"]
 OPENINFERENCE = all_sources()["openinference"]
@@ -152,18 +154,30 @@ def test_a_line_longer_than_the_head_is_claimed() -> None:
     assert OTLP.claims("a.jsonl", b'{"x": 1}\n{"resourceSpans":[')
 
 
-def test_a_wrapper_past_the_limit_is_told_beside_its_call() -> None:
-    """What is remembered is bounded: the oldest spans and calls are forgotten first."""
+def test_what_is_remembered_is_bounded() -> None:
+    """Of a file only the calls, sessions and tools told last are remembered."""
     state = State()
-    for number in range(5000):
-        state.tells(number, number + 10_000, Timed(number, "m", number, number, True))
-    assert (len(state.inside), len(state.above), len(state.recent)) == (4096, 4096, 64)
-    assert not state.wraps(10_000, Timed(1, "m", 0, 0, True))
-    assert state.wraps(14_999, Timed(1, "m", 0, 0, True))
     for number in range(1000):
+        state.tells(Timed(number, "m", number * 1000, number * 1000, True))
         state.session(str(number), "s")
         state.parts(number)
-    assert (len(state.sessions), len(state.tools)) == (512, 256)
+    assert (len(state.recent), len(state.sessions), len(state.tools)) == (64, 512, 256)
+    assert not state.wraps(Timed(1, "m", 0, 5000, False))
+    assert state.wraps(Timed(1, "m", 990000, 999000, False))
+
+
+def test_a_wrapper_without_tokens_tells_one_untied_call() -> None:
+    """Of metered calls within the time of one without tokens told before only the first is it."""
+    state = State()
+    keys = [
+        state.tells(Timed(number, "m", start, end, metered))
+        for number, start, end, metered in (
+            (1, 0, 9000, False),
+            (2, 1000, 3000, True),
+            (3, 4000, 6000, True),
+        )
+    ]
+    assert keys == [1, 1, 3]
 
 
 def test_what_is_inside_of_a_tool_is_no_call_of_it() -> None:
@@ -176,7 +190,15 @@ def test_what_is_inside_of_a_tool_is_no_call_of_it() -> None:
         request(chat("t1", "a1", **tool)),
         request(chat("a1", "", **total)),
     )
-    assert len([event for event in reading.events if isinstance(event, Reply)]) == 2
+    calls = {event.key for event in reading.events if isinstance(event, Reply)}
+    assert calls & repeated(reading.spans) == {span_key("t" * 32, "a1")}
+
+
+def test_spans_in_a_circle_come_to_an_end() -> None:
+    """Spans that name one another as the one around them are looked at no longer than others."""
+    used = {"gen_ai.usage.input_tokens": 4}
+    reading = read(request(chat("c1", "c2", **used), chat("c2", "c1", **used), chat("c3", "c3")))
+    assert len(repeated(reading.spans)) == 2
 
 
 def test_transcript_and_telemetry_of_a_session_count_once(tachlog: Run, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tachlog.frames import head, read_lines
+from tachlog.identity import repeated
 from tachlog.model import Reading
 from tachlog.operations import ToolUse
-from tachlog.sessions import Sessions, fold
+from tachlog.sessions import Sessions, fold, leave_out
 from tachlog.sources import all_sources, detect
 from truth import otlp as second
 
@@ -29,6 +30,9 @@ class Both:
                 reading = SOURCE.read(chunk, state)
                 fold(reading.events, self.sessions)
                 self.readings.append(reading)
+        spans = [span for reading in self.readings for span in reading.spans]
+        for session in self.sessions.values():
+            leave_out(session, repeated(spans))
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,13 @@ whole family alone, so that the order in which files are read never shows.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct
+
+from tachlog.model import SpanPlace
 
 
 class Teller(Struct, frozen=True):
@@ -68,6 +72,50 @@ def unified(calls: Iterable[tuple[int, int | None]]) -> dict[int, int]:
             if a != b:
                 joined[max(a, b)] = min(a, b)
     return {rank[1]: _root(joined, rank)[1] for rank in joined if rank[1] != _root(joined, rank)[1]}
+
+
+def merge_places(a: SpanPlace, b: SpanPlace) -> SpanPlace:
+    """Two tellings of where one span lies; a response that it names is more than its own key."""
+    calls = {call for call in (a.call, b.call) if call is not None}
+    return SpanPlace(
+        a.trace,
+        a.key,
+        max((p for p in (a.parent, b.parent) if p is not None), default=None),
+        max(calls - {a.key}, default=min(calls, default=None)),
+        a.metered or b.metered,
+    )
+
+
+def repeated(spans: Iterable[SpanPlace]) -> set[int]:
+    """The names of the calls of a trace that others tell as well: their keys and their spans'.
+
+    Of calls inside of one another the innermost with tokens counts: what is around it repeats it or
+    is the sum of such. One without tokens does not count around another, nor inside of one with
+    tokens. What one more span adds to this never takes anything away.
+    """
+    placed = {span.key: span for span in spans}
+    names: dict[int, set[int]] = defaultdict(set)
+    metered: set[int] = set()
+    for span in placed.values():
+        if span.call is not None:
+            names[span.call] |= {span.call, span.key}
+            metered |= {span.call} if span.metered else set()
+    found: set[int] = set()
+    for span in placed.values():
+        inner, parent = span.call, span.parent
+        for _ in range(_DEEPEST if inner is not None else 0):
+            around = placed.get(parent) if parent is not None else None
+            if around is None:
+                break
+            outer, parent = around.call, around.parent
+            if inner is not None and outer is not None and outer != inner:
+                is_sum = inner in metered or outer not in metered
+                found |= names[outer if is_sum else inner]
+    return found
+
+
+_DEEPEST: Final = 256
+"""How many spans around a call are looked at: spans of hostile logs may lie in a circle."""
 
 
 def _root(

@@ -360,6 +360,20 @@ def is_note(kind: str) -> bool:
     return kind.rpartition("/")[2] in NOTES
 
 
+class SpanPlace(Struct, frozen=True, array_like=True, gc=False):
+    """Where a span lies in its trace, so that calls inside of one another count once.
+
+    All are keys. `call` is the model call that the span tells of, `metered` whether with its
+    tokens. The span around it may stand in another file, so the archive decides what repeats what.
+    """
+
+    trace: int
+    key: int
+    parent: int | None
+    call: int | None = None
+    metered: bool = False
+
+
 class Reading(Struct):
     """What a source made of one chunk.
 
@@ -367,7 +381,7 @@ class Reading(Struct):
     copy has the key of its original). `skipped` counts records of kinds that the source knows to
     carry no telemetry, `unknown` (a part of parsed) kinds that it does not know, and what `NOTES`
     names. The records of the
-    chunk are len(record_keys) + sum(skipped.values()) + len(problems).
+    chunk are len(record_keys) + sum(skipped.values()) + len(problems). `spans` are those of traces.
     """
 
     events: list[Event]
@@ -375,3 +389,4 @@ class Reading(Struct):
     skipped: dict[str, int]
     unknown: dict[str, int]
     problems: list[Problem]
+    spans: list[SpanPlace] = []

@@ -6,7 +6,7 @@ is what lets a file be read in pieces, again, or in two copies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -137,6 +137,14 @@ def merge_sessions(a: Session, b: Session) -> Session:
             if name in FIRST_ONLY:
                 _keep_first(into)
     return merged
+
+
+def leave_out(session: Session, calls: Set[int]) -> bool:
+    """Forget calls that others repeat; whether it had any of them."""
+    repeated = calls & session.calls.keys()
+    for key in repeated:
+        del session.calls[key]
+    return bool(repeated)
 
 
 def _keep_first(spans: dict[str, Span]) -> None:

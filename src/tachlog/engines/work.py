@@ -241,6 +241,7 @@ def _take(portion: Portion, source: Source, state: Any, sessions: Sessions, chun
     fold(reading.events, sessions)
     portion.record_keys += reading.record_keys
     portion.problems += reading.problems
+    portion.spans += reading.spans
     for into, counts in ((portion.skipped, reading.skipped), (portion.unknown, reading.unknown)):
         for kind, count in counts.items():
             into[kind] = into.get(kind, 0) + count

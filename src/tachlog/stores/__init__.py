@@ -20,7 +20,7 @@ from tachlog.analysis.exporting import Export
 from tachlog.analysis.selection import FileReport, Selection
 from tachlog.metrics import Measured, Settled
 from tachlog.metrics.calibration import Learned
-from tachlog.model import Problem
+from tachlog.model import Problem, SpanPlace
 from tachlog.operations import Call
 from tachlog.sessions import Session
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
@@ -64,6 +64,7 @@ class Portion(Struct, array_like=True):
     done: bool = True
     note: str | None = None
     measured: list[Measured] = []
+    spans: list[SpanPlace] = []
 
     @property
     def bytes_covered(self) -> int:

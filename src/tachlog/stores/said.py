@@ -152,6 +152,8 @@ class Group:
         self.kept: list[dict[tuple[int, Telling], Kept]] = [{} for _ in TABLES]
         self.owners: list[dict[int, int]] = [{} for _ in TABLES]
         """The threads of the rows that count now."""
+        self.left: set[int] = set()
+        """The keys of calls that somebody tells no longer."""
         self._load()
 
     def _load(self) -> None:
@@ -179,6 +181,15 @@ class Group:
                 first = self.members[number].tellings or 1
                 telling = TELLINGS[(first & -first).bit_length() - 1]
                 kept[told.key, telling] = Kept(number, told, told.key, touched=True)
+
+    def leave_out(self, calls: set[int]) -> None:
+        """Forget calls of telemetry that others inside of them repeat."""
+        kept = self.kept[TABLES.index(CALLS)]
+        for key in [key for key, telling in kept if key in calls and telling == "telemetry"]:
+            self.left |= {key, kept.pop((key, "telemetry")).counts or key}
+            self.database.run(
+                "DELETE FROM said WHERE key = ? AND telling = ?", (key, TELLINGS.index("telemetry"))
+            )
 
     def take(self, place: Place, session: Session) -> None:
         """Add what a telling says of a thread."""
@@ -212,7 +223,7 @@ class Group:
                 for (key, telling), one in kept.items()
             ]
             counts = counted(told, LIKENESSES[_KINDS[kind]])
-            stale = set(renamed)
+            stale = renamed | self.left
             for name, one in kept.items():
                 if one.touched or one.counts != counts[name]:
                     stale |= {key for key in (one.counts, counts[name]) if key is not None}

@@ -102,6 +102,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         thread INTEGER NOT NULL, counts INTEGER, operation BLOB NOT NULL,
         PRIMARY KEY (key, telling)) WITHOUT ROWID;
     CREATE INDEX idx_said_thread ON said (thread);
+    CREATE TABLE spans (
+        trace INTEGER NOT NULL, key INTEGER NOT NULL, parent INTEGER, call INTEGER,
+        metered INTEGER NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (trace, key)) WITHOUT ROWID;
+    CREATE INDEX idx_spans_file ON spans (file);
     CREATE TABLE ledger (key INTEGER PRIMARY KEY, file INTEGER NOT NULL);
     CREATE TABLE copies (key INTEGER NOT NULL, file INTEGER NOT NULL, told INTEGER NOT NULL,
         PRIMARY KEY (key, file)) WITHOUT ROWID;

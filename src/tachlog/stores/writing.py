@@ -16,7 +16,7 @@ from typing import Any, Final
 from tachlog.identity import unified
 from tachlog.metrics import Measured, Settled
 from tachlog.model import Thread
-from tachlog.sessions import FIRST_ONLY, Session, merge_sessions
+from tachlog.sessions import FIRST_ONLY, Session, leave_out, merge_sessions
 from tachlog.stores import (
     Figures,
     Measure,
@@ -26,6 +26,7 @@ from tachlog.stores import (
     learning,
     progress,
     renewal,
+    spans,
 )
 from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.families import Shared, settle_families
@@ -101,8 +102,10 @@ def _keep(
     )
     told: dict[Place, Session] = {}
     measured: dict[int, Measured] = {}
+    repeated: set[int] = set()
     for file, portion in kept:
         progress.enter(database, file, portion)
+        repeated |= spans.place(database, file, portion.spans)
         for session, own in zip_longest(portion.sessions, portion.measured if is_current else ()):
             number = numbers[session.thread]
             place = (number, session.thread.telling)
@@ -123,7 +126,14 @@ def _keep(
             "DO NOTHING",
         )
     changed = new | moved | {n for (n, _), one in told.items() if not one.is_silent}
-    _Batch(database, words, measure, told, new, changed, measured, before).keep()
+    if repeated:
+        for (number, _), session in told.items():
+            if leave_out(session, repeated):
+                measured.pop(number, None)
+        for number in spans.forget(database, repeated):
+            changed.add(number)
+            told.setdefault((number, "telemetry"), Session(NOBODY))
+    _Batch(database, words, measure, told, new, changed, measured, before, repeated).keep()
     return late
 
 
@@ -189,6 +199,7 @@ class _Batch:
         changed: set[int],
         measured: dict[int, Measured],
         before: dict[int, int],
+        repeated: set[int],
     ) -> None:
         self.database = database
         self.words = words
@@ -197,6 +208,7 @@ class _Batch:
             Group(database, words, members) for members in groups(database, told, before)
         ]
         for group in self.groups:
+            group.leave_out(repeated)
             for place in [place for place in told if place[0] in group.members]:
                 group.take(place, told[place])
         several = {number for group in self.groups for number in group.members}
@@ -344,8 +356,8 @@ class _Batch:
             [
                 (number, name, value[:LONGEST], span.first_us, span.last_us)
                 for number, marks in self.marks
-                for name, spans in marks.items()
-                for value, span in spans.items()
+                for name, values in marks.items()
+                for value, span in values.items()
             ],
             "(thread, name, value) DO UPDATE SET"
             " first_us = CASE WHEN excluded.first_us < marks.first_us"

@@ -73,8 +73,8 @@ SOURCE = Source(
         "Gemini CLI 0.61.0, recorded against a model stub, 2026-11-22",
     ),
     gaps=(
-        "an agent's total counts where no call inside of it was read before it; exported before "
-        "its calls, it counts as one call with them",
+        "an agent's total counts where no call with tokens inside of it is told; calls without "
+        "tokens inside of one that has some are not told apart",
         "sub-agents are told as their session's main thread, except Claude Code's spans",
         "events of Codex and the Gemini CLI have no id of the model call: beside a rollout or chat "
         "of the same session, calls are the same that have the same usage, in order",

@@ -1,16 +1,9 @@
-"""Which spans tell a model call of their own, and which repeat one that is told inside of them.
+"""What spans tell of those beside them: a session, a tool's approval, the same call untied.
 
 Spans of one call nest: a framework's span around a client's, an agent's total around its calls.
-Each telling is an event that cannot be taken back, so this decides with what was read before:
-
-- a span that encloses a call told before is its wrapper and tells nothing (exporters write a span
-  when it ends, so what is inside comes first);
-- a call inside of a span that was told before (an export ordered by start) is another telling of
-  that call: it has its key, so that both count once, with the greater usage.
-
-A span without tokens whose time and model cover those of a metered call is its wrapper too: some
-exports cut the tie between them (Phoenix with OpenRouter, measured: three spans in two traces).
-Reading in neither order, or past the limits of the state, a wrapper may be told beside its call.
+Which of them count is decided in the archive, from all files (`identity.repeated`). Some exports
+cut the tie between them (Phoenix with OpenRouter, measured: three spans in two traces): a span
+without tokens whose time and model cover those of a metered call of the same file is its wrapper.
 """
 
 from __future__ import annotations
@@ -22,7 +15,6 @@ from msgspec import Struct, field
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_MOST_SPANS: Final = 4096
 _MOST_TRACES: Final = 512
 _MOST_TIMES: Final = 64
 _MOST_TOOLS: Final = 256
@@ -54,13 +46,10 @@ class ToolParts(Struct, array_like=True):
 class State(Struct):
     """What reading one file needs to know of the spans that came before.
 
-    `inside` maps a span to the told call that it is, or lies in; `above` holds spans that enclose
-    a told call; `recent` the calls told last; `sessions` the session of a trace; `tools` what
-    is known of tools by their span, until that is read.
+    `recent` holds the calls told last; `sessions` the session of a trace; `tools` what is known of
+    tools by their span, until that is read.
     """
 
-    inside: dict[int, int] = field(default_factory=dict)
-    above: dict[int, None] = field(default_factory=dict)
     recent: list[Timed] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)
     tools: dict[int, ToolParts] = field(default_factory=dict)
@@ -81,35 +70,19 @@ class State(Struct):
             return named
         return self.sessions.get(trace, trace)
 
-    def passes(self, span: int, parent: int | None) -> None:
-        """Note a span that tells no call: what lies in it lies in what it lies in."""
-        if parent is None:
-            return
-        if span in self.above:
-            _keep(self.above, parent, None, _MOST_SPANS)
-        if (outer := self.inside.get(parent)) is not None:
-            _keep(self.inside, span, outer, _MOST_SPANS)
-
-    def wraps(self, span: int, call: Timed) -> bool:
-        """Whether a span repeats a call that was told before it."""
-        if span in self.above:
-            return True
+    def wraps(self, call: Timed) -> bool:
+        """Whether a call without tokens repeats a metered one that was told before it."""
         return not call.metered and any(
             told.metered and told.key != call.key and _covers(call, told) for told in self.recent
         )
 
-    def tells(self, span: int, parent: int | None, call: Timed) -> int:
+    def tells(self, call: Timed) -> int:
         """Note a call that is told; gives the key to tell it by: its own, or that around it."""
-        outer = self.inside.get(parent) if parent is not None else None
-        if outer is None and call.metered:
-            around = (t for t in self.recent if not t.metered and _covers(t, call))
-            outer = next((told.key for told in around), None)
-        key = call.key if outer is None else outer
-        _keep(self.inside, span, key, _MOST_SPANS)
-        if parent is not None:
-            _keep(self.above, parent, None, _MOST_SPANS)
-        self.recent = [*self.recent[1 - _MOST_TIMES :], call]
-        return key
+        around = (t for t in self.recent if call.metered and not t.metered and _covers(t, call))
+        wrapper = next(around, call)
+        self.recent = [t for t in self.recent[1 - _MOST_TIMES :] if t is not wrapper]
+        self.recent.append(call)
+        return wrapper.key
 
 
 def _covers(outer: Timed, inner: Timed) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tachlog import signals
 from tachlog.model import (
+    RUN_TOTALS,
     Event,
     Failure,
     Mark,
     Prompt,
     Reply,
+    SpanPlace,
     Thread,
     ToolCall,
     ToolResult,
@@ -81,7 +84,23 @@ def span_key(trace: str, span: str) -> int:
 
 
 def tell(span: Span, agent: str, session: str | None, state: State) -> Told:
-    """What a span tells. `session` is the one that its resource names."""
+    """What a span tells, and where it lies. `session` is the one that its resource names."""
+    told = events_of(span, agent, session, state)
+    call = next((event for event in told.events if isinstance(event, Reply)), None)
+    if call is None and span.parent is None:
+        return told
+    place = SpanPlace(
+        key_of(FORMAT, span.trace.lower()),
+        span.key,
+        span.parent_key,
+        None if call is None else call.key,
+        call is not None and call.usage is not None,
+    )
+    return replace(told, place=place)
+
+
+def events_of(span: Span, agent: str, session: str | None, state: State) -> Told:
+    """What a span tells by itself."""
     attributes = span.attributes
     named = attributes.text(
         "gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id"
@@ -91,19 +110,16 @@ def tell(span: Span, agent: str, session: str | None, state: State) -> Told:
     operation = attributes.text("gen_ai.operation.name")
     kind = attributes.text("openinference.span.kind")
     if operation == "execute_tool" or kind == "TOOL" or _is_plain_tool(span, operation, kind):
-        state.passes(span.key, span.parent_key)
         return Told(tuple(tool_events(span, thread)))
     if operation in _TOTALS:
-        return agent_total(span, thread, state)
+        return agent_total(span, thread)
     usage = usage_of(attributes)
     if operation in ("embeddings", "embedding") or kind == "EMBEDDING":
         if usage is None:
-            state.passes(span.key, span.parent_key)
             return Told(skipped="span/embedding")
         return model_call(span, thread, state)
     if operation in _INFERENCE or kind == "LLM" or (operation is None and usage is not None):
         return model_call(span, thread, state)
-    state.passes(span.key, span.parent_key)
     if operation is not None and not _is_known(operation):
         return Told(unknown=f"operation/{operation[:60]}")
     if kind is not None and kind.upper() not in _KINDS_SKIPPED:
@@ -119,8 +135,8 @@ def _is_plain_tool(span: Span, operation: str | None, kind: str | None) -> bool:
     return operation is None and kind is None and "tool.name" in span.attributes
 
 
-def agent_total(span: Span, thread: Thread, state: State) -> Told:
-    """An agent's run: who asked for it, and its total where no call inside of it is told."""
+def agent_total(span: Span, thread: Thread) -> Told:
+    """An agent's run: who asked for it, and its total, which counts where no call inside does."""
     events: list[Event] = []
     if span.parent is None:
         text = prompt_of(span.attributes)
@@ -135,17 +151,14 @@ def agent_total(span: Span, thread: Thread, state: State) -> Told:
     name = span.attributes.text("gen_ai.agent.name")
     if name:
         events.append(Mark(thread, span.start_us, "agent_type", signals.excerpt(name, 80)))
-    if usage_of(span.attributes) is None:
-        state.passes(span.key, span.parent_key)
-    else:
-        events += model_call(span, thread, state).events
+    if usage_of(span.attributes) is not None:
+        events.append(replace(reply(span, thread, span.key), stop_reason=RUN_TOTALS))
     return Told(tuple(events)) if events else Told(skipped="span/agent")
 
 
-def model_call(span: Span, thread: Thread, state: State) -> Told:
-    """One model call: a reply, a failure, or nothing where another span tells it."""
-    attributes = span.attributes
-    model = attributes.text(
+def model_of(span: Span) -> str | None:
+    """The model that answered, else the one that was asked."""
+    return span.attributes.text(
         "gen_ai.response.model",
         "gen_ai.request.model",
         "llm.response.model_name",
@@ -153,43 +166,51 @@ def model_call(span: Span, thread: Thread, state: State) -> Told:
         "embedding.model_name",
         "llm.request.model_name",
     )
+
+
+def model_call(span: Span, thread: Thread, state: State) -> Told:
+    """One model call: a reply, a failure, or nothing where another span tells it."""
+    attributes = span.attributes
+    model = model_of(span)
     usage = usage_of(attributes)
     own = call_key(span)
     call = Timed(own, model or "unknown", span.start_us, span.at_us, usage is not None)
-    if state.wraps(span.key, call):
-        state.passes(span.key, span.parent_key)
+    if state.wraps(call):
         return Told(skipped="span/wrapper")
     failed = span.failed or "error.type" in attributes
     if failed and usage is None:
-        state.passes(span.key, span.parent_key)
         return Told((failure(span, thread, model),))
-    key = state.tells(span.key, span.parent_key, call)
-    text = reply_text(attributes)
-    content = Content()
-    content.say(text)
+    key = state.tells(call)
     reason = attributes.first("gen_ai.response.finish_reasons") or attributes.text(
         "llm.finish_reason"
     )
-    return Told(
-        (
-            Reply(
-                key,
-                thread,
-                span.at_us,
-                key,
-                model or "unknown",
-                provider(attributes, model),
-                usage,
-                content.features,
-                reason or (None if span.end_us is None else "reported"),
-                own if key != own else span.key if own != span.key else None,
-                span.start_us,
-                span.duration_ms,
-                first_token_ms(attributes),
-                content.behaviors,
-                cost_nanousd=cost(attributes, "llm.cost.total"),
-            ),
-        )
+    told = replace(
+        reply(span, thread, key),
+        stop_reason=reason or (None if span.end_us is None else "reported"),
+        alias=own if key != own else span.key if own != span.key else None,
+        sent_us=span.start_us,
+        response_ms=span.duration_ms,
+        ttft_ms=first_token_ms(attributes),
+    )
+    return Told((told,))
+
+
+def reply(span: Span, thread: Thread, key: int) -> Reply:
+    """What a span with tokens or an answer tells, be it of one call or of a run of them."""
+    content = Content()
+    content.say(reply_text(span.attributes))
+    model = model_of(span)
+    return Reply(
+        key,
+        thread,
+        span.at_us,
+        key,
+        model or "unknown",
+        provider(span.attributes, model),
+        usage_of(span.attributes),
+        content.features,
+        behaviors=content.behaviors,
+        cost_nanousd=cost(span.attributes, "llm.cost.total"),
     )
 
 

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from tachlog.model import Event, Reading
+from tachlog.model import Event, Reading, SpanPlace
 
 
 class Told(Struct, frozen=True):
     """What one span, log event or metric tells: events, or the kind that it is skipped as.
 
-    A kind that nobody has described is `unknown`; then nothing else is told.
+    `place` is where a span lies. A kind that nobody has described is `unknown`; then nothing else
+    is told.
     """
 
     events: tuple[Event, ...] = ()
     skipped: str | None = None
     unknown: str | None = None
+    place: SpanPlace | None = None
 
 
 def count(reading: Reading, key: int, told: Iterable[Told]) -> None:
@@ -31,6 +33,8 @@ def count(reading: Reading, key: int, told: Iterable[Told]) -> None:
     unknown: dict[str, None] = {}
     telling = False
     for part in told:
+        if part.place is not None:
+            reading.spans.append(part.place)
         if part.skipped is not None:
             skipped[part.skipped] += 1
             continue
