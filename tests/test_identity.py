@@ -118,15 +118,14 @@ def test_a_key_with_an_alias_stays() -> None:
     assert unified([(1, None), (2, None), (3, 4)]) == {}
 
 
+def place(key: int, parent: int | None, is_call: bool, is_metered: bool) -> SpanPlace:
+    """A span of its own call, if it is one."""
+    return SpanPlace(0, key, parent, key if is_call else None, is_call and is_metered)
+
+
+numbers = st.integers(1, 9)
 places = st.lists(
-    st.builds(
-        SpanPlace,
-        st.just(0),
-        st.integers(1, 9),
-        st.none() | st.integers(1, 9),
-        st.none() | st.integers(1, 12),
-        st.booleans(),
-    ),
+    st.builds(place, numbers, st.none() | numbers, st.booleans(), st.booleans()),
     unique_by=lambda span: span.key,
 )
 

@@ -91,7 +91,7 @@ def repeated(spans: Iterable[SpanPlace]) -> set[int]:
 
     Of calls inside of one another the innermost with tokens counts: what is around it repeats it or
     is the sum of such. One without tokens does not count around another, nor inside of one with
-    tokens. What one more span adds to this never takes anything away.
+    tokens. What more spans add to this takes nothing away, unless they tell a call's tokens first.
     """
     placed = {span.key: span for span in spans}
     names: dict[int, set[int]] = defaultdict(set)
