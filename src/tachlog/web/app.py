@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from tachlog.service import Service
-from tachlog.web import endpoints, health, ingest, live, now, pages, sessions
+from tachlog.web import agent_logs, endpoints, health, ingest, live, now, pages, sessions
 from tachlog.web.endpoints import Answers, Endpoint
 from tachlog.web.guard import Access, Guard
 from tachlog.web.problems import HANDLERS
@@ -21,6 +21,7 @@ ROUTES: list[BaseRoute] = [
     *map(endpoints.route, ENDPOINTS),
     *live.ROUTES,
     *ingest.ROUTES,
+    *agent_logs.ROUTES,
     *pages.ROUTES,
 ]
 
