@@ -55,6 +55,15 @@ def test_a_tool_that_never_ended_has_no_p95() -> None:
     assert stats(told)["Bash"].p95_us is None
 
 
+def test_call_and_result_of_one_moment_have_no_time() -> None:
+    """What is written at once, or in the wrong order, does not tell a time; a duration does."""
+    told = Told()
+    told.tool(3, 3, "Bash")
+    told.tool(4, 2, "Bash")
+    told.tool(5, 5, "Bash", duration_ms=0)
+    assert (stats(told)["Bash"].timed, stats(told)["Bash"].total_us) == (1, 0)
+
+
 def test_tools_have_a_category() -> None:
     """What a tool is for is looked up by its name; one that nobody listed is `other`."""
     told = Told()

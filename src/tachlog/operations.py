@@ -123,13 +123,14 @@ class ToolUse(Struct, array_like=True, gc=False):
     def execution_us(self) -> int | None:
         """How long it ran: as reported, else from call to result, which includes waits.
 
-        None where the log tells neither, or no times at all.
+        None where the log tells neither, or no times at all; call and result that are stamped with
+        one moment were written together, which says nothing of how long it ran.
         """
         if self.duration_ms is not None:
             return self.duration_ms * 1000
         if self.end_us is None or self.end_us < UNTIMED_US or self.tool is None:
             return None
-        return max(0, self.end_us - self.at_us)
+        return self.end_us - self.at_us if self.end_us > self.at_us else None
 
 
 class Span(Struct, frozen=True, array_like=True, gc=False):
