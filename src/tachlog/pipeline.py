@@ -63,8 +63,9 @@ def bring_up_to_date(
     """
     begun = perf_counter()
     wanted = _Wanted(paths)
-    learned = store.learned()
-    setup = msgspec.structs.replace(setup_of(config), addresses=wanted.addresses, learned=learned)
+    setup = msgspec.structs.replace(
+        setup_of(config), addresses=wanted.addresses, learned=store.learned()
+    )
     renewed = renew_outdated(store, setup, jobs, progress)
     tally = Tally()
     for _ in range(ROUNDS):
@@ -79,9 +80,7 @@ def bring_up_to_date(
                 progress(min(tally.bytes, total), total)
         if not late:
             break
-    learns = config.estimates.factors == "learned"
-    if tally.files or renewed or learned.learns != learns:
-        learn(store, setup, learns=learns)
+    learn(store, setup, config)
     return ReadNow(
         len(tally.files),
         tally.bytes,
@@ -131,11 +130,13 @@ def task_for(path: str, known: Progress | None, status: Status | None = None) ->
     return Task(path, known, max(0, status.size - known.offset))
 
 
-def learn(store: Store, setup: Setup, *, learns: bool) -> None:
-    """Let the archive learn of its reported counts how far its estimates are off."""
-    from tachlog.engines.work import prepare
+def learn(store: Store, setup: Setup, config: Config) -> None:
+    """Let the archive learn of its reported counts how far its estimates are off, if any is new."""
+    from tachlog.engines.work import measurer_of
 
-    store.learn(prepare(setup), learns=learns)
+    learns = config.estimates.factors == "learned"
+    if store.unlearned(learns=learns):
+        store.learn(measurer_of(setup), learns=learns)
 
 
 def setup_of(config: Config) -> Setup:

@@ -100,6 +100,22 @@ VERBS = (
         direct=True,
     ),
     Verb(
+        "watch",
+        "follow the agents' logs into the archive as they grow, until it is stopped",
+        "watch",
+        (
+            Option("PATH", "log files, directories, SQL tables; else all found", many="*"),
+            Option("--poll", "look at all files in turn, where the system tells of no changes"),
+            Option("--jobs", "read older logs with so many processes", "N", positive),
+            *ARCHIVE,
+        ),
+        "an object on a line for each step: `at`, `files`, `records`, `behind_ms`, `sessions`,"
+        " `active_sessions`, `last`, `backlog_files`, `backlog_bytes`, `notes`, `fault` and more",
+        "New files and directories are followed as they appear. What was written lately is read"
+        " first. Ctrl-C ends it; what is stored is whole.",
+        direct=True,
+    ),
+    Verb(
         "sessions",
         "list the sessions",
         "look",

@@ -63,11 +63,16 @@ def prepare(setup: Setup) -> Measurer:
     locate(setup.addresses)
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
+    _measurer = measurer_of(setup)
+    return _measurer
+
+
+def measurer_of(setup: Setup) -> Measurer:
+    """The prices and thresholds of a configuration; raises `PriceFileError`."""
     book = PriceBook(load_overrides(Path(setup.price_file)) if setup.price_file else None)
-    _measurer = Measurer(
+    return Measurer(
         book.price, lambda cwd: project_of(cwd, setup.projects), setup.factors, setup.learned
     )
-    return _measurer
 
 
 def read_bin(tasks: Iterable[Task]) -> bytes:

@@ -185,6 +185,10 @@ class Store(Archive, Protocol):
         """Learn of the reported counts, and make every estimate anew that this moves."""
         ...
 
+    def unlearned(self, *, learns: bool = True) -> bool:
+        """Whether there is something of which the archive has not learned yet."""
+        ...
+
     def noted(self, name: str) -> str | None:
         """A note that a program left in the archive."""
         ...

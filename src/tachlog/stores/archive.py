@@ -113,6 +113,10 @@ class SqlArchive:
         with self._names_undone():
             return learning.learn(self.database, self.words, measure, learns=learns)
 
+    def unlearned(self, *, learns: bool = True) -> bool:
+        """Whether there is something of which the archive has not learned yet."""
+        return learning.unlearned(self.database, learns=learns)
+
     def noted(self, name: str) -> str | None:
         """A note that a program left in the archive."""
         found = self.database.rows("SELECT value FROM meta WHERE name = ?", (name,))

@@ -27,6 +27,9 @@ from tachlog.stores.words import Words
 NOTE: Final = "estimates"
 """Under this name the archive notes what it has learned."""
 
+SEEN: Final = "estimates.change"
+"""Under this name it notes the last change of which it has learned."""
+
 SAMPLE: Final = 10_000
 """Calls that are learned from at most: those with the least keys, which are digests, so that they
 are a fair sample and the same one in whatever order the calls were read."""
@@ -41,6 +44,13 @@ def known(database: Database) -> Learned:
     return msgspec.json.decode(found[0][0], type=Learned) if found else Learned()
 
 
+def unlearned(database: Database, *, learns: bool) -> bool:
+    """Whether the archive changed since it has learned, or is to learn otherwise than it did."""
+    found = database.rows("SELECT value FROM meta WHERE name = ?", (SEEN,))
+    seen = int(found[0][0]) if found else 0
+    return seen != figures.last_change(database) or known(database).learns != learns
+
+
 def learn(database: Database, words: Words, measure: Measure, *, learns: bool) -> Learned:
     """Learn anew and, where a correction moved, make every estimate anew; in one transaction.
 
@@ -50,6 +60,7 @@ def learn(database: Database, words: Words, measure: Measure, *, learns: bool) -
         was = known(database)
         steps = _steps(database, words) if learns else {}
         if steps == was.steps and learns == was.learns:
+            _note(database, SEEN, str(figures.last_change(database)))
             return was
         now = Learned(was.version + (steps != was.steps), steps, learns)
         moved = {
@@ -59,13 +70,13 @@ def learn(database: Database, words: Words, measure: Measure, *, learns: bool) -
             if was.correction(agent, model) != now.correction(agent, model)
         }
         _estimate_anew(database, words, measure.learning(now), moved)
-        database.insert(
-            "meta",
-            "name, value",
-            [(NOTE, msgspec.json.encode(now, order="sorted").decode())],
-            replacing("name, value", "name"),
-        )
+        _note(database, NOTE, msgspec.json.encode(now, order="sorted").decode())
+        _note(database, SEEN, str(figures.last_change(database)))
         return now
+
+
+def _note(database: Database, name: str, value: str) -> None:
+    database.insert("meta", "name, value", [(name, value)], replacing("name, value", "name"))
 
 
 def _steps(database: Database, words: Words) -> dict[str, dict[str, int]]:

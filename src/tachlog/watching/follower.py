@@ -22,6 +22,7 @@ from tachlog.upgrade import renew_outdated
 from tachlog.watching.eyes import Eyes, Stamp, stamp_of
 from tachlog.watching.places import MOUNTS, Places, on_network
 from tachlog.watching.steps import Activity, Step
+from tachlog.watching.upkeep import Upkeep
 
 LIVE_SECONDS: Final = 600.0
 """What was written so lately is read before everything else."""
@@ -64,7 +65,8 @@ def follow(
 
     Each step is `told`, in this thread; without anything new one every ten seconds. With `poll` all
     files are looked at in turn. A fault of the archive is told and what was to be kept is read
-    again; what cannot be read or watched is told in a step's notes.
+    again; what cannot be read or watched is told in a step's notes. In a thread of its own the
+    archive learns of reported counts now and then, and mirrors are fed.
 
     Raises `StoreError` when the archive cannot be opened at first.
     """
@@ -102,6 +104,7 @@ class _Follower:
         self.jobs = jobs
         self.poll = poll
         self.eyes = Eyes()
+        self.upkeep = Upkeep(archive, config, stop)
         self.activity = Activity()
         self.known = store.progress()
         self.stamps: dict[str, tuple[Stamp | None, ...]] = {}
@@ -122,6 +125,7 @@ class _Follower:
         try:
             renew_outdated(self.store, self._setup(), self.jobs, None)
             self.known = self.store.progress()
+            self.upkeep.start()
             while not self.stop.is_set():
                 self._look()
                 try:
@@ -134,6 +138,7 @@ class _Follower:
             self.eyes.close()
             self._drop_reading()
             self.store.close()
+            self.upkeep.join()
 
     # What is there
 
@@ -317,6 +322,7 @@ class _Follower:
                 self.due.setdefault(path, time_ns() // 1000)
             self.known.update(self.store.progress(paths))
         self.activity.add(kept.portions)
+        self.upkeep.moved()
 
     # What is told
 
@@ -374,7 +380,7 @@ class _Follower:
             last=self.activity.last,
             backlog_files=len(self.backlog),
             backlog_bytes=sum(task.size for task in self.backlog.values()),
-            notes=dict(self.notes),
+            notes=self.notes | self.upkeep.notes,
         )
 
     def _patience(self) -> float:
