@@ -100,7 +100,7 @@ def json_calls() -> Iterator[tuple[str, ...]]:
             yield verb.name, "a1b2"
         elif verb.name == "analyze":
             yield verb.name, "--no-store"
-        elif verb.name not in ("db", "demo", "export", "query", "reconcile", "serve"):
+        elif verb.name not in ("db", "demo", "export", "query", "reconcile", "serve", "watch"):
             yield (verb.name,) if verb.name else ()
 
 

@@ -21,6 +21,7 @@ HOT_SECONDS: Final = 600.0
 """A polled file that changed so lately is looked at every second, the others in a round."""
 
 POLL_SECONDS: Final = 1.0
+ROUND_SECONDS: Final = 2.0
 ROUND_SHARE: Final = 0.003
 """The share of a processor that rounds through all polled files may take."""
 
@@ -149,7 +150,7 @@ class _Poller:
         changed = self._look([*self._stamps, *self._below()])
         cost = thread_time() - begun
         now = monotonic()
-        self._next_round = now + max(2.0, cost / ROUND_SHARE)
+        self._next_round = now + max(ROUND_SECONDS, cost / ROUND_SHARE)
         self._hot = {path: until for path, until in self._hot.items() if until > now}
         return changed
 
