@@ -404,6 +404,33 @@ def test_a_plan_is_shown_with_its_price_and_its_use(tmp_path: Path) -> None:
     assert "SPENT" in desk.run("cost").out
 
 
+def test_a_pull_request_without_a_number_and_amounts_of_both_kinds_are_named(
+    tmp_path: Path,
+) -> None:
+    """One that was opened by a command and is named nowhere; a cost that a log reports beside."""
+    desk = Desk(tmp_path)
+    opened = [tool_use("t", "Bash", command="gh pr create --fill")]
+    log = [
+        user("o", "u", at(0), "Open it"),
+        assistant("o", "r", at(5), "m-1", content=opened),
+        tool_result("o", "x", at(6), "t", "done"),
+    ]
+    jsonl(desk.logs / "o.jsonl", log)
+    row = {"s": "b", "t": at(9), "m": "claude-opus-4-5", "r": "assistant", "i": 9, "o": 9, "c": 0.5}
+    reported = jsonl(tmp_path / "bot.jsonl", [row])
+    config = tmp_path / "config.toml"
+    config.write_text(
+        config.read_text()
+        + '[[sources.mappings]]\nname = "bot"\nmatch = "*bot.jsonl"\n'
+        + '[sources.mappings.fields]\nsession = "s"\ntime = "t"\nmodel = "m"\nrole = "r"\n'
+        + 'input_tokens = "i"\noutput_tokens = "o"\ncost = "c"\n'
+    )
+    assert desk.run("analyze", str(reported), str(desk.logs)).code == 0
+    shown = desk.run("cost", "--by", "pr").out
+    assert "at API prices, or as the log reports it" in shown
+    assert "opened, number not told" in shown
+
+
 @pytest.mark.parametrize(
     ("named", "meant"),
     [("antropic", "anthropic"), ("claude", "anthropic"), ("Anthropic", "anthropic")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,27 @@ def test_the_cost_of_a_whole_run_is_no_calls() -> None:
     )
     assert store.reported_calls() == []
     store.close()
+
+
+def test_doctor_tells_sessions_whose_reported_cost_differs(tmp_path: Path) -> None:
+    """A recorded session agrees but for the call that compacts, which its log does not hold.
+
+    Another's running cost lacks the call that was interrupted: that is 12 %. The copy of a session
+    counts on from what that had cost and is not compared; one without any call cost nothing.
+    """
+    logs = tmp_path / "logs"
+    shutil.copytree(CASES / "claude_code" / "recorded_2.1.330", logs)
+    desk = Desk(tmp_path)
+    (tmp_path / "prices.toml").write_text("")
+    assert desk.run("analyze", str(logs)).code == 0
+    checks = json.loads(desk.run("doctor", "--json").out)["reported_costs"]
+    told = {each["session_id"][-1]: (each["reported_usd"], each["computed_usd"]) for each in checks}
+    assert told["1"] == (0.079272, 0.075468)
+    assert told["3"] == (0.01689, 0.0189225)
+    assert told.keys() == {"1", "3", "4"}
+    shown = desk.run("doctor", COLUMNS="200").out
+    assert "2 of 3 agree within 5 %" in shown
+    assert "0003: reported $0.02, at API prices $0.02" in shown
 
 
 @pytest.mark.parametrize("lost", [False, True])

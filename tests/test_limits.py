@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,8 +16,12 @@ from archives import assistant, jsonl, user
 from screens import Desk
 from summary_by_hand import DOLLAR, Shelf, quarter
 from summary_by_hand import at as moment
+from tachlog.analysis.budget import BudgetView
 from tachlog.analysis.limits import Limits, limits_of, reset_us
 from tachlog.analysis.selection import Marked, Quarter
+from tachlog.cli.answering import Ask
+from tachlog.cli.calling import Caller
+from tachlog.cli.limits import limit_lines
 
 NOW = "2026-11-18T12:00"
 
@@ -133,6 +139,53 @@ def test_the_end_of_a_limit_is_read_from_its_message(text: str, resets: str | No
     """In the zone that it names, else in that of the display; a time of day is the next one."""
     told = reset_us(text, moment("2026-03-02T09:00"), ZoneInfo("Europe/Vienna"))
     assert told == (None if resets is None else moment(resets))
+
+
+def limit_lines_of(found: Limits) -> list[str]:
+    """What `tachlog budget` shows of limits at noon in Vienna, on a wide screen."""
+    environ = {"COLUMNS": "200", "TACHLOG_DISPLAY__TIME_ZONE": "Europe/Vienna"}
+    ask = Ask(Namespace(no_color=True), Caller(environ, moment(NOW), StringIO(), StringIO()))
+    view = BudgetView(
+        generated_at="",
+        prices="",
+        time_zone="",
+        budgets=[],
+        over_sessions=[],
+        days_of_use=0,
+        limits=found,
+        has_plan=False,
+    )
+    return [line.rstrip() for line in limit_lines(view, ask)]
+
+
+def test_every_kind_of_window_has_its_line() -> None:
+    """A block with its burn rate, seven days without an end, a week that the log tells."""
+    block, week, told = limit_lines_of(
+        limits(
+            [spent("2026-11-01T09:30", 10), spent("2026-11-18T10:00", 5)],
+            quota=[quota(f"10080:41:{seconds('2026-11-20T09:00')}", "2026-11-18T11:00")],
+        )
+    )[1:4]
+    assert block.split()[:4] == ["Claude", "Code", "5", "h"]
+    assert "$5.00" in block
+    assert "/h" in block
+    assert "50 % of the dearest block in 4 weeks" in block
+    assert "past 7 days" in week
+    assert "$5.00" in week
+    assert "/h" not in week
+    assert told.startswith("Codex 7 days")
+    assert "41 %" in told
+    assert "resets Fri 20 Nov 10:00 (as of 12:00)" in told
+
+
+def test_a_limit_that_was_hit_is_told_without_any_window_and_nothing_without_both() -> None:
+    """Its end is told where the log says it."""
+    hit = Marked("codex", "usage limit", 0, moment("2026-11-17T19:00"))
+    assert limit_lines_of(limits(limit=[hit])) == [
+        "▲ Codex: limit hit Tue 17 Nov 20:00: usage limit",
+        "",
+    ]
+    assert limit_lines_of(limits()) == []
 
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)

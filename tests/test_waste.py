@@ -401,6 +401,28 @@ def test_the_command_shows_kinds_and_sessions(tmp_path: Path) -> None:
     assert desk.run("cost", "--waste", "--since", "2026-11-19").out.startswith("nothing fits")
 
 
+def test_a_lost_cache_is_told_with_its_reasons_and_without_a_price(tmp_path: Path) -> None:
+    """Twenty thousand tokens read anew under a model that nobody prices: no share is made up."""
+    desk = Desk(tmp_path)
+    session = "c1c2c3d4-0000-4000-8000-000000000009"
+    told = [user(session, "u1", at(0), "Go")]
+    for number, (fresh, read) in enumerate([(10, 20_000), (20_010, 0)]):
+        reply = assistant(session, f"r{number}", at(5 + number), f"m{number}")
+        reply["message"] |= {"model": "mystery-1"}
+        reply["message"]["usage"] |= {
+            "input_tokens": fresh,
+            "cache_read_input_tokens": read,
+            "cache_creation_input_tokens": 0,
+        }
+        told.append(reply)
+    jsonl(desk.logs / f"{session}.jsonl", told)
+    desk.run("analyze")
+    (row,) = json.loads(desk.run("cost", "--waste", "--json").out)["rows"]
+    assert (row["kind"], row["tokens"], row["cost_usd"]) == ("cache_miss", 20_000, None)
+    shown = " ".join(desk.run("cost", "--waste").out.split())
+    assert "by reason: something at the beginning changed, or the provider dropped it 20" in shown
+
+
 def test_nothing_wasted_is_said(tmp_path: Path) -> None:
     """A session without any of it has an answer too."""
     desk = Desk(tmp_path)

@@ -26,14 +26,17 @@ class CostCheck(Struct, frozen=True):
 
 
 def session_costs(store: Store) -> list[CostCheck]:
-    """The costs that the logs of the newest sessions report, their sub-agents included."""
+    """The costs that the logs of the newest sessions report, their sub-agents included.
+
+    Without copies of a session that went another way: those count on from what it had cost.
+    """
     threads = store.sessions(Selection())
     mains = [m for m in threads if m.parent is None][-COSTS_CHECKED:]
     checks = []
     for m in mains:
         found = store.session(m.session_id)
         told = found[1].told("reported_cost") if found else []
-        if told:
+        if told and not store.shared(m.session_id):
             uses = [use for t in threads if t.root == m.root for use in t.models.values()]
             most = max(int(nanousd) for nanousd in told)
             checks.append(CostCheck(m.session_id, most / 1e9, cost_usd(uses)))
