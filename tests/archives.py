@@ -240,3 +240,14 @@ def as_session(records: Sequence[Mapping[str, Any]], session: str) -> list[dict[
 def at(minute: int, second: int = 0, ms: int = 0) -> str:
     """A time on an invented morning."""
     return f"2026-11-18T09:{minute:02}:{second:02}.{ms:03}Z"
+
+
+def alert_acknowledged_by(store: Store, user: str) -> None:
+    """Put an alert into an archive that somebody acknowledged."""
+    assert isinstance(store, SqlArchive)
+    with store.database.transaction():
+        store.database.insert(
+            "telemetry_alerts",
+            "id, type, severity, acknowledged_by",
+            [("5e551000-0000-4000-8000-0000000000aa", "token_spike", "info", user)],
+        )

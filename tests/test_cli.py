@@ -93,6 +93,10 @@ def test_a_wide_answer_is_no_json_matter(desk: Desk, words: tuple[str, ...]) -> 
     assert desk.run(*words, COLUMNS="40").out == desk.run(*words, COLUMNS="200").out
 
 
+UNASKED = {"db", "demo", "export", "query", "reconcile", "serve", "token", "user", "watch"}
+"""Verbs that need more than their name, or change something."""
+
+
 def json_calls() -> Iterator[tuple[str, ...]]:
     """Yield a way to call each verb that answers."""
     for verb in VERBS:
@@ -100,7 +104,7 @@ def json_calls() -> Iterator[tuple[str, ...]]:
             yield verb.name, "a1b2"
         elif verb.name == "analyze":
             yield verb.name, "--no-store"
-        elif verb.name not in ("db", "demo", "export", "query", "reconcile", "serve", "watch"):
+        elif verb.name not in UNASKED:
             yield (verb.name,) if verb.name else ()
 
 

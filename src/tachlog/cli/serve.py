@@ -16,7 +16,7 @@ from msgspec import Struct
 from tachlog.cli.calling import Caller, Misuse, Unanswered
 from tachlog.cli.format import plain
 from tachlog.config import Config, data_home, load
-from tachlog.stores import PRIVATE
+from tachlog.stores import PRIVATE, open_store
 
 TOKEN_FILE = "serve.token"
 
@@ -51,8 +51,9 @@ def serve(options: Namespace, caller: Caller) -> int:
     if at_first.storage.url == PRIVATE:
         raise Misuse("--db: a service needs an archive that stays")
     host = at_first.serve.host
-    if not is_loopback(host):
-        raise Misuse(f"--host {host}: only this machine is served for now; leave --host away")
+    is_local = is_loopback(host)
+    if not is_local:
+        _check_way_in(at_first, host)
     logs.begin(options.log_json)
     try:
         listening = server.listen(host, at_first.serve.port)
@@ -63,9 +64,10 @@ def serve(options: Namespace, caller: Caller) -> int:
             "--port takes another port, --port 0 a free one"
         ) from None
     port = listening.getsockname()[1]
-    token = None if options.no_token else token_in(Path(data_home(caller.environ)))
+    wants_token = is_local and not options.no_token
+    token = token_in(Path(data_home(caller.environ))) if wants_token else None
     names = {"localhost", socket.gethostname().lower(), *map(str.lower, at_first.serve.hosts)}
-    access = Access(token, frozenset(names), f"tachlog_{port}")
+    access = Access(token, frozenset(names), f"tachlog_{port}", is_local)
     url = f"http://{'localhost' if host == '127.0.0.1' else at(host)}:{port}/"
     if token is not None:
         url += f"?token={token}"
@@ -77,6 +79,24 @@ def serve(options: Namespace, caller: Caller) -> int:
     if options.open:
         threading.Thread(target=_open, args=(url,), daemon=True).start()
     return 0 if server.run(Service(config, caller.environ), access, listening) else 1
+
+
+def _check_way_in(config: Config, host: str) -> None:
+    """Refuse to serve others where nobody has a token; raises `Misuse`, which says what mends it.
+
+    Users alone are no way in yet: what they sign in to is a page.
+    """
+    store = open_store(config.storage.url)
+    try:
+        if any(token.revoked_at is None for token in store.people.tokens()):
+            return
+    finally:
+        store.close()
+    raise Misuse(
+        f"--host {host}: others reach this address, and nobody has a token yet; make one first:\n"
+        "tachlog token create --scope read NAME    (to read)\n"
+        "tachlog token create --scope ingest NAME  (to send telemetry)"
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tachlog.cli.parser import Option, Verb, port, positive, size
 
+ROLES = ("member", "lead", "operator", "admin")
+SCOPES = ("ingest", "read", "admin")
 COMPLEXITIES = ("very_low", "low", "medium", "high", "very_high")
 
 OUTPUT = (
@@ -319,6 +321,35 @@ VERBS = (
         (Option("WHAT", "what to tell", choices=("sizes",)), *ARCHIVE),
         "one object: `archive`, `bytes`, `tables`, each with `table`, `rows`, `bytes`",
         "A table's size includes its indexes.",
+    ),
+    Verb(
+        "user",
+        "say who may sign in to the service",
+        "people",
+        (
+            Option("WHAT", "what to do", choices=("add", "list", "remove")),
+            Option("NAME", "whom to add or remove", many="*"),
+            Option("--role", "what they may do", "ROLE", choices=ROLES, default="member"),
+            *ARCHIVE,
+        ),
+        "for add one object, for list a list of them: `name`, `role`, `created_at`, `signs_in`;"
+        " for remove `name`",
+        "The password is asked for, or is the first line of standard input.",
+    ),
+    Verb(
+        "token",
+        "make, list and revoke tokens, by which programs send and read",
+        "people",
+        (
+            Option("WHAT", "what to do", choices=("create", "list", "revoke")),
+            Option("NAME", "what to call it, such as the machine that has it", many="*"),
+            Option("--scope", "what it lets do", "SCOPE", choices=SCOPES, default="ingest"),
+            *ARCHIVE,
+        ),
+        "for create `name`, `scope`, `token`; for list a list of `name`, `scope`, `created_at`,"
+        " `revoked_at`; for revoke `name`",
+        "A token is shown once, when it is made. ingest sends telemetry, read asks, admin does"
+        " both and everything else.",
     ),
     Verb(
         "demo",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from time import time_ns
-from typing import TypeVar
+from time import monotonic, time_ns
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -19,8 +19,14 @@ from tachlog.service.jobs import Jobs, Moment
 from tachlog.service.readers import Readers
 from tachlog.service.writer import Writer
 from tachlog.stores import Measure, Portion, Progress, Store, StoreError, open_store
+from tachlog.stores.people import Token
 
 T = TypeVar("T")
+
+TOKEN_S: Final = 3.0
+"""How long a token is let in without a look whether it was revoked."""
+
+MOST_TOKENS: Final = 1000
 
 log = logging.getLogger("tachlog.service")
 
@@ -58,6 +64,7 @@ class Service:
         """How often the configuration was loaded anew: answers made before it are stale."""
         self.readers = Readers(self.config.storage.url)
         self.changes = Changes(lambda: self.ask(lambda store: store.last_change()))
+        self._tokens: dict[str, tuple[float, Token | None]] = {}
         url = self.config.storage.url
         self.writer = Writer(url, self.changes.poke)
         self.following = Following(url, environ, self.changes.poke)
@@ -114,11 +121,23 @@ class Service:
         """The answer of the archive to a question, which runs in a thread; raises `StoreError`."""
         return await self.readers.ask(question)
 
+    async def token(self, digest: str) -> Token | None:
+        """The token with this digest, as it was within the last seconds; raises `StoreError`."""
+        now_s = monotonic()
+        known = self._tokens.get(digest)
+        if known is not None and now_s - known[0] < TOKEN_S:
+            return known[1]
+        found = await self.ask(lambda store: store.people.token(digest))
+        if len(self._tokens) >= MOST_TOKENS:
+            self._tokens.clear()
+        self._tokens[digest] = (now_s, found)
+        return found
+
     async def _keep(self, portions: Sequence[Portion]) -> list[Portion]:
         return await self.writer.run(lambda store: store.write(portions, self._measure))
 
     async def _known(self, path: str) -> Progress | None:
-        known = await self.ask(lambda store: store.progress())
+        known = await self.ask(lambda store: store.progress([path]))
         return known.get(path)
 
     async def checks(self) -> list[Check]:

@@ -24,6 +24,7 @@ from tachlog.model import Problem, SpanPlace
 from tachlog.operations import Call
 from tachlog.sessions import Session
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
+from tachlog.stores.people import People
 
 PRIVATE = "private:"
 """The URL of an archive that vanishes when it is closed."""
@@ -156,6 +157,7 @@ class Store(Archive, Protocol):
     """What every store can do: what analysis asks of it, and how it is filled."""
 
     url: str
+    people: People
 
     def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
         """The progress of every known file, or of these, by path."""

@@ -51,6 +51,7 @@ from tachlog.stores.database import LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.exporting import ArchiveExport
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.loading import load_session
+from tachlog.stores.people import People
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
@@ -62,6 +63,7 @@ class SqlArchive:
         self.url = url
         self.database = database
         self.words = Words(database)
+        self.people = People(database)
 
     @contextmanager
     def _names_undone(self) -> Iterator[None]:

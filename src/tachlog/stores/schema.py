@@ -115,7 +115,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE projects (cwd TEXT PRIMARY KEY, project TEXT NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE users (
-        id UUID PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TIMESTAMP NOT NULL);
+        id UUID PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TIMESTAMP NOT NULL,
+        role TEXT NOT NULL DEFAULT 'admin', password TEXT);
+    CREATE TABLE tokens (
+        digest TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, scope TEXT NOT NULL,
+        created_at TIMESTAMP NOT NULL, revoked_at TIMESTAMP);
 
     CREATE TABLE agent_telemetry_summaries (
         id UUID PRIMARY KEY, session_id VARCHAR(255), provider VARCHAR(50), model VARCHAR(100),

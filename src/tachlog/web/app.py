@@ -39,7 +39,7 @@ def create_app(service: Service, access: Access) -> Starlette:
 
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Guard, access=access)],
+        middleware=[Middleware(Guard, access=access, token=service.token)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

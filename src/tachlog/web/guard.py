@@ -7,6 +7,7 @@ Jupyter's server (token in the first address, then a cookie), checked 2026-11-22
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
@@ -18,10 +19,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tachlog.web.problems import problem
+from tachlog.stores import StoreError
+from tachlog.stores.people import Token, digest_of_token
+from tachlog.web.problems import RETRY_S, problem
 
-OPEN: Final = ("/healthz", "/readyz", "/static/")
-INGEST: Final = ("/v1/", "/api/v1/agent-logs")
+OPEN: Final = ("/healthz", "/readyz")
+OPEN_BELOW: Final = "/static/"
+INGEST: Final = ("/v1/traces", "/v1/logs", "/v1/metrics", "/api/v1/agent-logs")
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -36,11 +40,16 @@ HEADERS: Final = {
 
 
 class Access(Struct, frozen=True):
-    """Who may ask: whoever has the token (None: everybody), by which names of this machine."""
+    """Who may ask: whoever has the token of this start (None: there is none), or one of their own.
+
+    `names` are those of this machine. With `is_local` only this machine reaches the service: then
+    whatever runs on it may send telemetry, and with no token read as well.
+    """
 
     token: str | None
     names: frozenset[str]
     cookie: str = "tachlog"
+    is_local: bool = True
 
     @property
     def pass_(self) -> str:
@@ -48,12 +57,38 @@ class Access(Struct, frozen=True):
         return hmac.new((self.token or "").encode(), b"cookie", sha256).hexdigest()
 
 
-class Guard:
-    """Lets a request through to the application, or refuses it."""
+class Viewer(Struct, frozen=True):
+    """Who asks, and what they may: scopes of tokens."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    name: str
+    scopes: frozenset[str]
+
+
+EVERYTHING: Final = frozenset({"ingest", "read", "admin"})
+SCOPES: Final = {
+    "ingest": frozenset({"ingest"}),
+    "read": frozenset({"read"}),
+    "admin": EVERYTHING,
+}
+"""What the scope of a token lets do."""
+
+NOBODY: Final = Viewer("", frozenset())
+SENDER: Final = Viewer("local", frozenset({"ingest"}))
+OWNER: Final = Viewer("local", EVERYTHING)
+
+
+class Guard:
+    """Lets a request through to the application, or refuses it.
+
+    The application finds who asks in the state of the request, as `viewer`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, access: Access, token: Callable[[str], Awaitable[Token | None]]
+    ) -> None:
         self.app = app
         self.access = access
+        self.token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -66,45 +101,84 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        refusal = self._refusal(scope)
+        try:
+            refusal = await self._refusal(scope)
+        except StoreError as error:
+            refusal = problem(503, str(error), {"Retry-After": str(RETRY_S)})
         if refusal is None:
             await self.app(scope, receive, sent)
         else:
             await refusal(scope, receive, sent)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not is_name(host, self.access.names):
             return problem(421, f"{host[:80]!r} is no name of this server; add it to serve.hosts")
         if is_foreign(headers, scope["method"]):
             return problem(403, "asked for by a page of another site")
-        return self._stranger(scope, headers)
-
-    def _stranger(self, scope: Scope, headers: Headers) -> Response | None:
-        token, path = self.access.token, scope["path"]
-        if token is None or path.startswith((*OPEN, *INGEST)):
+        wanted = scope_of(scope["method"], scope["path"])
+        if wanted is None:
             return None
-        asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        given = asked.pop("token", None)
-        if given is not None and is_same(given, token):
-            rest = f"?{urlencode(asked)}" if asked else ""
-            answer = RedirectResponse(path + rest, 303)
-            answer.set_cookie(
-                self.access.cookie, self.access.pass_, httponly=True, samesite="strict"
-            )
-            return answer
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and is_same(bearer.strip(), token):
+        entering = self._entering(scope)
+        if entering is not None:
+            return entering
+        viewer = await self._viewer(headers)
+        scope.setdefault("state", {})["viewer"] = viewer
+        if wanted in viewer.scopes:
             return None
-        if is_same(cookie_in(headers, self.access.cookie), self.access.pass_):
-            return None
+        if viewer.scopes - SENDER.scopes or viewer not in (NOBODY, SENDER):
+            return problem(403, f"this needs the scope {wanted}: `tachlog token create` makes one")
         return problem(
             401,
-            "open the address that tachlog serve printed, which carries a token, or send the "
-            "token as `Authorization: Bearer …`",
+            "open the address that tachlog serve printed, which carries a token, or send one as "
+            "`Authorization: Bearer …`; `tachlog token create` makes one",
             {"WWW-Authenticate": 'Bearer realm="tachlog"'},
         )
+
+    def _entering(self, scope: Scope) -> Response | None:
+        """The way in for a browser that comes with the token in the address."""
+        token = self.access.token
+        asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = next((value for name, value in asked if name == "token"), None)
+        if token is None or given is None or not is_same(given, token):
+            return None
+        rest = urlencode([pair for pair in asked if pair[0] != "token"])
+        path = "/" + scope["path"].lstrip("/\\")
+        answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
+        answer.set_cookie(
+            self.access.cookie,
+            self.access.pass_,
+            httponly=True,
+            samesite="strict",
+            secure=scope["scheme"] == "https",
+        )
+        return answer
+
+    async def _viewer(self, headers: Headers) -> Viewer:
+        """Who asks, by what they carry."""
+        access = self.access
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            bearer = bearer.strip()
+            if access.token is not None and is_same(bearer, access.token):
+                return OWNER
+            found = await self.token(digest_of_token(bearer))
+            return NOBODY if found is None else Viewer(found.name, SCOPES[found.scope])
+        if access.token is not None:
+            if is_same(cookie_in(headers, access.cookie), access.pass_):
+                return OWNER
+            return SENDER if access.is_local else NOBODY
+        return OWNER if access.is_local else NOBODY
+
+
+def scope_of(method: str, path: str) -> str | None:
+    """The scope that a request needs; None for what everybody may see."""
+    if path in OPEN or path.startswith(OPEN_BELOW):
+        return None
+    if path in INGEST:
+        return "ingest"
+    return "read" if method in READS else "admin"
 
 
 def is_name(host: str, names: frozenset[str]) -> bool:
@@ -132,7 +206,9 @@ def is_foreign(headers: Headers, method: str) -> bool:
 
 def is_same(given: str, wanted: str) -> bool:
     """Whether two secrets are the same, found out in a time that tells nothing of them."""
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogatepass")
+    )
 
 
 def cookie_in(headers: Headers, name: str) -> str:

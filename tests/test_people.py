@@ -1,0 +1,143 @@
+"""Users and tokens: made and taken away by the command, held against each request."""
+
+import json
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from archives import alert_acknowledged_by
+from conftest import Archives, Run
+from serving import Served, serving
+from tachlog.passwords import hash_of, is_password, new_token
+from tachlog.stores.people import digest_of_token
+
+NOW_US = 1_763_800_000_000_000
+PASSWORD = "a long enough password"
+
+
+def test_tokens_are_kept_as_digests_and_revoked(archives: Archives) -> None:
+    """A token is found by its digest until it is revoked; names are taken once."""
+    people = archives.new().people
+    token = new_token()
+    assert people.add_token("ci", "ingest", token, NOW_US)
+    assert not people.add_token("ci", "read", new_token(), NOW_US)
+    found = people.token(digest_of_token(token))
+    assert found is not None
+    assert (found.name, found.scope) == ("ci", "ingest")
+    assert people.token(digest_of_token("other")) is None
+    assert people.revoke_token("ci", NOW_US)
+    assert not people.revoke_token("ci", NOW_US)
+    assert people.token(digest_of_token(token)) is None
+    assert [each.revoked_at is None for each in people.tokens()] == [False]
+
+
+def test_users_sign_in_with_a_password(archives: Archives) -> None:
+    """A password is kept as a hash; a removed user has no way in, whatever they acknowledged."""
+    store = archives.new()
+    people = store.people
+    assert people.add_user("ana", "lead", hash_of(PASSWORD), NOW_US)
+    assert not people.add_user("ana", "admin", hash_of(PASSWORD), NOW_US)
+    assert people.add_user("bo", "member", hash_of(PASSWORD), NOW_US)
+    ana = people.user("ana")
+    assert ana is not None
+    assert ana.password is not None
+    assert PASSWORD not in ana.password
+    assert is_password(ana.password, PASSWORD)
+    assert not is_password(ana.password, PASSWORD + "!")
+    assert not is_password(None, PASSWORD)
+    alert_acknowledged_by(store, ana.id)
+    assert people.remove_user("ana")
+    assert people.remove_user("bo")
+    assert not people.remove_user("bo")
+    assert not people.remove_user("local")
+    left = {user.name: user.password for user in people.users()}
+    assert left == {"ana": None, "local": None}
+
+
+def piped(home: Path, *words: str, said: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run the command with something on its standard input."""
+    command = Path(sysconfig.get_path("scripts")) / "tachlog"
+    return subprocess.run(
+        [command, *words],
+        input=said,
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=os.environ,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_adds_lists_and_removes(home: Path, tachlog: Run) -> None:
+    """`user` and `token` say what they did; a token is shown once, and nowhere else."""
+    added = piped(home, "user", "add", "ana", "--role", "lead", said=PASSWORD + "\n")
+    assert (added.returncode, added.stdout) == (0, "ana can sign in, as lead\n")
+    assert piped(home, "user", "add", "ana", said=PASSWORD).returncode == 1
+    assert piped(home, "user", "add", "bo", said="short").returncode == 2
+    assert tachlog("user", "add", check=False).code == 2
+    assert "ana" in tachlog("user", "list").stdout
+    made = json.loads(tachlog("token", "create", "ci", "--scope", "read", "--json").stdout)
+    assert made["token"].startswith("tachlog_")
+    listed = tachlog("token", "list", "--json").stdout
+    assert made["token"] not in listed
+    assert json.loads(listed)[0]["scope"] == "read"
+    assert tachlog("token", "create", "ci", check=False).code == 1
+    tachlog("token", "revoke", "ci")
+    assert tachlog("token", "revoke", "ci", check=False).code == 1
+    assert " no" in tachlog("token", "list").stdout
+    tachlog("user", "remove", "ana")
+    assert tachlog("user", "remove", "ana", check=False).code == 1
+
+
+def test_others_are_served_only_with_a_way_in(home: Path, tachlog: Run) -> None:
+    """An address beyond this machine needs a token; the refusal says the command that makes one."""
+    refused = tachlog("serve", "--host", "0.0.0.0", "--port", "0", check=False)
+    assert refused.code == 2
+    assert "tachlog token create" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """Give a service that others reach, and a token of each scope."""
+    home = tmp_path_factory.mktemp("public")
+    tokens = {}
+    for scope in ("ingest", "read", "admin"):
+        words = ("token", "create", scope, "--scope", scope, "--db", str(home / "served.db"))
+        tokens[scope] = piped(home, *words).stdout.strip()
+    with serving(home, "--host", "0.0.0.0", env={"TACHLOG_SERVE__FOLLOW": "false"}) as own:
+        yield own, tokens
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "method", "status"),
+    [
+        (None, "/healthz", "GET", 200),
+        (None, "/api/v1/realtime", "GET", 401),
+        (None, "/v1/traces", "POST", 401),
+        ("ingest", "/v1/traces", "POST", 200),
+        ("ingest", "/api/v1/agent-logs", "POST", 415),
+        ("ingest", "/api/v1/realtime", "GET", 403),
+        ("read", "/api/v1/realtime", "GET", 200),
+        ("read", "/v1/traces", "POST", 403),
+        ("read", "/api/v1/realtime", "DELETE", 403),
+        ("admin", "/v1/traces", "POST", 200),
+        ("admin", "/api/v1/realtime", "DELETE", 405),
+        ("wrong", "/api/v1/realtime", "GET", 401),
+    ],
+)
+def test_a_token_lets_do_what_its_scope_says(
+    public: tuple[Served, dict[str, str]], scope: str | None, path: str, method: str, status: int
+) -> None:
+    """Beyond this machine every question and every batch needs a token of the right scope."""
+    served, tokens = public
+    headers = {"Content-Type": "application/json"}
+    if scope is not None:
+        headers["Authorization"] = f"Bearer {tokens.get(scope, scope)}"
+    body = b"{}" if method == "POST" else None
+    if path.endswith("agent-logs"):
+        headers["Content-Type"] = "text/plain"
+    assert served.ask(path, method, body, headers, token=False).status == status
