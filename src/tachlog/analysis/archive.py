@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tachlog.analysis.agreement import Stated
+from tachlog.analysis.alerting.moments import Health, Moment, Usual
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import (
@@ -82,6 +83,18 @@ class Archive(Protocol):
 
     def traces(self, selection: Selection) -> list[Trace]:
         """The selected operations of each thread."""
+        ...
+
+    def moments(self, since_us: int, until_us: int) -> list[Moment]:
+        """The operations from then on and before then, in order of time."""
+        ...
+
+    def usual(self, since_us: int, until_us: int) -> Usual:
+        """What the calls from then on and before then used, by span of time."""
+        ...
+
+    def health(self, now_us: int) -> Health:
+        """How reading and mirroring do."""
         ...
 
     def side_calls(self, selection: Selection) -> list[SideCall]:

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -187,6 +187,12 @@ class EstimatorTable(Table, frozen=True, kw_only=True):
     family: tuple[Factors, ...]
 
 
+class AlertTable(Table, frozen=True, kw_only=True):
+    """Alert rules, each as `[[alerts.rules]]` of a configuration would have it."""
+
+    rules: tuple[dict[str, Any], ...]
+
+
 @cache
 def errors() -> ErrorTable:
     """Return what errors look like."""
@@ -227,6 +233,12 @@ def windows() -> WindowTable:
 def estimators() -> EstimatorTable:
     """Return the estimators of output tokens."""
     return _table("estimators.toml", EstimatorTable)
+
+
+@cache
+def alerts() -> AlertTable:
+    """Return the alert rules that come with tachlog."""
+    return _table("alerts.toml", AlertTable)
 
 
 @lru_cache(maxsize=4096)

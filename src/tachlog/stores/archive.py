@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from tachlog.analysis.agreement import Stated
+from tachlog.analysis.alerting.moments import Health, Moment, Usual
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.exporting import Export
@@ -37,6 +38,7 @@ from tachlog.stores import (
     feed,
     figures,
     learning,
+    moments,
     quarters,
     reading,
     renewal,
@@ -250,6 +252,20 @@ class SqlArchive:
         """The selected operations of each thread."""
         with self.database.snapshot():
             return traces.traces(self.database, self._names(), selection)
+
+    def moments(self, since_us: int, until_us: int) -> list[Moment]:
+        """The operations from then on and before then, in order of time."""
+        with self.database.snapshot():
+            return moments.moments(self.database, self._names(), since_us, until_us)
+
+    def usual(self, since_us: int, until_us: int) -> Usual:
+        """What the calls of a span of time used."""
+        with self.database.snapshot():
+            return moments.usual(self.database, since_us, until_us)
+
+    def health(self, now_us: int) -> Health:
+        """How reading and mirroring do."""
+        return moments.health(self.database, now_us)
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """The calls that must have happened and that no log holds."""
