@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tachlog.analysis.agreement import Stated
-from tachlog.analysis.alerting.moments import Health, Moment, Usual
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.selection import (
@@ -24,6 +23,9 @@ from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
+
+if TYPE_CHECKING:
+    from tachlog.analysis.alerting.moments import Health, Moment, Usual
 
 
 class Archive(Protocol):

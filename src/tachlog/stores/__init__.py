@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -25,6 +25,9 @@ from tachlog.operations import Call
 from tachlog.sessions import Session
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.people import People
+
+if TYPE_CHECKING:
+    from tachlog.stores.alerting import Alerting
 
 PRIVATE = "private:"
 """The URL of an archive that vanishes when it is closed."""
@@ -158,6 +161,11 @@ class Store(Archive, Protocol):
 
     url: str
     people: People
+
+    @property
+    def alerting(self) -> Alerting:
+        """What is kept of alerts."""
+        ...
 
     def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
         """The progress of every known file, or of these, by path."""

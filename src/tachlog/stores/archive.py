@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tachlog.analysis.agreement import Stated
-from tachlog.analysis.alerting.moments import Health, Moment, Usual
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.exporting import Export
@@ -38,7 +39,6 @@ from tachlog.stores import (
     feed,
     figures,
     learning,
-    moments,
     quarters,
     reading,
     renewal,
@@ -57,6 +57,10 @@ from tachlog.stores.people import People
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
+if TYPE_CHECKING:
+    from tachlog.analysis.alerting.moments import Health, Moment, Usual
+    from tachlog.stores.alerting import Alerting
+
 
 class SqlArchive:
     """A `Store` that keeps its rows in a database."""
@@ -66,6 +70,13 @@ class SqlArchive:
         self.database = database
         self.words = Words(database)
         self.people = People(database)
+
+    @cached_property
+    def alerting(self) -> Alerting:
+        """What is kept of alerts."""
+        from tachlog.stores.alerting import Alerting
+
+        return Alerting(self.database)
 
     @contextmanager
     def _names_undone(self) -> Iterator[None]:
@@ -255,16 +266,22 @@ class SqlArchive:
 
     def moments(self, since_us: int, until_us: int) -> list[Moment]:
         """The operations from then on and before then, in order of time."""
+        from tachlog.stores import moments
+
         with self.database.snapshot():
             return moments.moments(self.database, self._names(), since_us, until_us)
 
     def usual(self, since_us: int, until_us: int) -> Usual:
         """What the calls of a span of time used."""
+        from tachlog.stores import moments
+
         with self.database.snapshot():
             return moments.usual(self.database, since_us, until_us)
 
     def health(self, now_us: int) -> Health:
         """How reading and mirroring do."""
+        from tachlog.stores import moments
+
         return moments.health(self.database, now_us)
 
     def side_calls(self, selection: Selection) -> list[SideCall]:

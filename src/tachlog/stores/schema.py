@@ -171,7 +171,23 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE telemetry_alerts (
         id UUID PRIMARY KEY, type VARCHAR(50), severity VARCHAR(20), message TEXT, context JSONB,
         triggered_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, acknowledged BOOLEAN DEFAULT FALSE,
-        acknowledged_by UUID REFERENCES users (id), acknowledged_at TIMESTAMP);
+        acknowledged_by UUID REFERENCES users (id), acknowledged_at TIMESTAMP,
+        labels TEXT NOT NULL DEFAULT '[]', state TEXT NOT NULL DEFAULT 'firing',
+        measures TEXT NOT NULL DEFAULT '{}', since_us INTEGER, fired_us INTEGER, ended_us INTEGER,
+        resolved_us INTEGER, acknowledged_us INTEGER, note TEXT,
+        quiet INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX idx_alerts_alive ON telemetry_alerts (type) WHERE state <> 'resolved';
+    CREATE TABLE alert_transitions (
+        alert UUID NOT NULL, place INTEGER NOT NULL, at_us INTEGER NOT NULL, before TEXT,
+        state TEXT NOT NULL, severity TEXT NOT NULL, why TEXT NOT NULL,
+        PRIMARY KEY (alert, place)) WITHOUT ROWID;
+    CREATE INDEX idx_alert_transitions_at ON alert_transitions (at_us);
+    CREATE TABLE silences (
+        id UUID PRIMARY KEY, matches TEXT NOT NULL, begins_us INTEGER NOT NULL,
+        ends_us INTEGER NOT NULL, made_by TEXT NOT NULL, note TEXT);
+    CREATE TABLE alert_gates (
+        rule TEXT PRIMARY KEY, definition TEXT NOT NULL, at_us INTEGER NOT NULL,
+        rehearsed TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX idx_alerts_triggered ON telemetry_alerts (triggered_at);
     CREATE INDEX idx_alerts_acknowledged ON telemetry_alerts (acknowledged);
     """,
