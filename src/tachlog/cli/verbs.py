@@ -315,6 +315,27 @@ VERBS = (
         " an export with the archive.",
     ),
     Verb(
+        "alerts",
+        "show what fires; acknowledge, silence, rehearse",
+        "alerts",
+        (
+            Option(
+                "WHAT",
+                "nothing, ack ID [NOTE], history ID, silence RULE|LABEL=VALUE …, unsilence ID, test"
+                " RULE, rehearse, accept RULE [VALUE]",
+                many="*",
+            ),
+            Option("--for", "how long a silence holds (default 2h)", "TIME"),
+            Option("--note", "why", "TEXT"),
+            Option("--at", "the moment that a rule is tested for", "TIME"),
+            Option("--days", "how many days are rehearsed", "N", positive),
+            *ARCHIVE,
+        ),
+        "one object: `firing`, `resolved`, `silences`, `noisy`; what was made or changed",
+        "Rules are evaluated when it is asked, and all the time by `tachlog serve`. docs/alerts.md"
+        " tells of the rules and how to write your own.",
+    ),
+    Verb(
         "db",
         "say what the archive takes, table by table",
         "db",

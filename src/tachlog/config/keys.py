@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
+from tachlog.analysis.alerting.texts import RuleText
 from tachlog.analysis.billing import Billing, Budget
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.mappings import Mapping
@@ -40,6 +41,25 @@ class Alerts(Struct, frozen=True, kw_only=True):
     session_duration_max: Annotated[
         int, Meta(gt=0, description="how long a session may last", extra={"unit": "s"})
     ] = 7200
+    values: Annotated[
+        dict[str, float],
+        Meta(description="thresholds of your own for other rules, by the rule's name"),
+    ] = field(default_factory=dict)
+    accepted: Annotated[
+        tuple[str, ...],
+        Meta(description="rules that may tell you as often as they fire: their values are right"),
+    ] = ()
+    on: Annotated[
+        tuple[str, ...], Meta(description="rules to use that are off unless they are named here")
+    ] = ()
+    off: Annotated[tuple[str, ...], Meta(description="rules that are not used")] = ()
+    rules: Annotated[
+        tuple[RuleText, ...],
+        Meta(
+            description="rules of your own, each an `[[alerts.rules]]` with name, when, window, by,"
+            " severity and more (docs/alerts.md)"
+        ),
+    ] = ()
 
 
 class Analysis(Struct, frozen=True, kw_only=True):

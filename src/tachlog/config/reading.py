@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from tachlog.analysis.alerting.texts import RuleText
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.config.keys import PREFIX, Config, Key, MirrorConfig, as_toml, keys
@@ -206,6 +207,7 @@ _TABLES: Mapping[str, type[Struct]] = {
     "sources.mappings": LogMapping,
     "billing": Billing,
     "storage.mirrors": MirrorConfig,
+    "alerts.rules": RuleText,
 }
 """The keys that are lists of tables, with the type of each."""
 
@@ -261,6 +263,7 @@ def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> No
         )
     if fault := _bill_fault(values.get("billing")):
         raise ConfigError(origins["billing"], fault)
+    _check_rules(values, origins)
     factors = "analysis.complexity_factors."
     given = {n.removeprefix(factors): v for n, v in values.items() if n.startswith(factors)}
     for name, value in given.items():
@@ -275,6 +278,24 @@ def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> No
                 fault = f"{name} is none of {', '.join(names)}"
             if fault is not None:
                 raise ConfigError(origins[key], f"{key}: {name} = {pattern!r}: {fault}")
+
+
+def _check_rules(values: dict[str, object], origins: Mapping[str, str]) -> None:
+    """Check the alert rules where any setting of them is given."""
+    given = [name for name in _RULES if origins[f"alerts.{name}"] != "default"]
+    if not given:
+        return
+    from tachlog.analysis.alerting.rules import RuleError, rules_of
+
+    found: dict[str, Any] = {name: values[f"alerts.{name}"] for name in given}
+    own, thresholds = found.pop("rules", ()), found.pop("values", {})
+    try:
+        rules_of(own, thresholds, **found)
+    except RuleError as error:
+        raise ConfigError(origins[f"alerts.{given[0]}"], str(error)) from None
+
+
+_RULES = ("rules", "values", "off", "on", "accepted")
 
 
 def _bill_fault(bills: object) -> str | None:

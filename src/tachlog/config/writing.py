@@ -16,7 +16,7 @@ from tachlog.config.reading import ConfigError
 _HEADING = re.compile(r"\s*\[")
 
 
-def set_values(path: Path, section: str, values: Mapping[str, float | None]) -> None:
+def set_values(path: Path, section: str, values: Mapping[str, object]) -> None:
     """Write keys of one section, `[budget]`; None takes a key away.
 
     The file is made where there is none, and replaced in one step. Raises ConfigError, and changes
@@ -37,10 +37,10 @@ def set_values(path: Path, section: str, values: Mapping[str, float | None]) -> 
     _replace(path, changed)
 
 
-def changed_text(text: str, section: str, values: Mapping[str, float | None]) -> str:
+def changed_text(text: str, section: str, values: Mapping[str, object]) -> str:
     """The text of a TOML file with these values in a section."""
     lines = text.splitlines()
-    heading = re.compile(rf"\s*\[\s*{section}\s*\]\s*(#.*)?")
+    heading = re.compile(rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?")
     begin = next((n for n, line in enumerate(lines) if heading.fullmatch(line)), None)
     if begin is None:
         lines += [""] * bool(lines and lines[-1].strip()) + [f"[{section}]"]
@@ -65,15 +65,15 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return None
 
 
-def _wanted(
-    tree: Mapping[str, Any], section: str, values: Mapping[str, float | None]
-) -> dict[str, Any]:
+def _wanted(tree: Mapping[str, Any], section: str, values: Mapping[str, object]) -> dict[str, Any]:
     """What the file is to say."""
-    kept = {name: value for name, value in tree.get(section, {}).items() if name not in values}
-    return {
-        **tree,
-        section: {**kept, **{name: value for name, value in values.items() if value is not None}},
-    }
+    head, _, rest = section.partition(".")
+    inner = tree.get(head, {})
+    if rest:
+        return {**tree, head: _wanted(inner, rest, values)}
+    kept = {name: value for name, value in inner.items() if name not in values}
+    given = {name: value for name, value in values.items() if value is not None}
+    return {**tree, head: {**kept, **given}}
 
 
 def _replace(path: Path, text: str) -> None:

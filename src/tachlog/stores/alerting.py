@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from tachlog.analysis.alerting.lifecycle import Alert, State, Transition
 from tachlog.analysis.alerting.rehearsal import Rehearsed
-from tachlog.analysis.alerting.rules import Severity
 from tachlog.analysis.alerting.silences import Silence
+from tachlog.analysis.alerting.texts import Severity
 from tachlog.analysis.units import rfc3339
 from tachlog.stores.database import Database, replacing
 from tachlog.stores.rows import Row

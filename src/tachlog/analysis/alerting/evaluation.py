@@ -13,7 +13,8 @@ from msgspec import Struct, field
 from tachlog.analysis.alerting.expressions import Look
 from tachlog.analysis.alerting.measures import MEASURES, Span
 from tachlog.analysis.alerting.moments import Health, Moment, Usual
-from tachlog.analysis.alerting.rules import Rule, Severity
+from tachlog.analysis.alerting.rules import Rule
+from tachlog.analysis.alerting.texts import Severity
 from tachlog.analysis.alerting.wording import worded
 from tachlog.analysis.windows import local_date, midnight_us
 

@@ -16,7 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tachlog.analysis.alerting.evaluation import Labels, Verdict
-from tachlog.analysis.alerting.rules import SEVERITIES, Rule, Severity
+from tachlog.analysis.alerting.rules import Rule
+from tachlog.analysis.alerting.texts import SEVERITIES, Severity
 
 State = Literal["pending", "firing", "acknowledged", "resolved"]
 _NAMESPACE: Final = UUID("6f1f4a0e-5f1c-5b9e-8a43-2f6f0d0f7c11")

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tachlog.analysis.alerting.evaluation import Labels
 from tachlog.analysis.alerting.lifecycle import Alert
-from tachlog.analysis.alerting.rules import SEVERITIES
+from tachlog.analysis.alerting.texts import SEVERITIES
 
 
 class Silence(Struct, frozen=True):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tachlog.analysis.alerting.measures import MEASURES
-from tachlog.analysis.alerting.rules import Rule
+from tachlog.analysis.alerting.rules import PLACE, Rule
 
-_PLACE: Final = re.compile(r"\{(\w+)(:%)?\}")
 _SPOKEN: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -19,7 +18,7 @@ def worded(rule: Rule, labels: tuple[tuple[str, str], ...], measures: Mapping[st
     named = dict(labels)
 
     def told(found: re.Match[str]) -> str:
-        name, is_share = found[1], found[2] is not None
+        name, is_share = found[1], found[0].endswith(":%}")
         if name == "window":
             return _window(rule.text.window)
         if name == "value" and rule.text.value is not None:
@@ -27,9 +26,9 @@ def worded(rule: Rule, labels: tuple[tuple[str, str], ...], measures: Mapping[st
             return _value(rule.text.value, "share" if is_share else unit)
         if name in measures:
             return _value(measures[name], MEASURES[name].unit)
-        return named.get(name, "none" if name in MEASURES else found[0])
+        return named.get(name, "none")
 
-    return _PLACE.sub(told, text)
+    return PLACE.sub(told, text)
 
 
 def _value(value: float, unit: str) -> str:

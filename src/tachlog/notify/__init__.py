@@ -1,0 +1,1 @@
+"""Alerts: rules are asked of the archive, and who wants to know is told."""
