@@ -13,6 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from tachlog.analysis.alerting.measures import MEASURES
+from tachlog.analysis.alerting.rules import shipped
 from tachlog.analysis.shapes import SessionView
 from tachlog.analysis.summary import TelemetryResult
 from tachlog.cli.formats import Format, known_formats
@@ -39,12 +41,43 @@ def pages() -> dict[str, str]:
     """The text of each page by its name."""
     rows = metric_rows()
     return {
+        "alerts.md": alerts_page(),
         "cli.md": cli_page(),
         "config.md": config_page(),
         "export.md": export_page(rows),
         "formats.md": formats_page(shipped_formats()),
         "metrics.md": metrics_page(rows),
     }
+
+
+def alerts_page() -> str:
+    """How alerts work, the shipped rules, what rules of one's own may ask for."""
+    shown = [
+        [
+            f"`{each.name}`",
+            f"`{each.when}`",
+            "" if each.value is None else f"{each.value:g}",
+            each.window,
+            ", ".join(each.by),
+            f"`{each.least}`" if each.least else "",
+            each.severity,
+            f"`{each.setting}`" if each.setting else f"`alerts.values.{each.name}`",
+        ]
+        for each in shipped()
+    ]
+    heads = ["rule", "fires when", "value", "window", "for each", "if", "severity", "value's key"]
+    measures = [[f"`{name}`", each.unit, cell(each.meaning)] for name, each in MEASURES.items()]
+    words = (DOCS / "alerts.in.md").read_text(encoding="utf-8")
+    before, between, after = words.split("<!-- table -->")
+    return joined(
+        [
+            before.strip().replace("\n\n", f"\n\n{WARNING}\n\n", 1),
+            table(heads, shown),
+            between.strip(),
+            table(["measure", "unit", "meaning"], measures),
+            after.strip(),
+        ]
+    )
 
 
 def cli_page() -> str:
