@@ -26,16 +26,13 @@ from tachlog.stores import open_store
 
 BESIDE = (golden.EXPECTED, golden.MAPPING, *golden.RECORDED)
 SELF_CONTAINED = ("agent_log", "claude_code")
-"""Formats whose lines each say which they are and whose: they may be split and repeated."""
+"""Formats whose lines each say which they are and whose: they may be split."""
 
 HEADED = ("codex", "copilot_cli", "gemini_cli", "pi")
 HEADER = re.compile(
     rb'"type":"(?:session_meta|session\.start|session|thread\.started|init)"|"kind":'
 )
 """The line that says whose the lines behind it are, in formats that need one."""
-
-NAMED_BY_PATH = ("kimi_cli", "kimi_code")
-"""Formats whose session is where its file lies: a copy elsewhere is a session of zeros."""
 
 TRAPS = [folder for folder in traps.folders() if folder.parent.name != "mapping"]
 CASES = [case for case in golden.cases() if len(golden.logs_of(case)) > 1]
@@ -112,15 +109,27 @@ def test_copies_under_other_names_add_nothing(folder: Path, tmp_path: Path) -> N
     once = sums(files)
     copies = [Path(shutil.copy(path, path.with_name(f"copy of {path.name}"))) for path in files]
     twice = sums([*files, *copies])
-    sessions = ("threads", "roots") if folder.parent.name in NAMED_BY_PATH else ()
-    for name in ("problems", *sessions):
-        del once[name], twice[name]
+    del once["problems"], twice["problems"]
+    assert twice == once
+
+
+@pytest.mark.parametrize("folder", **named([*TRAPS, *CASES]))
+def test_lines_that_are_written_twice_add_nothing(folder: Path, tmp_path: Path) -> None:
+    """JSON lines each of which stands there twice, one behind the other, change no figure."""
+    files = logs_in(folder, tmp_path / "logs")
+    once = sums(files)
+    for path in files:
+        if path.suffix == ".jsonl":
+            lines = [line + b"\n" for line in path.read_bytes().split(b"\n") if line.strip()]
+            path.write_bytes(b"".join(line * 2 for line in lines))
+    twice = sums(files)
+    del once["problems"], twice["problems"]
     assert twice == once
 
 
 @pytest.mark.parametrize("folder", **named([f for f in TRAPS if f.parent.name in SELF_CONTAINED]))
-def test_lines_that_name_themselves_may_be_split_and_repeated(folder: Path, tmp_path: Path) -> None:
-    """Each file cut in two between lines, each of whose lines stands there twice, is the same."""
+def test_lines_that_name_themselves_may_be_split(folder: Path, tmp_path: Path) -> None:
+    """Each file cut in two between lines is the same."""
     files = logs_in(folder, tmp_path / "logs")
     once = sums(files)
     parts = []
@@ -129,7 +138,7 @@ def test_lines_that_name_themselves_may_be_split_and_repeated(folder: Path, tmp_
         half = len(lines) // 2
         for number, some in enumerate((lines[:half], lines[half:])):
             part = path.with_name(f"{number} of {path.name}")
-            part.write_bytes(b"".join(line * 2 for line in some))
+            part.write_bytes(b"".join(some))
             parts += [part] if some else []
     split = sums(parts)
     del once["problems"], split["problems"]

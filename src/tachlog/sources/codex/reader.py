@@ -186,6 +186,9 @@ class Reader(Telling):
         state.interrupt()
         own = text.rpartition(_REQUEST)[2].strip() if _REQUEST in text else text
         digest = digest_of(text.encode("utf-8", "surrogatepass"))
+        if state.prompts and state.said == (digest, at_us):
+            return
+        state.said = (digest, at_us)
         key = state.place_key("prompt", str(digest), str(state.prompts))
         state.prompts += 1
         self.tell(Prompt(key, thread, at_us, len(own), by_person=not thread.sidechain))

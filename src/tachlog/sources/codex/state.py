@@ -62,7 +62,8 @@ class State(Struct):
     `scope` is the id of the session whose header came last: in copied history that of the session
     that it was copied from. `own_from` is the ordinal of the first line that is no copied history.
     `used` counts the calls of the turn whose usage was told, `unused` the responses since without,
-    `prompts` what was said since the last response: an impatient person may say one thing twice.
+    `prompts` what was said since the last response: an impatient person may say one thing twice,
+    but not at one moment: `said` has the last one's text and time.
     `counts` keeps `used` of the turns before. `exact`: usage is told by `token_usage_record`s, so
     that token counts repeat it. `totals` are the running totals that were told last, `search` is
     the id of a web search whose item has none.
@@ -86,6 +87,7 @@ class State(Struct):
     used: int = 0
     unused: int = 0
     prompts: int = 0
+    said: tuple[int, int] = (0, 0)
     counts: dict[str, int] = field(default_factory=dict)
     usage_first: bool = False
     response: Response | None = None

@@ -18,7 +18,8 @@ class State(Struct):
     """What the events before told: whose they are, what is under way, what is still to be shared.
 
     Times (µs) by id: hooks, turns (by agent) and tools that began, permissions asked for; then the
-    waits (ms) for permissions, and the kinds of those that were denied.
+    waits (ms) for permissions, and the kinds of those that were denied. `last` is the record
+    before, which may be written twice.
     """
 
     session_id: str = ""
@@ -33,6 +34,7 @@ class State(Struct):
     approvals: dict[str, int] = field(default_factory=dict)
     denials: dict[str, str] = field(default_factory=dict)
     legs: Legs = field(default_factory=Legs)
+    last: int = 0
 
 
 class Place(Struct, frozen=True):

@@ -61,6 +61,9 @@ class Reader:
         agent = record.agentId or data.parentToolCallId
         key = key_of(AGENT, record.id) if record.id else digest_of(msgspec.json.encode(record))
         self.reading.record_keys.append(key)
+        if key == state.last:
+            return
+        state.last = key
         handler = _HANDLERS.get(kind)
         if handler is None:
             self.reading.unknown[kind] = self.reading.unknown.get(kind, 0) + 1

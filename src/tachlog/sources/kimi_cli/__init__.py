@@ -54,6 +54,7 @@ SOURCE = Source(
         "the model call that compacts is not told",
         "why a request failed for good is not told, nor attempts that the HTTP client tried again",
         "a fork does not name its origin; it is known by the lines that it shares",
+        "records name no session: a copy in a directory of another name is a session of zeros",
         "sessions before wire.jsonl (0.5x) tell no tokens of single calls; they are not read",
     ),
 )

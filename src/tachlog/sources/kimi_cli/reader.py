@@ -47,6 +47,7 @@ from tachlog.tellings import Content, Facts, Titles, tool_call, tool_failure, wh
 AGENT: Final = "kimi_cli"
 
 _WIRE: Final = "wire.jsonl"
+_SESSION: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXIT: Final = re.compile(r"Command failed with exit code: (-?\d{1,9})\.")
 _REJECTED: Final = "rejected by the user"
 
@@ -290,17 +291,20 @@ class Reader:
 
 
 def thread_of(path: str) -> Thread:
-    """Whose log a file is, by its place: `<session>/[subagents/<agent>/]wire.jsonl`."""
+    """Whose log a file is, by its place: `<session>/[subagents/<agent>/]wire.jsonl`.
+
+    A copy beside it, whatever its name, is of the same session; outside of such folders the name of
+    the file is all there is.
+    """
     place = PurePath(path)
-    name = unpacked(place.name)
-    if name != _WIRE:
-        session = name.removesuffix(".jsonl")
-        return Thread(AGENT, session, session)
-    folder = place.parent
+    name, folder = unpacked(place.name), place.parent
     if folder.parent.name == "subagents":
         session = folder.parent.parent.name
         return Thread(AGENT, f"{session}/{folder.name}", session, session)
-    return Thread(AGENT, folder.name, folder.name)
+    if name == _WIRE or _SESSION.fullmatch(folder.name):
+        return Thread(AGENT, folder.name, folder.name)
+    session = name.removesuffix(".jsonl")
+    return Thread(AGENT, session, session)
 
 
 def usage_of(told: Tokens | None) -> Usage | None:

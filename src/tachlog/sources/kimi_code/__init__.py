@@ -43,6 +43,7 @@ SOURCE = Source(
     gaps=(
         "the working directory is known from commands alone",
         "a fork does not name its origin; it is known by the lines that it shares",
+        "records name no session: a copy in a directory of another name is a session of zeros",
         "a title that a person gave stands in state.json, which is not read",
     ),
 )

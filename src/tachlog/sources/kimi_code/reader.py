@@ -289,11 +289,13 @@ def kind_of(record: Record) -> str:
 
 
 def thread_of(path: str) -> Thread:
-    """Whose log a file is, by its place: `<session>/agents/<agent>/wire.jsonl`."""
+    """Whose log a file is, by its place: `<session>/agents/<agent>/wire.jsonl`, or a copy beside.
+
+    Outside of such folders the name of the file is all there is.
+    """
     place = PurePath(path)
-    name = unpacked(place.name)
-    folder = place.parent
-    if name != _WIRE or folder.parent.name != "agents":
+    name, folder = unpacked(place.name), place.parent
+    if folder.parent.name != "agents":
         session = name.removesuffix(".jsonl") if name != _WIRE else folder.name
         return Thread(AGENT, session, session)
     session = folder.parent.parent.name
