@@ -32,6 +32,30 @@ class KeyValue(Struct):
     value: Raw = Raw(b"null")
 
 
+class ScalarValue(Struct, forbid_unknown_fields=True):
+    """A value that is no list and no map, as almost all are."""
+
+    stringValue: str | None = None
+    intValue: int | str | None = None
+    doubleValue: float | str | None = None
+    boolValue: bool | str | None = None
+
+    @property
+    def plain(self) -> object:
+        """The one member that is told."""
+        for scalar in (self.stringValue, self.boolValue, self.intValue, self.doubleValue):
+            if scalar is not None:
+                return scalar
+        return None
+
+
+class ScalarPair(Struct):
+    """An attribute with such a value: a list of them is decoded in one go."""
+
+    value: ScalarValue
+    key: str = ""
+
+
 class ArrayValue(Struct):
     """A list in an OTLP attribute."""
 
@@ -53,6 +77,8 @@ class Attributes:
 
     def __init__(self, values: dict[str, object]) -> None:
         self._values = values
+        # Most attributes are flat, and most names that are asked for are not there.
+        self._nests = any(isinstance(value, dict | Raw) for value in values.values())
 
     def __contains__(self, name: str) -> bool:
         return self.value(name) is not None
@@ -63,8 +89,10 @@ class Attributes:
 
     def value(self, name: str) -> object:
         """What a name stands for."""
-        found = _decoded(self._values.get(name))
-        return self._nested(name) if found is None else found
+        found = self._values.get(name)
+        if isinstance(found, Raw):
+            found = _decoded(found)
+        return self._nested(name) if found is None and self._nests else found
 
     def text(self, *names: str) -> str | None:
         """The first of these that has a text (or a number, as text), without space around it."""
@@ -78,11 +106,11 @@ class Attributes:
 
     def count(self, *names: str) -> int | None:
         """The first of these that is a whole number, also as text."""
-        return next((n for name in names if (n := self._whole(name, MAX_TOKENS)) is not None), None)
+        return self._whole(names, MAX_TOKENS)
 
     def milliseconds(self, *names: str) -> int | None:
         """The first of these that is a duration in milliseconds."""
-        return next((n for name in names if (n := self._whole(name, MAX_MS)) is not None), None)
+        return self._whole(names, MAX_MS)
 
     def flag(self, name: str) -> bool | None:
         """Whether something holds; Claude Code and Codex write booleans as texts."""
@@ -114,11 +142,14 @@ class Attributes:
         """The names that begin so, in order."""
         return sorted(name for name in self._values if name.startswith(prefix))
 
-    def _whole(self, name: str, limit: int) -> int | None:
-        found = self.value(name)
-        if isinstance(found, bool) or not isinstance(found, int | float | str):
-            return None
-        return whole(found, limit)
+    def _whole(self, names: tuple[str, ...], limit: int) -> int | None:
+        for name in names:
+            told = self.value(name)
+            if isinstance(told, int | float | str) and not isinstance(told, bool):
+                number = whole(told, limit)
+                if number is not None:
+                    return number
+        return None
 
     def _nested(self, name: str) -> object:
         dot = name.find(".")
@@ -138,6 +169,9 @@ def _decoded(value: object) -> object:
 
 def of_pairs(pairs: Raw) -> Attributes:
     """OTLP's list of attributes; one that cannot be read is left out."""
+    scalars = lenient(pairs, list[ScalarPair])
+    if scalars is not None:
+        return Attributes({pair.key: pair.value.plain for pair in scalars})
     values: dict[str, object] = {}
     for raw in lenient(pairs, list[Raw]) or ():
         pair = lenient(raw, KeyValue)
