@@ -13,16 +13,24 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from tachlog.model import Chunk, Problem
 
 T = TypeVar("T")
 
 DETAIL_CHARACTERS: Final = 160
+
+_MOST: Final = 1 << 53
+
+StoredInt = Annotated[int, Meta(ge=-_MOST, le=_MOST)]
+"""An exit code, a status, the number of an attempt: what an archive can keep of such a number."""
+
+StoredFloat = Annotated[float, Meta(ge=-_MOST, le=_MOST)]
+"""A duration in milliseconds or seconds, as logs write it."""
 
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, or not of the shape that is asked for."""

@@ -27,6 +27,7 @@ from tachlog.model import (
 from tachlog.providers import provider_of
 from tachlog.records import lenient
 from tachlog.sources.amp.shapes import (
+    NULL,
     SILENT_BLOCKS,
     Block,
     Document,
@@ -88,6 +89,13 @@ class Reader:
     def unknown(self, kind: str) -> None:
         """Count what nobody has described yet."""
         self.reading.unknown[kind] = self.reading.unknown.get(kind, 0) + 1
+
+    def usage(self, raw: Raw) -> Used | None:
+        """What a reply used; a count that cannot be is noted, and the usage with it not taken."""
+        told = lenient(raw, Used)
+        if told is None and raw != NULL:
+            self.unknown("usage/unreadable")
+        return told
 
     def readable(self, raws: Sequence[Raw] | None, shape: type[T], kind: str) -> list[T]:
         """Those that can be read; the others are counted."""
@@ -164,7 +172,7 @@ class Reader:
         key = key_of(AGENT, "reply", prompt, str(place))
         ended_us = moment(entry.timestamp) if entry else None
         self.at_us = max(self.at_us, ended_us or 0)
-        told = lenient(message.usage, Used)
+        told = self.usage(message.usage)
         if told is not None and told.model:
             self.model = told.model
         usage = used(told)
@@ -256,7 +264,7 @@ class Reader:
         if inner.threadID is not None:
             return
         for index, inference in enumerate(self.readable(inner.inferences, Inference, "inference")):
-            told = lenient(inference.usage, Used)
+            told = self.usage(inference.usage)
             usage = used(told)
             if told is not None and usage is not None:
                 self.inside.pop(tool, None)

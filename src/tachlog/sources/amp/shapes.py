@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct, field
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -161,7 +162,7 @@ class Shell(Struct):
     """What a command answered."""
 
     output: str | None = None
-    exitCode: int | None = None
+    exitCode: StoredInt | None = None
 
 
 class Head(Struct):

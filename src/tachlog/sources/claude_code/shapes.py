@@ -13,6 +13,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 
+from tachlog.records import StoredFloat, StoredInt
+
 MAX_TOKENS = 1 << 48
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
@@ -126,9 +128,9 @@ class Record(Struct, gc=False):
     compactMetadata: Raw = Raw(b"null")
     hookInfos: Raw = Raw(b"null")
     shape: Raw = Raw(b"null")
-    retryAttempt: int | None = None
-    retryInMs: float | None = None
-    durationMs: float | None = None
+    retryAttempt: StoredInt | None = None
+    retryInMs: StoredFloat | None = None
+    durationMs: StoredFloat | None = None
     operation: str | None = None
     id: str | None = None
     aiTitle: str | None = None
@@ -141,7 +143,7 @@ class Record(Struct, gc=False):
 class ToolUseResult(Struct, gc=False):
     """What a tool returned, for the program."""
 
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
     totalDurationMs: float | None = None
     durationSeconds: float | None = None
     interrupted: bool | None = None
@@ -212,7 +214,7 @@ class Connection(Struct, gc=False):
 class ApiError(Struct, gc=False):
     """An attempt of a model call that failed; its request's id is `requestId` since 2.1.330."""
 
-    status: int | None = None
+    status: StoredInt | None = None
     requestId: str | None = None
     requestID: str | None = None
     message: str | None = None
@@ -228,7 +230,7 @@ class Attachment(Struct, gc=False):
     prompt: str | list[Block] | None = None
     commandMode: str | None = None
     hookEvent: str | None = None
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
     addedNames: list[str] | None = None
 
 
@@ -250,7 +252,7 @@ class RequestShape(Struct, gc=False):
 class HookInfo(Struct, gc=False):
     """One hook that ran."""
 
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
 
 
 class Head(Struct, gc=False):

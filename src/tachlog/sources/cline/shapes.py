@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -69,7 +70,7 @@ class Trouble(Struct):
     """The JSON in the text of a failed attempt: of Cline's error, or around it."""
 
     message: str | None = None
-    status: int | None = None
+    status: StoredInt | None = None
     errorMessage: str | None = None
     failed: bool | None = None
 

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Raw, Struct
 
+from tachlog.records import StoredFloat, StoredInt
+
 MAX_TOKENS = 1 << 48
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
@@ -71,7 +73,7 @@ class Item(Struct):
     content: Raw = NOTHING
     status: Raw = NOTHING
     command: Raw = NOTHING
-    exit_code: int | None = None
+    exit_code: StoredInt | None = None
     duration: Raw = NOTHING
     aggregated_output: str | None = None
     server: str | None = None
@@ -128,9 +130,9 @@ class Payload(Struct):
     images: Raw = NOTHING
     thread_name: str | None = None
     duration: Raw = NOTHING
-    duration_ms: float | None = None
-    time_to_first_token_ms: float | None = None
-    exit_code: int | None = None
+    duration_ms: StoredFloat | None = None
+    time_to_first_token_ms: StoredFloat | None = None
+    exit_code: StoredInt | None = None
     success: bool | None = None
     reason: str | None = None
     error: Raw = NOTHING
@@ -236,8 +238,8 @@ class McpResult(Struct, rename={"ok": "Ok", "err": "Err"}):
 class OutputMetadata(Struct):
     """How a command ended, in outputs until about 0.72."""
 
-    exit_code: int | None = None
-    duration_seconds: float | None = None
+    exit_code: StoredInt | None = None
+    duration_seconds: StoredFloat | None = None
 
 
 class OutputObject(Struct):
@@ -270,7 +272,7 @@ class ErrorBody(Struct):
 class ErrorStatus(Struct):
     """What an error tells beside its name."""
 
-    http_status_code: int | None = None
+    http_status_code: StoredInt | None = None
 
 
 class Head(Struct):

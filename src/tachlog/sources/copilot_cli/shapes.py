@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredFloat, StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -69,7 +70,7 @@ class CompactionTokens(Struct):
     cacheReadTokens: Count = None
     cacheWriteTokens: Count = None
     copilotUsage: Billed | None = None
-    duration: float | None = None
+    duration: StoredFloat | None = None
     model: str | None = None
 
 
@@ -108,7 +109,7 @@ class Data(Struct, frozen=True):
     outputTokens: Count = None
     cacheReadTokens: Count = None
     cacheWriteTokens: Count = None
-    duration: float | None = None
+    duration: StoredFloat | None = None
     parentToolCallId: str | None = None
     toolCallId: str | None = None
     toolName: str | None = None
@@ -120,11 +121,11 @@ class Data(Struct, frozen=True):
     agentName: str | None = None
     totalTokens: Count = None
     totalToolCalls: Count = None
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
     hookInvocationId: str | None = None
     hookType: str | None = None
     errorType: str | None = None
-    statusCode: int | None = None
+    statusCode: StoredInt | None = None
     message: str | None = None
     title: str | None = None
     name: str | None = None

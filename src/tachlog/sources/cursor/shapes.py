@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -23,7 +24,7 @@ class Tool(Struct):
     rawArgs: Raw = NULL
     params: Raw = NULL
     error: Raw = NULL
-    exit: int | None = None
+    exit: StoredInt | None = None
     rejected: bool | int | None = None
     failed: Raw = NULL
     result: Raw = NULL

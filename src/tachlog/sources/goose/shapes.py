@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -130,7 +131,7 @@ class Piece(Struct):
 class Structured(Struct):
     """What the shell tells beside its output."""
 
-    exit_code: int | None = None
+    exit_code: StoredInt | None = None
 
 
 class Result(Struct):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Raw
 
 from tachlog import signals
 from tachlog.chat import (
+    NULL,
     Asked,
     Clock,
     content_digest,
@@ -51,6 +52,8 @@ from tachlog.sources.inspect_ai.shapes import (
     Sample,
     Use,
 )
+
+T = TypeVar("T")
 
 AGENT: Final = "inspect_ai"
 
@@ -137,6 +140,13 @@ class Run:
         """Count what nobody has described yet."""
         self.reading.unknown[kind[:80]] = self.reading.unknown.get(kind[:80], 0) + 1
 
+    def used(self, raw: Raw, shape: type[T]) -> T | None:
+        """What was used; a count that cannot be is noted, and what stands with it not taken."""
+        found = lenient(raw, shape)
+        if found is None and raw != NULL:
+            self.unknown("usage/unreadable")
+        return found
+
     def text(self, raw: Raw) -> str:
         """A text, taken from the sample's attachments where only its digest stands."""
         text = words(raw)
@@ -196,7 +206,7 @@ class Run:
         tools = [use.asked for use in lenient(message.tool_calls, list[Use]) or ()]
         self.asked |= {tool.id: key for tool in tools if tool.id}
         features, behaviors = self.said(message, tools)
-        spent, cost = usage_of(lenient(output.usage, ModelUsage))
+        spent, cost = usage_of(self.used(output.usage, ModelUsage))
         if event.cache == "read":
             spent, cost = Usage(), None
         self.tell_event(
@@ -296,7 +306,7 @@ class Run:
 
     def totals(self, at_us: int) -> None:
         """Tell what the models used where no call of them is told."""
-        used = lenient(self.sample.model_usage, dict[str, ModelUsage]) or {}
+        used = self.used(self.sample.model_usage, dict[str, ModelUsage]) or {}
         for model, sums in used.items():
             spent, cost = usage_of(sums)
             if spent is not None:

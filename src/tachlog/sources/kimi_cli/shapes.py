@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredFloat, StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -50,10 +51,10 @@ class Payload(Struct):
     id: str | None = None
     user_input: Raw = Raw(b"null")
     n: int | None = None
-    next_attempt: int | None = None
+    next_attempt: StoredInt | None = None
     wait_s: float | None = None
     error_type: str | None = None
-    status_code: int | None = None
+    status_code: StoredInt | None = None
     type: str | None = None
     text: str | None = None
     think: str | None = None
@@ -66,7 +67,7 @@ class Payload(Struct):
     response: str | None = None
     error: str | None = None
     event: str | None = None
-    duration_ms: float | None = None
+    duration_ms: StoredFloat | None = None
     parent_tool_call_id: str | None = None
     task_tool_call_id: str | None = None
     agent_id: str | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredFloat, StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -39,7 +40,7 @@ class Result(Struct):
 
     output: Raw = Raw(b"null")
     isError: bool | None = None
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
 
 
 class Event(Struct):
@@ -70,7 +71,7 @@ class Origin(Struct):
 class Details(Struct):
     """What the API said of an error."""
 
-    statusCode: int | None = None
+    statusCode: StoredInt | None = None
 
 
 class Fault(Struct):
@@ -97,13 +98,13 @@ class Record(Struct):
     origin: Origin | None = None
     promptId: str | None = None
     reason: str | None = None
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
     error: Fault | None = None
-    failedAttempt: int | None = None
+    failedAttempt: StoredInt | None = None
     delayMs: float | None = None
     errorName: str | None = None
     errorMessage: str | None = None
-    statusCode: int | None = None
+    statusCode: StoredInt | None = None
     tokensBefore: Count = None
     tokensAfter: Count = None
     subagentId: str | None = None

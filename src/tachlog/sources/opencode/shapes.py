@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -53,7 +54,7 @@ class ErrorData(Struct):
     """Details of an error."""
 
     message: str | None = None
-    statusCode: int | None = None
+    statusCode: StoredInt | None = None
 
 
 class Error(Struct):
@@ -104,7 +105,7 @@ class ToolState(Struct):
 class Metadata(Struct):
     """What a tool tells beside its output."""
 
-    exit: int | None = None
+    exit: StoredInt | None = None
 
 
 class Part(Struct):
@@ -120,7 +121,7 @@ class Part(Struct):
     callID: str | None = None
     state: Raw = Raw(b"null")
     auto: bool | None = None
-    attempt: int | None = None
+    attempt: StoredInt | None = None
     error: Raw = Raw(b"null")
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tachlog.model import Compaction, Failure, Reply, Thread, ToolResult, Usage
-from tachlog.records import lenient
+from tachlog.records import StoredInt, lenient
 from tachlog.sources.otlp import skips
 from tachlog.sources.otlp.attributes import Attributes
 from tachlog.sources.otlp.failing import failed_call, failed_tool, refused_tool
@@ -155,4 +155,4 @@ def _exit_code(attributes: Attributes) -> int | None:
 class Metadata(Struct):
     """What a tool tells of itself."""
 
-    exitCode: int | None = None
+    exitCode: StoredInt | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Raw, Struct, field
 
 from tachlog.model import MOST_TOKENS
+from tachlog.records import StoredFloat, StoredInt
 
 Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 
@@ -63,7 +64,7 @@ class Message(Struct):
 class Display(Struct):
     """What the screen shows of a command."""
 
-    exitCode: int | None = None
+    exitCode: StoredInt | None = None
 
 
 class ToolResult(Struct):
@@ -72,7 +73,7 @@ class ToolResult(Struct):
     callId: str | None = None
     status: str | None = None
     errorType: str | None = None
-    durationMs: float | None = None
+    durationMs: StoredFloat | None = None
     resultDisplay: Raw = Raw(b"null")
 
 
@@ -81,7 +82,7 @@ class UiEvent(Struct):
 
     name: str = field(name="event.name", default="")
     model: str | None = None
-    duration_ms: float | None = None
+    duration_ms: StoredFloat | None = None
     ttft_ms: float | None = None
     input_token_count: Count = None
     output_token_count: Count = None
