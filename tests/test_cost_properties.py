@@ -28,7 +28,10 @@ Log = list[dict[str, Any]]
 
 @st.composite
 def sessions(draw: st.DrawFn) -> dict[str, Log]:
-    """A few sessions, each with a few calls of any size, on any of three days."""
+    """A few sessions, each with a few calls of any size, on any of three days.
+
+    The first call of each has a price and an output, so that none costs nothing.
+    """
     logs: dict[str, Log] = {}
     for number in range(draw(st.integers(2, 4))):
         name = f"s{number}"
@@ -38,12 +41,12 @@ def sessions(draw: st.DrawFn) -> dict[str, Log]:
             key = f"{name}-{call}"
             branch = draw(st.sampled_from(["main", "fix"]))
             record = assistant(name, key, at, f"m-{key}", gitBranch=branch)
-            record["message"]["model"] = draw(st.sampled_from(MODELS))
+            record["message"]["model"] = draw(st.sampled_from(MODELS)) if call else MODELS[0]
             record["message"]["usage"] = {
                 "input_tokens": draw(COUNT),
                 "cache_read_input_tokens": draw(COUNT),
                 "cache_creation_input_tokens": draw(COUNT),
-                "output_tokens": draw(COUNT),
+                "output_tokens": 1 + draw(COUNT),
             }
             log.append(record)
         logs[name] = log
@@ -85,6 +88,7 @@ def test_cost_adds_up_over_disjoint_sets(logs: dict[str, Log], by: By, data: st.
     parts = [nanousd(costs(logs, by, names=part)) for part in (some, others)]
     whole = nanousd(costs(logs, by))
     keys = {key for part in parts for key in part}
+    assert all(sum(part.values()) > 0 for part in parts)
     assert whole == {key: sum(part.get(key, 0) for part in parts) for key in keys}
 
 
@@ -95,6 +99,26 @@ def test_no_order_of_reading_changes_a_cost(logs: dict[str, Log], by: By, seed: 
     names = list(logs)
     random.Random(seed).shuffle(names)
     assert costs(logs, by, names=names) == costs(logs, by)
+
+
+BUCKETS = (
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "output_tokens",
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(sessions(), st.sampled_from(BUCKETS), st.integers(1, 400_000))
+def test_more_tokens_never_cost_less(logs: dict[str, Log], bucket: str, more: int) -> None:
+    """One call with more of any kind: its row costs more, and no other row changes."""
+    before = nanousd(costs(logs, "session"))
+    name = next(iter(logs))
+    logs[name][1]["message"]["usage"][bucket] += more
+    after = nanousd(costs(logs, "session"))
+    assert after.pop(name) > before.pop(name)
+    assert after == before
 
 
 OPUS = "claude-opus-4-5-20251101"
@@ -151,7 +175,7 @@ BAD = ["-1", "1e30", "NaN", "Infinity", '"many"', "1.5", str(2**63)]
 
 
 @pytest.mark.parametrize("count", BAD)
-@pytest.mark.parametrize("field", ["input_tokens", "output_tokens", "cache_read_input_tokens"])
+@pytest.mark.parametrize("field", BUCKETS)
 def test_a_count_that_is_none_is_a_problem(tmp_path: Path, field: str, count: str) -> None:
     """The record is counted as a problem, and neither its tokens nor a cost of it are told."""
     good = [user("a", "u", "2026-11-10T09:00:00Z", "Go")]
