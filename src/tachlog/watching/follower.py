@@ -104,7 +104,7 @@ class _Follower:
         self.jobs = jobs
         self.poll = poll
         self.eyes = Eyes()
-        self.upkeep = Upkeep(archive, config, stop)
+        self.upkeep = Upkeep(archive, config)
         self.activity = Activity()
         self.known = store.progress()
         self.stamps: dict[str, tuple[Stamp | None, ...]] = {}
@@ -138,7 +138,7 @@ class _Follower:
             self.eyes.close()
             self._drop_reading()
             self.store.close()
-            self.upkeep.join()
+            self.upkeep.close()
 
     # What is there
 

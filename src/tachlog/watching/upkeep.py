@@ -29,12 +29,12 @@ MIRROR_SECONDS: Final = 15.0
 class Upkeep:
     """Learns and feeds mirrors now and then while an archive is written."""
 
-    def __init__(self, archive: str, config: Config, stop: Event) -> None:
+    def __init__(self, archive: str, config: Config) -> None:
         self.notes: dict[str, str] = {}
         """What is wrong with mirrors, by name."""
         self._archive = archive
         self._config = config
-        self._stop = stop
+        self._end = Event()
         self._written = Event()
         self._moved_at = monotonic()
         self._thread = Thread(target=self._run, name="tachlog-upkeep", daemon=True)
@@ -50,18 +50,20 @@ class Upkeep:
         self._moved_at = monotonic()
         self._written.set()
 
-    def join(self) -> None:
-        """Wait for the end, after the stop; a step that was begun is ended."""
+    def close(self) -> None:
+        """End; a step that was begun is ended."""
+        self._end.set()
         self._written.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
         learned_at = fed_at = float("-inf")
-        while not self._stop.is_set():
+        while not self._end.is_set():
             self._written.wait()
-            if self._stop.wait(LOOK_SECONDS):
+            if self._end.wait(LOOK_SECONDS):
                 return
+            self._written.clear()
             now = monotonic()
             quiet = now - self._moved_at >= QUIET_SECONDS
             if now - fed_at >= MIRROR_SECONDS:
@@ -70,8 +72,8 @@ class Upkeep:
             if quiet or now - learned_at >= BUSY_SECONDS:
                 learned_at = now
                 self._learn()
-            if quiet:
-                self._written.clear()
+            if not quiet:
+                self._written.set()
 
     def _learn(self) -> None:
         with suppress(StoreError), closing(open_store(self._archive)) as store:
