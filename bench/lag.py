@@ -1,9 +1,9 @@
 """How soon what agents write is in the archive while `tachlog watch` runs.
 
-Prints one JSON object. `python bench/lag.py [--sessions N] [--history N] [--rates R …] [--seconds S]`:
-live session files, each with a history, are appended to in turn at each rate (events a second in
-all). Lag is from the write of a line until a reader of the archive finds that the file was read
-beyond it; the reader looks every 20 ms. `written_late_ms` is how far the writer itself came late.
+Prints one JSON object. `python bench/lag.py [--sessions N] [--rates R …] [--seconds S]`: live
+session files, each with a history, are appended to in turn at each rate (events a second in all).
+Lag is from the write of a line until a reader of the archive, who looks every 20 ms, finds that the
+file was read beyond it. `written_late_ms` is how far the writer itself came late.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import pytest
 from archives import archive_of_all, contents, figures
 from tachlog.config import Config
 from tachlog.stores import open_store
-from tachlog.watching import Places, Step, discovered, eyes, follow, follower, named
+from tachlog.watching import Places, Step, discovered, eyes, follow, follower, listing, named
 from tachlog.watching.places import on_network
 from test_archive import turn
 
@@ -110,7 +110,7 @@ def poll(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> boo
     """Both ways to see changes."""
     monkeypatch.setattr(eyes, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(eyes, "ROUND_SECONDS", 0.1)
-    monkeypatch.setattr(follower, "ROOTS_SECONDS", 0.05)
+    monkeypatch.setattr(listing, "ROOTS_SECONDS", 0.05)
     return bool(request.param)
 
 
@@ -179,7 +179,7 @@ def test_files_at_rest_are_not_read(
 ) -> None:
     """While thousands of files rest, what follows them reads nothing, also when it lists them."""
     monkeypatch.setattr(follower, "QUIET_SECONDS", 0.05)
-    monkeypatch.setattr(follower, "SWEEP_SECONDS", 0.2)
+    monkeypatch.setattr(listing, "SWEEP_SECONDS", 0.2)
     for number in range(2000):
         log = tmp_path / "logs" / str(number % 50) / f"{number}.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -262,7 +262,7 @@ def test_an_agent_that_is_installed_later_is_followed(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A place that is not there yet is followed once it is; a file in its place is no log."""
-    monkeypatch.setattr(follower, "ROOTS_SECONDS", 0.05)
+    monkeypatch.setattr(listing, "ROOTS_SECONDS", 0.05)
     following = Following(
         tmp_path / "archive.db", discovered(os.environ, Config()), Config(), False
     )

@@ -62,7 +62,7 @@ def bring_up_to_date(
     whatever stands in the logs ends up in the archive or in its problems.
     """
     begun = perf_counter()
-    wanted = _Wanted(paths)
+    wanted = Wanted(paths)
     setup = msgspec.structs.replace(
         setup_of(config), addresses=wanted.addresses, learned=store.learned()
     )
@@ -151,7 +151,7 @@ def setup_of(config: Config) -> Setup:
     )
 
 
-class _Wanted:
+class Wanted:
     """What was asked for: `paths` by the names that they have here and in the archive.
 
     Tables and files on servers are called by their URLs without user, password and options: the

@@ -38,12 +38,14 @@ class Task(Struct, frozen=True, array_like=True):
 
     `size` is its size in bytes when it was listed, for balance and progress bars only. `again`
     reads it from its start in place of what it told; that gives no portion where it cannot be.
+    Rows of a table that were created at most `overlap_s` before the last one are looked at again.
     """
 
     path: str
     progress: Progress | None
     size: int
     again: bool = False
+    overlap_s: float = 0
 
 
 class Reading(Struct, array_like=True):

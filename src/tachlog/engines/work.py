@@ -5,7 +5,9 @@ Runs in any process. What it gives is small beside what it read: text is gone by
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +34,7 @@ from tachlog.frames import (
     read_whole,
     same_file,
 )
-from tachlog.model import Chunk, is_remote, is_table
+from tachlog.model import Chunk, digest_of, is_remote, is_table
 from tachlog.pricing import PriceBook, load_overrides, price
 from tachlog.projects import project_of
 from tachlog.sessions import Sessions, add_roots, fold
@@ -42,29 +44,51 @@ from tachlog.stores import Portion, Progress
 PORTION_BYTES: Final = 32 << 20
 """Log bytes that one portion may cover: bounds memory and the length of a transaction."""
 
+MOST_ROWS: Final = 200_000
+"""Rows of a table that are remembered, so that they are not parsed again: more than an overlap."""
+
 LIVE: Final = 0
 """The time of a database: its log changes it without touching it, so it is always looked at."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
-_measurer = Measurer(price, project_of)
-_addresses: dict[str, str] = {}
+class _InForce(threading.local):
+    """What `prepare` put in force; each thread that reads has its own."""
+
+    def __init__(self) -> None:
+        self.measurer = Measurer(price, project_of)
+        self.addresses: dict[str, str] = {}
+        self.rows: dict[str, dict[int, float]] | None = None
+        """Digests of the rows of each table that were read lately, and when."""
+
+
+_in_force: Final = _InForce()
 
 
 def prepare(setup: Setup) -> Measurer:
-    """Put a configuration in force in this process; gives its prices and thresholds.
+    """Put a configuration in force in this thread; gives its prices and thresholds.
+
+    Patterns and mappings are those of the process.
 
     Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken
     pattern.
     """
-    global _measurer, _addresses  # noqa: PLW0603 - set once, before a process reads a record
-    _addresses = setup.addresses
+    _in_force.addresses = setup.addresses
     locate(setup.addresses)
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
-    _measurer = measurer_of(setup)
-    return _measurer
+    _in_force.measurer = measurer_of(setup)
+    return _in_force.measurer
+
+
+def remember_rows() -> None:
+    """Remember in this thread, from now on, which rows of tables it reads.
+
+    Of an overlap those that are as they were are then passed over. To be called anew when what was
+    read was not kept.
+    """
+    _in_force.rows = defaultdict(dict)
 
 
 def measurer_of(setup: Setup) -> Measurer:
@@ -198,7 +222,7 @@ def _fill(portion: Portion, source: Source, chunks: Iterator[Chunk]) -> bool:
     add_roots(sessions)
     portion.sessions = list(sessions.values())
     if portion.done and portion.expected is None:
-        portion.measured = [_measurer.session(session) for session in portion.sessions]
+        portion.measured = [_in_force.measurer.session(session) for session in portion.sessions]
     return not portion.done
 
 
@@ -284,8 +308,9 @@ def _read_table(task: Task) -> Reading:
     sessions: Sessions = {}
     try:
         after = portion.identity.decode() or None
-        for page in read_table(_addresses.get(task.path, task.path), after):
-            _take(portion, source, state, sessions, page.chunk)
+        url = _in_force.addresses.get(task.path, task.path)
+        for page in read_table(url, after, overlap_s=task.overlap_s):
+            _take(portion, source, state, sessions, _unseen(page.chunk))
             portion.identity = page.cursor.encode()
             portion.offset = page.chunk.offset + page.chunk.data.count(b"\n")
             if len(portion.record_keys) >= 50_000 and not page.chunk.last:
@@ -299,6 +324,23 @@ def _read_table(task: Task) -> Reading:
     if was is not None and not portion.record_keys and not portion.problems and not portion.note:
         return Reading(None)
     return Reading(portion, not portion.done)
+
+
+def _unseen(rows: Chunk) -> Chunk:
+    """Those of a table's rows that this thread does not remember as they are."""
+    if _in_force.rows is None:
+        return rows
+    seen, now = _in_force.rows[rows.path], time.monotonic()
+    fresh = []
+    for line in rows.data.splitlines(keepends=True):
+        digest = digest_of(line)
+        if digest not in seen:
+            fresh.append(line)
+        seen[digest] = now
+    if len(seen) > 2 * MOST_ROWS:
+        for digest in sorted(seen, key=seen.__getitem__)[:-MOST_ROWS]:
+            del seen[digest]
+    return msgspec.structs.replace(rows, data=b"".join(fresh))
 
 
 def _blank(task: Task, source: Source | None) -> Portion:

@@ -35,7 +35,6 @@ _known: dict[str, Status] = {}
 
 def locate(addresses: Mapping[str, str]) -> None:
     """Say where files are whose names leave out user, password and options of their URL."""
-    _addresses.clear()
     _addresses.update(addresses)
 
 

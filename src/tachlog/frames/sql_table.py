@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,19 @@ from tachlog.model import Chunk
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlalchemy import URL, ColumnElement, Connection, Engine, Select
+    from sqlalchemy import URL, BindParameter, ColumnElement, Connection, Engine, Select
 
 PAGE_ROWS = 500
 PREFERRED_KEY = ("created_at", "id")
-DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+TIMED = frozenset(DRIVERS.values())
+CONNECT_SECONDS = 10
+"""How long those may take to answer, which take `connect_timeout`."""
 INSTALL = "install what reads SQL tables: pip install 'tachlog[sql]'"
 
 
@@ -59,15 +68,18 @@ class Table(Struct, frozen=True):
     parts: tuple[Part, ...]
 
 
-def read_table(url: str, after: str | None = None, *, page_rows: int = PAGE_ROWS) -> Iterator[Page]:
+def read_table(
+    url: str, after: str | None = None, *, page_rows: int = PAGE_ROWS, overlap_s: float = 0
+) -> Iterator[Page]:
     """Yield the rows of `postgresql://…?table=agent_logs`, `sqlite:///file.db?table=…` or the like.
 
     Each page has a chunk of JSON lines, one object per row, whose offset counts rows, and the
     cursor to give as `after` to go on behind it. Rows come in the order of (created_at, id) where
     the table has both, those without created_at first; else of the primary key. Rows that appear
-    later with a smaller key are not seen by a reading that goes on. Times become ISO texts,
-    decimals numbers, bytes texts; JSON that the database holds as text stays text. Only SELECTs
-    are sent, and no transaction stays open between pages.
+    later with a smaller key are not seen by a reading that goes on, unless they were created at
+    most `overlap_s` seconds before the last one: so far back it begins again. Times become ISO
+    texts, decimals numbers, bytes texts; JSON that the database holds as text stays text. Only
+    SELECTs are sent, and no transaction stays open between pages.
 
     Raises FrameError, which names the table without user, password and options: when the URL or the
     table cannot be used, the database refuses, or what reads it is not installed.
@@ -77,7 +89,7 @@ def read_table(url: str, after: str | None = None, *, page_rows: int = PAGE_ROWS
     held: Page | None = None
     with _plainly(label, target), _connection(label, target) as connection:
         table = _describe(connection, label, name)
-        for rows, reached in _pages(connection, table, cursor, page_rows):
+        for rows, reached in _pages(connection, table, cursor, page_rows, overlap_s):
             if held:
                 yield held
             data = b"".join(json_line(row) for row in rows)
@@ -154,7 +166,10 @@ def _engine(label: str, target: URL) -> Engine:
 
     if target.get_backend_name() != "sqlite":
         options = {"postgresql_readonly": True}
-        return create_engine(target, poolclass=NullPool, execution_options=options)
+        limit = {"connect_timeout": CONNECT_SECONDS} if target.drivername in TIMED else {}
+        return create_engine(
+            target, poolclass=NullPool, execution_options=options, connect_args=limit
+        )
     if not target.database or not Path(target.database).is_file():
         raise FrameError(label, "is not there", "check the name of the database file")
     place = Path(target.database).resolve().as_uri() + "?mode=ro"
@@ -194,14 +209,16 @@ def _describe(connection: Connection, label: str, name: str) -> Table:
 
 
 def _pages(
-    connection: Connection, table: Table, start: Cursor, page_rows: int
+    connection: Connection, table: Table, start: Cursor, page_rows: int, overlap_s: float
 ) -> Iterator[tuple[list[dict[str, Any]], Cursor]]:
     """Yield rows and how far they reach, part after part."""
     count, key = start.rows, start.key
     for number, part in list(enumerate(table.parts))[start.part :]:
         full = True
+        since = _earlier(key[0], overlap_s) if key and part.key == PREFERRED_KEY else None
         while full:
-            statement = _select(table, part, key).limit(page_rows)
+            statement = _select(table, part, key, since).limit(page_rows)
+            since = None
             rows = [{**row} for row in connection.execute(statement).mappings()]
             connection.rollback()
             full = len(rows) == page_rows
@@ -212,8 +229,24 @@ def _pages(
         key = None
 
 
-def _select(table: Table, part: Part, after: list[Any] | None) -> Select[Any]:
-    """Return the query of a part's rows behind a key. Values travel as the driver knows them."""
+def _earlier(created: Any, seconds: float) -> str | None:
+    """A time so many seconds before, written alike; None for what is no such time."""
+    if not seconds or not isinstance(created, str):
+        return None
+    try:
+        before = datetime.fromisoformat(created) - timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return None
+    return before.isoformat(sep=" " if created[10:11] == " " else "T")
+
+
+def _select(
+    table: Table, part: Part, after: list[Any] | None, since: str | None = None
+) -> Select[Any]:
+    """The query of a part's rows behind a key, or created since then.
+
+    Values travel as the driver knows them.
+    """
     import sqlalchemy as sql
 
     source = sql.table(table.name, *map(sql.column, table.columns), schema=table.schema)
@@ -222,6 +255,8 @@ def _select(table: Table, part: Part, after: list[Any] | None) -> Select[Any]:
     if part.created is not None:
         empty = source.c.created_at.is_(None)
         statement = statement.where(~empty if part.created else empty)
+    if since is not None:
+        return statement.where(key[0] >= _value(since))
     return statement if after is None else statement.where(_behind(key, after))
 
 
@@ -229,10 +264,16 @@ def _behind(key: Sequence[ColumnElement[Any]], values: list[Any]) -> ColumnEleme
     """Return the condition that a row's key is greater than the values, as an index serves it."""
     import sqlalchemy as sql
 
-    value = sql.bindparam(None, values[0], type_=sql.types.NullType(), unique=True)
+    value = _value(values[0])
     if len(key) == 1:
         return key[0] > value
     return sql.and_(key[0] >= value, sql.or_(key[0] > value, _behind(key[1:], values[1:])))
+
+
+def _value(value: Any) -> BindParameter[Any]:
+    import sqlalchemy as sql
+
+    return sql.bindparam(None, value, type_=sql.types.NullType(), unique=True)
 
 
 def json_line(row: Mapping[str, Any]) -> bytes:

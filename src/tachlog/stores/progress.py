@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tachlog.model import Problem
+from tachlog.model import Problem, is_table
 from tachlog.stores import Portion
 from tachlog.stores.database import LISTED, Database, host_of, listed, marks
 
@@ -47,6 +47,8 @@ def advance(database: Database, portion: Portion) -> int | None:
             records, parsed, problems = found[0][3], found[0][4], found[0][7]
             skipped = _counts_decoder.decode(found[0][5])
             unknown = _counts_decoder.decode(found[0][6])
+        if is_table(portion.path):
+            portion.record_keys = _untold(database, file, portion.record_keys)
     parsed += len(portion.record_keys)
     problems += len(portion.problems)
     records += portion.records_covered
@@ -79,6 +81,15 @@ def advance(database: Database, portion: Portion) -> int | None:
             values,
         )
     return file
+
+
+def _untold(database: Database, file: int, keys: list[int]) -> list[int]:
+    """Those that a table did not tell before: a row that changed in place is the same record."""
+    found = database.rows(
+        f"SELECT key FROM ledger WHERE file = ? AND key IN {LISTED}", (file, listed(keys))
+    )
+    known = {key for (key,) in found}
+    return [key for key in keys if key not in known]
 
 
 def _added(counts: dict[str, int], more: dict[str, int]) -> str:

@@ -45,6 +45,7 @@ class Eyes:
         self.fault: str | None = None
         """Why the system could not watch, so that files are looked at in turn instead."""
         self._changed: set[str] = set()
+        self._woken = False
         self._lock = Condition()
         self._end = Event()
         self._threads: list[Thread] = []
@@ -66,14 +67,15 @@ class Eyes:
     def gather(self, timeout: float) -> set[str]:
         """The paths that changed since the last time; waits so many seconds for one."""
         with self._lock:
-            self._lock.wait_for(lambda: bool(self._changed), timeout)
-            found, self._changed = self._changed, set()
+            self._lock.wait_for(lambda: self._woken, timeout)
+            found, self._changed, self._woken = self._changed, set(), False
         return found
 
-    def wake(self, paths: Iterable[str]) -> None:
-        """Take paths as changed."""
+    def wake(self, paths: Iterable[str] = ()) -> None:
+        """End the waiting, with paths that changed or with none."""
         with self._lock:
             self._changed.update(paths)
+            self._woken = True
             self._lock.notify_all()
 
     def close(self) -> None:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
 from time import monotonic, time_ns
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
 from tachlog.config import Config
-from tachlog.discovery import LOG_NAME, SKIPPED_DIRECTORIES, MissingPath, walk
 from tachlog.engines import Setup, Task, progress_after
-from tachlog.model import Problem
+from tachlog.engines.work import LIVE
 from tachlog.pipeline import Kept, read_into, setup_of, task_for
 from tachlog.stores import PRIVATE, Store, StoreError, open_store
 from tachlog.upgrade import renew_outdated
-from tachlog.watching.eyes import Eyes, Stamp, stamp_of
-from tachlog.watching.places import MOUNTS, Places, on_network
+from tachlog.watching.afar import Afar
+from tachlog.watching.listing import Listing
+from tachlog.watching.places import Places
 from tachlog.watching.steps import Activity, Step
 from tachlog.watching.upkeep import Upkeep
 
@@ -33,12 +31,6 @@ LIVE_BYTES: Final = 8 << 20
 SLICE_BYTES: Final = 256 << 20
 """Bytes of a backlog that are handed to the engine together, the latest files first."""
 
-SWEEP_SECONDS: Final = 60.0
-"""How often everything is listed again, for what nobody told of."""
-
-ROOTS_SECONDS: Final = 2.0
-"""How often the places themselves are looked at, since they may come, go and be replaced."""
-
 QUIET_SECONDS: Final = 10.0
 """How often a step is told where nothing is new."""
 
@@ -47,8 +39,6 @@ RETRY_SECONDS: Final = 5.0
 
 STOP_SECONDS: Final = 0.5
 """How long it may take until a stop is seen."""
-
-DATABASE_ENDS: Final = ("-wal", "-journal", "-shm")
 
 
 def follow(
@@ -65,20 +55,13 @@ def follow(
 
     Each step is `told`, in this thread; without anything new one every ten seconds. With `poll` all
     files are looked at in turn. A fault of the archive is told and what was to be kept is read
-    again; what cannot be read or watched is told in a step's notes. In a thread of its own the
-    archive learns of reported counts now and then, and mirrors are fed.
+    again; what cannot be read or watched is told in a step's notes. Threads of its own ask SQL
+    tables every five seconds and files on servers every minute, and let the archive learn of
+    reported counts and feed its mirrors now and then.
 
     Raises `StoreError` when the archive cannot be opened at first.
     """
     _Follower(open_store(archive), archive, places, config, stop, told, jobs, poll).run()
-
-
-class _Root(NamedTuple):
-    """A place, and what is there now: a directory, a file, or nothing (`identity` None)."""
-
-    path: str
-    identity: tuple[int, int] | None
-    is_directory: bool
 
 
 class _Follower:
@@ -97,27 +80,20 @@ class _Follower:
     ) -> None:
         self.store = store
         self.archive = archive
-        self.places = places
         self.setup = setup_of(config)
         self.stop = stop
         self.told = told
         self.jobs = jobs
-        self.poll = poll
-        self.eyes = Eyes()
+        self.listing = Listing(places, self._is_known, self._is_database, poll=poll)
+        self.afar = Afar(archive, places, config, self.listing.eyes.wake)
         self.upkeep = Upkeep(archive, config)
         self.activity = Activity()
         self.known = store.progress()
-        self.stamps: dict[str, tuple[Stamp | None, ...]] = {}
-        self.roots: list[_Root] = []
-        self.folders: dict[str, str] = {}
-        """Directories by their real paths, as the walk came to them."""
-        self.due: dict[str, int] = {}
-        """Files to look at, and when they were seen to have changed (µs)."""
         self.backlog: dict[str, Task] = {}
         self.reading: Generator[Kept, None, None] | None = None
         """The slice of the backlog that is being read."""
         self.notes: dict[str, str] = {}
-        self.next_sweep = self.next_roots = self.next_quiet = 0.0
+        self.next_quiet = 0.0
         self.began_us = time_ns() // 1000
 
     def run(self) -> None:
@@ -125,115 +101,41 @@ class _Follower:
         try:
             renew_outdated(self.store, self._setup(), self.jobs, None)
             self.known = self.store.progress()
+            self.afar.start()
             self.upkeep.start()
             while not self.stop.is_set():
-                self._look()
+                self.listing.look()
                 try:
                     if not (self._read_live() or self._read_backlog()):
                         self._rest()
                 except StoreError as error:
                     self._fail(error)
-                self._take(self.eyes.gather(self._patience()))
+                self.listing.take(self.listing.eyes.gather(self._patience()))
+                self._hear()
         finally:
-            self.eyes.close()
+            self.listing.eyes.close()
             self._drop_reading()
             self.store.close()
+            self.afar.close()
             self.upkeep.close()
 
-    # What is there
+    def _is_known(self, path: str) -> bool:
+        return path in self.known
 
-    def _look(self) -> None:
-        """See to the places, and list everything where it is time."""
-        now = monotonic()
-        if now >= self.next_roots:
-            self.next_roots = now + ROOTS_SECONDS
-            fresh = [*map(_root, self._paths(now >= self.next_sweep))]
-            if fresh != self.roots:
-                self.roots = fresh
-                self._watch()
-                self.next_sweep = now
-        if now >= self.next_sweep:
-            self.next_sweep = now + SWEEP_SECONDS
-            self._sweep()
-
-    def _paths(self, anew: bool) -> Sequence[str]:
-        if not anew and self.roots:
-            return [root.path for root in self.roots]
-        return [path for path in self.places() if "://" not in path]
-
-    def _watch(self) -> None:
-        mounts = MOUNTS.read_text() if MOUNTS.exists() else ""
-        there = [root for root in self.roots if root.identity is not None]
-        near = [r.path for r in there if r.is_directory and not on_network(r.path, mounts)]
-        far = [r.path for r in there if r.path not in near]
-        self.eyes.watch(near, far, poll=self.poll)
-        self.notes.pop("", None)
-        if self.eyes.fault:
-            self.notes[""] = self.eyes.fault
-
-    def _sweep(self) -> None:
-        """Take up every file that is not as it was when it was last looked at."""
-        listed: list[str] = []
-        folders: set[str] = set()
-        for found in self._walked([root.path for root in self.roots if root.identity]):
-            listed.append(found)
-            folders.add(os.path.dirname(found))
-        self.folders = {os.path.realpath(folder): folder for folder in folders}
-        for path in listed:
-            self._notice(path)
-        gone = self.stamps.keys() - set(listed)
-        for path in gone:
-            if not os.path.exists(path):
-                del self.stamps[path]
-
-    def _walked(self, paths: Sequence[str]) -> Iterator[str]:
-        try:
-            for found in walk(paths):
-                if isinstance(found, Problem):
-                    self.notes[found.path] = found.detail
-                else:
-                    self.notes.pop(found, None)
-                    yield found
-        except MissingPath:
-            self.next_roots = 0.0
-
-    def _take(self, changed: Iterable[str]) -> None:
-        """Take up what the eyes saw: logs, and what directories hold that appeared."""
-        for path in changed:
-            if any(part in SKIPPED_DIRECTORIES for part in path.split(os.sep)):
-                continue
-            if os.path.isdir(path):
-                for found in self._walked([path]):
-                    self._notice(self._usual(found))
-                continue
-            for end in DATABASE_ENDS:
-                path = path.removesuffix(end)
-            if LOG_NAME.fullmatch(os.path.basename(path)) or self._is_root(path):
-                self._notice(self._usual(path))
-
-    def _is_root(self, path: str) -> bool:
-        return any(root.path == path for root in self.roots)
-
-    def _usual(self, path: str) -> str:
-        """The name by which a file is known: links may lead to it in several ways."""
-        folder, name = os.path.split(path)
-        real = os.path.realpath(folder)
-        return os.path.join(self.folders.get(real, folder), name)
-
-    def _notice(self, path: str) -> None:
-        """A file is due if it is not as it was when it was last looked at."""
-        stamps = (stamp_of(path), *(stamp_of(path + end) for end in self._ends(path)))
-        if stamps == self.stamps.get(path, (None,)):
-            return
-        self.stamps[path] = stamps
+    def _is_database(self, path: str) -> bool:
         known = self.known.get(path)
-        if stamps[0] is None and known is None:
-            return
-        self.due.setdefault(path, time_ns() // 1000)
+        return known is not None and known.mtime_ns == LIVE
 
-    def _ends(self, path: str) -> tuple[str, ...]:
-        known = self.known.get(path)
-        return DATABASE_ENDS[:1] if known is not None and known.mtime_ns == 0 else ()
+    def _hear(self) -> None:
+        """Tell what was read of tables and of files on servers."""
+        while not self.afar.heard.empty():
+            heard = self.afar.heard.get()
+            if heard.fault is not None:
+                self.told(replace(self._step(0.0), fault=heard.fault))
+                continue
+            self.activity.add(heard.kept.portions)
+            self.upkeep.moved()
+            self._tell(heard.kept, heard.seconds)
 
     # What is read
 
@@ -245,16 +147,16 @@ class _Follower:
 
     def _read_live(self) -> bool:
         """Read what is due and not too much; the rest becomes backlog. Whether anything was."""
-        if not self.due:
+        if not self.listing.due:
             return False
-        seen, self.due = self.due, {}
+        seen, self.listing.due = self.listing.due, {}
         live: list[Task] = []
         room = LIVE_BYTES
         recent_ns = time_ns() - int(LIVE_SECONDS * 1e9)
         tasks = [task for path in seen if (task := self._task(path))]
         for task in sorted(tasks, key=lambda task: task.size):
             self.backlog.pop(task.path, None)
-            if task.size <= room and self._written_ns(task.path) >= recent_ns:
+            if task.size <= room and self.listing.written_ns(task.path) >= recent_ns:
                 room -= task.size
                 live.append(task)
             else:
@@ -268,7 +170,7 @@ class _Follower:
                 self._tell(kept, begun, [self._written_us(p.path, seen) for p in kept.portions])
                 begun = monotonic()
         except StoreError:
-            self.due = dict(seen) | self.due
+            self.listing.due = seen | self.listing.due
             raise
         return True
 
@@ -291,7 +193,7 @@ class _Follower:
         """The next part of the backlog, the latest files first; small at first, to show soon."""
         room = LIVE_BYTES if not self.activity.last else SLICE_BYTES
         chosen: list[Task] = []
-        for path in sorted(self.backlog, key=self._written_ns, reverse=True):
+        for path in sorted(self.backlog, key=self.listing.written_ns, reverse=True):
             if chosen and room <= 0:
                 break
             task = self._task(path)
@@ -304,10 +206,6 @@ class _Follower:
     def _task(self, path: str) -> Task | None:
         return task_for(path, self.known.get(path))
 
-    def _written_ns(self, path: str) -> int:
-        stamps = [stamp for stamp in self.stamps.get(path, ()) if stamp]
-        return max((stamp[1] for stamp in stamps), default=0)
-
     def _keep(self, kept: Kept) -> None:
         """Remember how far files are read; those that another process read are looked at again."""
         for portion in kept.portions:
@@ -319,7 +217,7 @@ class _Follower:
             paths = [portion.path for portion in kept.dropped]
             for path in paths:
                 self.known.pop(path, None)
-                self.due.setdefault(path, time_ns() // 1000)
+                self.listing.due.setdefault(path, time_ns() // 1000)
             self.known.update(self.store.progress(paths))
         self.activity.add(kept.portions)
         self.upkeep.moved()
@@ -328,7 +226,7 @@ class _Follower:
 
     def _written_us(self, path: str, seen: Mapping[str, int]) -> int:
         """When the oldest that was just read of a file was written, as far as can be told."""
-        return max(self.began_us, min(seen[path], self._written_ns(path) // 1000))
+        return max(self.began_us, min(seen[path], self.listing.written_ns(path) // 1000))
 
     def _tell(self, kept: Kept, begun: float, written_us: Sequence[int] = ()) -> None:
         step = self._step(monotonic() - begun)
@@ -356,8 +254,7 @@ class _Follower:
         """Tell a fault of the archive, leave it alone for a while, and open it anew."""
         if self.reading is not None:
             self._drop_reading()
-            self.stamps.clear()
-            self.next_sweep = 0.0
+            self.listing.forget()
         self.told(replace(self._step(0.0), fault=str(error)))
         if self.stop.wait(RETRY_SECONDS) or self.archive == PRIVATE:
             return
@@ -380,20 +277,13 @@ class _Follower:
             last=self.activity.last,
             backlog_files=len(self.backlog),
             backlog_bytes=sum(task.size for task in self.backlog.values()),
-            notes=self.notes | self.upkeep.notes,
+            notes=self.notes | self.listing.notes | self.afar.notes | self.upkeep.notes,
         )
 
     def _patience(self) -> float:
         """How long the eyes may wait."""
-        if self.due or self.backlog or self.reading is not None or self.stop.is_set():
+        busy = self.listing.due or self.backlog or self.reading is not None
+        if busy or self.stop.is_set():
             return 0.0
-        waits = min(self.next_roots, self.next_sweep, self.next_quiet) - monotonic()
+        waits = min(self.listing.next_look(), self.next_quiet) - monotonic()
         return min(max(0.0, waits), STOP_SECONDS)
-
-
-def _root(path: str) -> _Root:
-    try:
-        told = os.stat(path)
-    except (OSError, ValueError):
-        return _Root(path, None, False)
-    return _Root(path, (told.st_dev, told.st_ino), stat.S_ISDIR(told.st_mode))
