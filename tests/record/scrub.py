@@ -45,8 +45,8 @@ class Scrub:
         return text
 
     def lines(self, data: bytes) -> bytes:
-        """JSON lines, indented objects, or one JSON document, scrubbed; a database is already."""
-        if data.startswith(b"SQLite format 3"):
+        """JSON lines, indented objects, or one document, scrubbed; what is binary is already."""
+        if data.startswith((b"SQLite format 3", b"PK\x03\x04")):
             return data
         text = data.decode("utf-8")
         if text.startswith("{\n") and "\n}\n{\n" in text:

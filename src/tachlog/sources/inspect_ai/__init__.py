@@ -61,7 +61,7 @@ SOURCE = Source(
     evidence=(
         "https://inspect.aisi.org.uk/eval-logs.html, and 259 samples of public real logs, measured "
         "2026-11-22",
-        "0.3.285 recorded against its own mock model, 2026-11-22",
+        "0.3.285 recorded against a scripted model, 2026-11-22",
     ),
     gaps=(
         "attempts that the HTTP client made again are a number without a reason",

@@ -111,6 +111,7 @@ class Run:
         self.told = 0
         self.calls = 0
         self.failed = False
+        self.refused = ""
 
     def tell(self) -> None:
         """Tell the whole sample."""
@@ -121,7 +122,7 @@ class Run:
             self.failure(attempt, f"retry {index}", self.clock.at_us)
         self.events(self.sample.events, 0)
         error = lenient(self.sample.error, Error)
-        if error is not None and not self.failed:
+        if error is not None and not self.failed and error.message != self.refused:
             self.failure(error, "error", self.clock.at_us)
         if not self.calls:
             self.totals(begun_us)
@@ -199,6 +200,7 @@ class Run:
         end_us = completed[0] if completed else _after(at_us, taken_ms)
         retries = whole(event.retries, 1 << 31)
         if error is not None:
+            self.refused = error
             self.failure(Error(message=error), str(key), end_us, model)
             return
         choice = output.choices[0] if output.choices else Choice()
@@ -266,9 +268,11 @@ class Run:
         )
 
     def error(self, event: Event, key: int, at_us: int) -> None:
-        """The sample broke off."""
+        """The sample broke off; what made a model call fail is told with that call."""
         self.failed = True
-        self.failure(lenient(event.error, Error) or Error(), str(key), at_us)
+        error = lenient(event.error, Error) or Error()
+        if error.message != self.refused:
+            self.failure(error, str(key), at_us)
 
     def failure(self, error: Error, name: str, at_us: int, model: str | None = None) -> None:
         """Something failed."""

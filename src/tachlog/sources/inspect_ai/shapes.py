@@ -141,6 +141,6 @@ class Event(Struct):
     input: Raw = NULL
     type: str | None = None
     source: str | None = None
-    message: str | None = None
+    message: Raw = NULL
     tokens_before: Scalar = None
     tokens_after: Scalar = None
