@@ -17,8 +17,7 @@ from typing import Final
 import msgspec
 
 from tachlog.engines import Reading, Setup, Task, rest_of
-from tachlog.engines.work import prepare, read_bin
-from tachlog.sources import all_sources
+from tachlog.engines.work import preload, prepare, read_bin
 
 _decoder: Final = msgspec.msgpack.Decoder(list[Reading])
 
@@ -31,7 +30,7 @@ def in_workers(bins: deque[list[Task]], jobs: int, setup: Setup) -> Iterator[lis
     pending: dict[Future[bytes], list[Task]] = {}
     context = _context()
     if context.get_start_method() == "fork":
-        all_sources()  # imported once: workers inherit what is loaded before they fork
+        preload()  # workers inherit what is loaded before they fork
     pool = ProcessPoolExecutor(jobs, context, begin, (setup,))
     try:
         while bins or pending:

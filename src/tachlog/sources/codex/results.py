@@ -16,7 +16,7 @@ from tachlog.sources.codex.state import Asked
 _WALL: Final = re.compile(r"^(?:.*\n){0,2}Wall time:? ([\d.]+) seconds(?:\n|\Z)")
 _CODE: Final = re.compile(r"^(?:Exit code:|Process exited with code) (-?\d{1,9})$", re.MULTILINE)
 _RUNNING: Final = re.compile(r"^Process running with session ID (\d{1,9})$", re.MULTILINE)
-_OUTPUT: Final = re.compile(r"(?:\A|\n)Output:(?:\n|\Z)")
+_OUTPUT: Final = re.compile(r"\nOutput:(?:\n|\Z)")
 _SANDBOX: Final = re.compile(
     r"failed in sandbox \S+ with execution error: "
     r"(?:sandbox denied exec error, exit code: (-?\d{1,9}), stdout: )?"
