@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from tachlog.config import Config
 from tachlog.stores import Measure, Store, StoreError, open_store
@@ -52,7 +53,17 @@ def feed_mirrors(moment: Moment) -> str | None:
     return ", ".join(f"{each.name}: {each.threads} threads" for each in found) or None
 
 
+def alerts(moment: Moment) -> str | None:
+    """Ask the rules in force, and keep what comes of it."""
+    from tachlog.notify.evaluating import evaluate_rules, rules_in_force
+
+    zone = ZoneInfo(moment.config.display.time_zone)
+    found = evaluate_rules(moment.store, rules_in_force(moment.config), zone, moment.now_us)
+    return f"{len(found)} changed" if found else None
+
+
 JOBS: tuple[Job, ...] = (
+    Job("alerts", 60, alerts),
     Job("learning", 60, learn, if_changed=True),
     Job("mirrors", 15, feed_mirrors, if_changed=True),
 )
@@ -78,7 +89,7 @@ class Jobs:
             begun = monotonic()
             try:
                 last, told = await asyncio.to_thread(self._once, job, last)
-            except (StoreError, OSError) as error:
+            except (StoreError, OSError, ValueError) as error:
                 self.faults[job.name] = str(error)
                 log.error("%s: %s", job.name, error)
                 continue

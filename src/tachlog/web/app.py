@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from tachlog.service import Service
-from tachlog.web import agent_logs, endpoints, health, ingest, live, now, pages, sessions
+from tachlog.web import agent_logs, endpoints, health, ingest, live, now, openapi, pages, sessions
 from tachlog.web.endpoints import Answers, Endpoint
 from tachlog.web.guard import Access, Guard
 from tachlog.web.problems import HANDLERS
@@ -20,6 +20,7 @@ ROUTES: list[BaseRoute] = [
     *health.ROUTES,
     *map(endpoints.route, ENDPOINTS),
     *live.ROUTES,
+    openapi.route(ENDPOINTS),
     *ingest.ROUTES,
     *agent_logs.ROUTES,
     *pages.ROUTES,
