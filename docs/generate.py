@@ -45,6 +45,7 @@ def pages() -> dict[str, str]:
         "cli.md": cli_page(),
         "config.md": config_page(),
         "export.md": export_page(rows),
+        "http.md": http_page(),
         "formats.md": formats_page(shipped_formats()),
         "metrics.md": metrics_page(rows),
     }
@@ -75,6 +76,30 @@ def alerts_page() -> str:
             table(heads, shown),
             between.strip(),
             table(["measure", "unit", "meaning"], measures),
+            after.strip(),
+        ]
+    )
+
+
+def http_page() -> str:
+    """Every route of the HTTP API, and how to use them."""
+    from tachlog.web.app import ENDPOINTS
+    from tachlog.web.guard import scope_of
+    from tachlog.web.openapi import described
+
+    rows: list[Row] = []
+    for path, methods in described(ENDPOINTS)["paths"].items():
+        for method, told in methods.items():
+            asked = [each["name"] for each in told.get("parameters", ()) if each["in"] == "query"]
+            scope = scope_of(method.upper(), path) or "–"
+            parameters = ", ".join(f"`{name}`" for name in asked)
+            rows.append([f"`{method.upper()} {path}`", cell(told["summary"]), parameters, scope])
+    words = (DOCS / "http.in.md").read_text(encoding="utf-8")
+    before, after = words.split("<!-- table -->")
+    return joined(
+        [
+            before.strip().replace("\n\n", f"\n\n{WARNING}\n\n", 1),
+            table(["route", "answers", "parameters", "scope"], rows),
             after.strip(),
         ]
     )
