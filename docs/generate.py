@@ -88,12 +88,13 @@ def http_page() -> str:
     from tachlog.web.openapi import described
 
     rows: list[Row] = []
-    for path, methods in described(ENDPOINTS)["paths"].items():
-        for method, told in methods.items():
-            asked = [each["name"] for each in told.get("parameters", ()) if each["in"] == "query"]
-            scope = scope_of(method.upper(), path) or "–"
+    paths: dict[str, dict[str, Any]] = described(ENDPOINTS)["paths"]
+    for path, methods in paths.items():
+        for method, route in methods.items():
+            asked = [each["name"] for each in route.get("parameters", ()) if each["in"] == "query"]
+            scope = scope_of(method.upper(), path) or "none"
             parameters = ", ".join(f"`{name}`" for name in asked)
-            rows.append([f"`{method.upper()} {path}`", cell(told["summary"]), parameters, scope])
+            rows.append([f"`{method.upper()} {path}`", cell(route["summary"]), parameters, scope])
     words = (DOCS / "http.in.md").read_text(encoding="utf-8")
     before, after = words.split("<!-- table -->")
     return joined(
