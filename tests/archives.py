@@ -246,8 +246,8 @@ def alert_acknowledged_by(store: Store, user: str) -> None:
     """Put an alert into an archive that somebody acknowledged."""
     assert isinstance(store, SqlArchive)
     with store.database.transaction():
-        store.database.insert(
-            "telemetry_alerts",
-            "id, type, severity, acknowledged_by",
-            [("5e551000-0000-4000-8000-0000000000aa", "token_spike", "info", user)],
+        store.database.run(
+            "INSERT INTO telemetry_alerts (id, type, severity, acknowledged_by)"
+            " VALUES (?, ?, ?, ?)",
+            ("5e551000-0000-4000-8000-0000000000aa", "token_spike", "info", user),
         )
