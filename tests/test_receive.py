@@ -197,6 +197,16 @@ def test_what_can_never_be_read_is_refused(
     assert served.ask("/healthz").status == 200
 
 
+def test_clocks_that_are_years_off_cost_their_own_spans(served: Served) -> None:
+    """Times at which nothing can have happened are told, and cost nothing else."""
+    session = new_session()
+    times = (0, 7 * START_NS, 10**30)
+    odd = [span(session, n, startTimeUnixNano=str(at)) for n, at in enumerate(times, 2)]
+    told = push(served, request_of(span(session, 1), *odd)).json["partialSuccess"]
+    assert told["rejectedSpans"] == str(len(odd))
+    assert told_of(served, session)["model_calls"] == 1
+
+
 def test_an_empty_request_is_fine(served: Served) -> None:
     """A request without parts is answered as any other, and keeps nothing."""
     assert push(served, {}).json == {}

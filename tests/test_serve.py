@@ -1,18 +1,23 @@
 """The service: what it answers, whom it refuses, how it begins and ends."""
 
+import asyncio
 import os
 import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
 
 from archives import assistant, jsonl, user
 from conftest import Run
 from serving import SECONDS, Served, serving
 from tachlog import analyze
+from tachlog.web.server import Connection, listen
 
 CASE = Path(__file__).parent / "corpus" / "gemini_cli"
 
@@ -147,14 +152,32 @@ def test_logs_are_followed_as_they_are_written(served: Served) -> None:
     assert all(each["ok"] for each in checks.values())
 
 
-def test_a_follower_that_is_killed_is_started_again(home: Path) -> None:
-    """The service goes on without its follower, says so, and has a new one soon."""
+def test_it_survives_what_happens_to_its_parts(home: Path) -> None:
+    """A killed follower is started again; an archive that is gone is told, and its heir taken up.
+
+    Meanwhile senders are told to come again, and pages say why they cannot be shown.
+    """
+    batch = b'{"resourceSpans": [{}]}'
+    sent = {"Content-Type": "application/json"}
     with serving(home) as own:
         pid = follower_of(own.process.pid)
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: own.ask("/readyz").status == 503)
         eventually(lambda: own.ask("/readyz").status == 200)
-        assert follower_of(own.process.pid) != pid
+        pid = follower_of(own.process.pid)
+        for end in ("", "-wal", "-shm"):
+            own.archive.with_name(own.archive.name + end).rename(home / f"gone{end}")
+        assert own.ask("/readyz").status == 503
+        refused = own.ask("/v1/traces", "POST", batch, sent)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+        page = own.ask("/")
+        assert page.status == 503
+        assert "archive" in page.json["detail"]
+        analyze(CASE, archive=str(own.archive), jobs=1)
+        eventually(lambda: own.ask("/readyz").status == 200)
+        assert own.ask("/v1/traces", "POST", batch, sent).status == 200
+        assert own.ask("/api/v1/sessions?limit=1").json["total"] > 0
+        eventually(lambda: follower_of(own.process.pid) != pid)
 
 
 def follower_of(pid: int) -> int:
@@ -206,6 +229,57 @@ def test_it_ends_cleanly_and_reads_its_configuration_again(home: Path) -> None:
         assert own.stop() == 0
         follower.close()
         assert '"message":"stopping"' in own.log.read_text()
+
+
+def test_idle_connections_are_bounded() -> None:
+    """One that asks nothing is closed after a while; those beyond the bound are closed at once."""
+
+    class Bounded(Connection):
+        most = 2
+        first_request_s = 0.3
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("here")(scope, receive, send)
+
+    async def check() -> None:
+        listening = listen("127.0.0.1", 0)
+        config = uvicorn.Config(app, http=Bounded, ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server._serve([listening]))
+        opened = [await asyncio.open_connection(*listening.getsockname()) for _ in range(3)]
+        opened[0][1].write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert await opened[2][0].read() == b""
+        assert await opened[1][0].read() == b""
+        assert (await opened[0][0].readuntil(b"here")).startswith(b"HTTP/1.1 200")
+        for _, writer in opened:
+            writer.close()
+        server.should_exit = True
+        await running
+
+    asyncio.run(check())
+
+
+def test_systemd_is_told(home: Path) -> None:
+    """A service of type notify-reload is told when it is ready, reloads and stops."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(home / "notify"))
+        systemd.settimeout(SECONDS)
+        with serving(home, env={"NOTIFY_SOCKET": str(home / "notify")}) as own:
+            assert systemd.recv(100) == b"READY=1"
+            own.process.send_signal(signal.SIGHUP)
+            assert systemd.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert systemd.recv(100) == b"READY=1"
+            assert own.stop(signal.SIGINT) == 0
+            assert systemd.recv(100) == b"STOPPING=1"
+
+
+def test_an_archive_that_cannot_be_used_is_told(tachlog: Run, home: Path) -> None:
+    """What is no archive keeps the service from starting, with a sentence."""
+    (home / "no.db").write_bytes(b"nothing like it" * 100)
+    ran = tachlog("serve", "--port", "0", "--db", home / "no.db", check=False)
+    assert ran.code == 1
+    assert "not a readable archive" in ran.stderr
+    assert tachlog("serve", "--db", "private:", check=False).code == 2
 
 
 def test_a_taken_port_is_told(served: Served, tachlog: Run) -> None:

@@ -17,6 +17,7 @@ from tachlog.cli.calling import Caller, Misuse, Unanswered
 from tachlog.cli.format import plain
 from tachlog.config import Config, data_home, load
 from tachlog.stores import PRIVATE, open_store
+from tachlog.stores.people import People
 
 TOKEN_FILE = "serve.token"
 
@@ -52,8 +53,12 @@ def serve(options: Namespace, caller: Caller) -> int:
         raise Misuse("--db: a service needs an archive that stays")
     host = at_first.serve.host
     is_local = is_loopback(host)
-    if not is_local:
-        _check_way_in(at_first, host)
+    store = open_store(at_first.storage.url)
+    try:
+        if not is_local:
+            _check_way_in(store.people, host)
+    finally:
+        store.close()
     logs.begin(options.log_json)
     try:
         listening = server.listen(host, at_first.serve.port)
@@ -81,17 +86,10 @@ def serve(options: Namespace, caller: Caller) -> int:
     return 0 if server.run(Service(config, caller.environ), access, listening) else 1
 
 
-def _check_way_in(config: Config, host: str) -> None:
-    """Refuse to serve others where nobody has a token; raises `Misuse`, which says what mends it.
-
-    Users alone are no way in yet: what they sign in to is a page.
-    """
-    store = open_store(config.storage.url)
-    try:
-        if any(token.revoked_at is None for token in store.people.tokens()):
-            return
-    finally:
-        store.close()
+def _check_way_in(people: People, host: str) -> None:
+    """Refuse to serve others where nobody has a way in; raises `Misuse`: what mends it."""
+    if any(token.revoked_at is None for token in people.tokens()):
+        return
     raise Misuse(
         f"--host {host}: others reach this address, and nobody has a token yet; make one first:\n"
         "tachlog token create --scope read NAME    (to read)\n"

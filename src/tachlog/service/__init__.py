@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic, time_ns
 from typing import Final, TypeVar
 
@@ -16,12 +17,15 @@ from tachlog.receive.inbox import Inbox
 from tachlog.service.changes import Changes
 from tachlog.service.following import Following
 from tachlog.service.jobs import Jobs, Moment
-from tachlog.service.readers import Readers
+from tachlog.service.readers import Place, Readers, place_of
 from tachlog.service.writer import Writer
 from tachlog.stores import Measure, Portion, Progress, Store, StoreError, open_store
 from tachlog.stores.people import Token
 
 T = TypeVar("T")
+
+LOOK_S: Final = 2.0
+"""How often it is looked whether the archive is still the same."""
 
 TOKEN_S: Final = 3.0
 """How long a token is let in without a look whether it was revoked."""
@@ -81,15 +85,35 @@ class Service:
     async def start(self) -> None:
         """Make or open the archive and start what feeds it; raises `StoreError`."""
         open_store(self.config.storage.url).close()
+        self._minding = asyncio.create_task(self._mind_the_archive())
         if self.config.serve.follow:
             self.following.start(self.config)
         self.jobs.start()
+
+    async def _mind_the_archive(self) -> None:
+        """Follow into the archive that is there: one whose file was replaced is another."""
+        place = self._place()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = self._place()
+            if now is not None and now != place:
+                log.warning("the archive was replaced")
+                place = now
+                self.changes.poke()
+                if self.config.serve.follow:
+                    await self.following.restart(self.config)
+
+    def _place(self) -> Place:
+        with suppress(StoreError):
+            return place_of(self.config.storage.url)
+        return None
 
     def _moment(self, store: Store) -> Moment:
         return Moment(store, self.config, self._measure, self.clock())
 
     async def stop(self) -> None:
         """End in order: what feeds the archive, who writes it, then who reads it."""
+        self._minding.cancel()
         await asyncio.gather(self.following.stop(), self.jobs.stop(), self.inbox.close())
         await self.writer.close()
         await self.changes.end()

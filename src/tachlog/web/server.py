@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Generator
@@ -22,9 +23,8 @@ from tachlog.web.guard import Access
 DRAIN_S = 3
 """How long requests may go on after SIGTERM; with what follows the service ends within 5 s."""
 
-MOST_CONNECTIONS = 2000
-FIRST_REQUEST_S = 15.0
-"""How long a connection may be open before its first request is whole."""
+MOST_FILES = 8192
+"""Open files that are asked of the system: connections, and openings of the archive."""
 
 log = logging.getLogger("tachlog.serve")
 
@@ -32,13 +32,19 @@ log = logging.getLogger("tachlog.serve")
 class Connection(H11Protocol):
     """A connection that must ask something, and soon; there are not endlessly many."""
 
+    most = 2000
+    """How many there may be at once; the next ones are let go."""
+
+    first_request_s = 15.0
+    """How long a connection may be open before its first request has begun."""
+
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or let it go where there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > self.most:
             transport.close()
         else:
-            self._first = self.loop.call_later(FIRST_REQUEST_S, self._is_late)
+            self.loop.call_later(self.first_request_s, self._is_late)
 
     def _is_late(self) -> None:
         if self.cycle is None:
@@ -97,8 +103,17 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
+def allow_files() -> None:
+    """Ask for as many open files as there may be connections, and more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(service: Service, access: Access, listening: socket.socket) -> bool:
     """Serve until a signal says to stop; whether the service began at all."""
+    allow_files()
     server = Server(
         uvicorn.Config(
             create_app(service, access),
