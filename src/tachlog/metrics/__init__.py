@@ -31,7 +31,7 @@ class Settled(Struct, frozen=True, array_like=True, gc=False):
     response_us: int | None = None
 
 
-class ModelUse(Struct):
+class ModelUse(Struct, array_like=True):
     """Model calls of one session with one model.
 
     Tokens in disjoint buckets; `estimated` is how many of the total no API reported; `cost_nanousd`
@@ -59,7 +59,7 @@ class ModelUse(Struct):
         return self.input + self.cache_read + self.cache_write + self.output
 
 
-class ToolStats(Struct):
+class ToolStats(Struct, array_like=True):
     """Calls of one tool in one session.
 
     `success_count` includes `expected_negative` and `check_failed`; `timed` calls have a known
@@ -85,7 +85,7 @@ class ToolStats(Struct):
     classes: dict[str, int] = field(default_factory=dict)
 
 
-class TimeSplit(Struct):
+class TimeSplit(Struct, array_like=True):
     """Where the time of a main thread went, in µs, adding up to its duration.
 
     `approval` is None where no log tells it (it is then a part of `tool`).
@@ -98,7 +98,7 @@ class TimeSplit(Struct):
     idle: int = 0
 
 
-class ErrorCluster(Struct):
+class ErrorCluster(Struct, array_like=True):
     """Failures of one session that read alike: `tool` is None for model calls."""
 
     error_class: str
@@ -111,7 +111,7 @@ class ErrorCluster(Struct):
     excerpt: str | None = None
 
 
-class Anomaly(Struct):
+class Anomaly(Struct, array_like=True):
     """Something unusual within one session.
 
     `type` is response_time_spike, response_time_outlier (the median/MAD variant), error_cluster or
@@ -130,7 +130,7 @@ class Anomaly(Struct):
     about: str | None = None
 
 
-class Context(Struct):
+class Context(Struct, array_like=True):
     """Context of the model calls: the most tokens that a call had to read, its model's window."""
 
     peak_tokens: int | None = None
@@ -170,7 +170,7 @@ class Measured(Struct, array_like=True):
     quarters: list[QuarterMetrics]
 
 
-class SessionMetrics(Struct):
+class SessionMetrics(Struct, array_like=True):
     """The figures of one thread.
 
     Times in µs since the epoch, durations in µs, money in nano-dollars.
