@@ -39,6 +39,9 @@ ROWS = {
     " JOIN threads t ON t.id = q.thread ORDER BY t.session_id, quarter, name",
     "failure_quarters": "SELECT q.*, t.session_id FROM failure_quarters q"
     " JOIN threads t ON t.id = q.thread ORDER BY t.session_id, quarter, name",
+    "model_totals": "SELECT * FROM model_totals ORDER BY quarter, agent, calls, input, output",
+    "tool_totals": "SELECT * FROM tool_totals ORDER BY quarter, agent, calls, successes, errors",
+    "failure_totals": "SELECT * FROM failure_totals ORDER BY quarter, agent, failures",
     "agent_telemetry_summaries": "SELECT * FROM agent_telemetry_summaries ORDER BY id",
 }
 NUMBERED = {"model", "provider", "tool", "stop_reason", "branch", "tier", "name"}
@@ -119,7 +122,11 @@ def contents(store: Store) -> dict[str, Any]:
         ]
         if "name" in columns:
             found[table].sort(
-                key=lambda row: (row["session_id"], str(row.get("quarter")), row["name"])
+                key=lambda row: (
+                    row.get("session_id") or row["agent"],
+                    str(row.get("quarter")),
+                    row["name"],
+                )
             )
     found["input"] = store.input(Selection())
     return found

@@ -172,6 +172,28 @@ class Shelf:
         """Nothing: these sessions have figures and no operations."""
         return None
 
+    def active(self, after_us: int, until_us: int) -> int:
+        """How many sessions have threads that did something then."""
+        return len(
+            {
+                (m.agent, m.root)
+                for m in self.threads
+                if (m.end_us or 0) > after_us and (m.start_us or 0) < until_us
+            }
+        )
+
+    def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
+        """Each main conversation by itself."""
+        return [
+            (m.start_us // QUARTER_US, 1, m.complexity_score)
+            for m in self.sessions(selection)
+            if m.parent is None and m.start_us is not None
+        ]
+
+    def tools(self, selection: Selection) -> set[str]:
+        """The tools of the steps in the selection."""
+        return {step.tool for step in self.kept_steps if _within(step.at_us, selection)}
+
     def quarters(self, selection: Selection) -> list[Quarter]:
         """The quarter hours in the selection."""
         kept = self.kept_quarters

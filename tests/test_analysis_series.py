@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import Input, Quarter, Selection
 from tachlog.analysis.series import (
     daily_complexity,
     daily_tools,
@@ -28,16 +28,9 @@ def quarter(hour: int, model: str | None = "m", **sums: int) -> Quarter:
     return Quarter(4 * (HOUR + hour) + 1, model, **sums)
 
 
-def session(hour: int, score: int, parent: str | None = None) -> SessionMetrics:
-    """Return a thread that began in an hour after `HOUR`."""
-    return SessionMetrics(
-        "a", f"s{hour}", "s", parent, start_us=(HOUR + hour) * HOUR_US, complexity_score=score
-    )
-
-
-def used(hour: int, tool: str) -> StoredStep:
-    """Return a call of a tool in an hour after `HOUR`."""
-    return StoredStep((HOUR + hour) * HOUR_US, tool, 0, "success", "s", "s")
+def begun(hour: int, score: int, sessions: int = 1) -> tuple[int, int, int]:
+    """Return sessions that began in an hour after `HOUR`, with the sum of their scores."""
+    return (4 * (HOUR + hour), sessions, score)
 
 
 class Told:
@@ -48,15 +41,15 @@ class Told:
 
     def quarters(self, selection: Selection) -> list[Quarter]:
         """Tell a call in every hour, each larger than the one before."""
-        return [quarter(hour, calls=1, output=10 * hour + 10) for hour in self.hours]
+        return [quarter(hour, calls=1, output=10 * hour + 10, tool_calls=1) for hour in self.hours]
 
-    def sessions(self, selection: Selection) -> list[SessionMetrics]:
+    def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
         """Tell a session in every hour."""
-        return [session(hour, 3) for hour in self.hours]
+        return [begun(hour, 3) for hour in self.hours]
 
-    def steps(self, selection: Selection) -> list[StoredStep]:
-        """Tell a tool call in every hour."""
-        return [used(hour, "Read") for hour in self.hours]
+    def tools(self, selection: Selection) -> set[str]:
+        """Tell one tool, whenever it is asked."""
+        return {"Read"}
 
     def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
         """Tell nothing."""
@@ -97,19 +90,31 @@ def test_error_rates_are_of_operations() -> None:
 
 
 def test_complexity_is_the_mean_of_sessions_begun_that_day() -> None:
-    """Sub-agents and sessions that did nothing do not count; the day is the zone's."""
-    idle = SessionMetrics("a", "idle", "idle", None, complexity_score=9)
-    threads = [session(0, 2), session(1, 5), session(2, 9, parent="s0"), session(24, 1), idle]
-    assert list(daily_complexity(threads, UTC).values()) == [3.5, 1]
-    late = [session(0, 2), session(9, 4)]
+    """Sessions count alike, whichever quarter hour they began in; the day is the zone's."""
+    told = [begun(0, 2), begun(1, 5), begun(2, 5, sessions=2), begun(24, 1)]
+    assert list(daily_complexity(told, UTC).values()) == [3, 1]
+    late = [begun(0, 2), begun(9, 4)]
     assert len(daily_complexity(late, UTC)) == 1
     assert len(daily_complexity(late, TOKYO)) == 2
 
 
-def test_tool_diversity_counts_different_tools() -> None:
-    """A tool counts once a day however often it is called."""
-    steps = [used(0, "Read"), used(1, "Read"), used(1, "Bash"), used(24, "Read")]
-    assert list(daily_tools(steps, UTC).values()) == [2, 1]
+def test_tool_diversity_asks_for_each_day_with_calls() -> None:
+    """Each day of the zone is asked for by itself, and no further than the selection goes."""
+    asked: list[tuple[int, int]] = []
+
+    class Asked(Told):
+        def tools(self, selection: Selection) -> set[str]:
+            assert selection.since_us is not None
+            assert selection.until_us is not None
+            asked.append((selection.since_us // HOUR_US, selection.until_us // HOUR_US))
+            return {"Read", "Bash"} if len(asked) == 1 else {"Read"}
+
+    quarters = [quarter(0, tool_calls=1), quarter(1), quarter(24, tool_calls=2)]
+    until = Selection(until_us=(HOUR + 25) * HOUR_US)
+    found = daily_tools(Asked(0), until, quarters, UTC)
+    assert sorted(found.values()) == [1, 2]
+    midnight = HOUR // 24 * 24
+    assert sorted(asked) == [(midnight, midnight + 24), (midnight + 24, HOUR + 25)]
 
 
 def test_what_is_not_over_takes_no_part() -> None:

@@ -12,6 +12,7 @@ from tachlog.analysis.selection import (
     By,
     Input,
     Marked,
+    Place,
     Quarter,
     Selection,
     Spending,
@@ -35,6 +36,23 @@ class Archive(Protocol):
         """The figures of the selected threads, in order of start, then session id."""
         ...
 
+    def page(
+        self, selection: Selection, most: int, after: Place | None = None
+    ) -> tuple[list[SessionMetrics], int]:
+        """The threads of so many selected sessions, the newest first, and how many there are.
+
+        `after` is the place of the last session of the page before.
+        """
+        ...
+
+    def active(self, after_us: int, until_us: int) -> int:
+        """How many sessions began before `until_us` and did something after `after_us`."""
+        ...
+
+    def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
+        """The main conversations by the quarter hour of their start: how many, sum of scores."""
+        ...
+
     def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
         """One thread with its operations."""
         ...
@@ -45,6 +63,17 @@ class Archive(Protocol):
 
     def quarters(self, selection: Selection) -> list[Quarter]:
         """What happened when, by quarter hour and model."""
+        ...
+
+    def tools(self, selection: Selection) -> set[str]:
+        """The tools that were called."""
+        ...
+
+    def busy_windows(self, since_us: int, until_us: int, window_us: int) -> int:
+        """How many windows, from one edge to another, have model calls with tokens.
+
+        `since_us` and `until_us` are edges; a quarter hour is a whole number of windows.
+        """
         ...
 
     def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:

@@ -7,7 +7,6 @@ of the past 30 days (docs/design.md, "Identity and the numbers", checked 2026-11
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -19,12 +18,7 @@ from tachlog.analysis.series import TrendView, trends_of
 from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.tally import tally_of, trees_of
 from tachlog.analysis.units import mean_ms, share
-from tachlog.metrics import QUARTER_US, SessionMetrics
-from tachlog.metrics.calibration import Learned
-from tachlog.metrics.timing import timeline_of
-from tachlog.metrics.tokens import settled_usage
-from tachlog.metrics.tools import DECIDED_SUCCESS
-from tachlog.sessions import Session
+from tachlog.metrics import QUARTER_US
 
 MINUTES = 5
 WINDOW_US = MINUTES * 60 * 1_000_000
@@ -95,17 +89,15 @@ class Moments(Struct):
 
 def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thresholds) -> Realtime:
     """Current figures, trends, alerts and recommendations as of `now_us`."""
-    threads = archive.sessions(Selection(until_us=now_us + 1))
     begun = now_us - WINDOW_US
-    active = [m for m in threads if m.end_us is not None and m.end_us > begun]
-    moments = moments_of(_sessions(archive, active), begun, now_us, archive.learned())
+    moments = moments_of(archive, begun, now_us)
     recent = Selection(since_us=now_us - RECENT_US, until_us=now_us + 1)
-    trees = trees_of(m for m in threads if (m.start_us or 0) >= now_us - RECENT_US)
+    trees = trees_of(archive.sessions(recent))
     series = trends_of(archive, recent, time_zone=time_zone, now_us=now_us)
     rate = moments.tokens / MINUTES
-    usual = usual_rate(archive, threads, now_us, rate, thresholds.token_spike_multiplier)
+    usual = usual_rate(archive, now_us, rate, thresholds.token_spike_multiplier)
     return Realtime(
-        current=_current(moments, len({(m.agent, m.root) for m in active})),
+        current=_current(moments, archive.active(begun, now_us + 1)),
         trends=Trends(**{view.name: view for view in series}),
         alerts=[
             *high_error_rate(moments.errors, moments.operations, MINUTES, thresholds),
@@ -115,41 +107,22 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
     )
 
 
-def moments_of(
-    sessions: Iterable[Session], begun_us: int, ended_us: int, learned: Learned
-) -> Moments:
+def moments_of(archive: Archive, begun_us: int, ended_us: int) -> Moments:
     """Count what happened after `begun_us`, until `ended_us`."""
     found = Moments()
-    for session in sessions:
-        timeline = timeline_of(session)
-        agent = session.thread.agent
-        for call, response in zip(timeline.calls, timeline.responses, strict=True):
-            if begun_us < call.at_us <= ended_us:
-                usage, _ = settled_usage(call, learned.correction(agent, call.model))
-                found.requests += 1
-                found.tokens += usage.total
-                found.cache_read += usage.cache_read
-                if response.timed:
-                    found.response_n += 1
-                    found.response_us += response.duration_us
-        for failure in timeline.failures:
-            if begun_us < failure.at_us <= ended_us:
-                found.requests += 1
-                found.failures += 1
-        for use in timeline.uses:
-            if begun_us < use.at_us <= ended_us:
-                found.tool_errors += use.outcome == "error"
-                found.tool_successes += use.outcome in DECIDED_SUCCESS
+    for each in archive.quarters(Selection(since_us=begun_us + 1, until_us=ended_us + 1)):
+        found.requests += each.calls + each.failures
+        found.failures += each.failures
+        found.tool_successes += each.tool_successes
+        found.tool_errors += each.tool_errors
+        found.tokens += each.tokens
+        found.cache_read += each.cache_read
+        found.response_n += each.response_n
+        found.response_us += each.response_us
     return found
 
 
-def usual_rate(
-    archive: Archive,
-    threads: Iterable[SessionMetrics],
-    now_us: int,
-    rate: float,
-    multiplier: float,
-) -> float | None:
+def usual_rate(archive: Archive, now_us: int, rate: float, multiplier: float) -> float | None:
     """The mean tokens per minute over the non-empty five-minute windows of the past week.
 
     None where there are fewer than twelve, or where `rate` is no spike for certain: the mean over
@@ -160,32 +133,12 @@ def usual_rate(
     quarters = Counter[int]()
     for quarter in archive.quarters(Selection(since_us=since_us, until_us=until_us)):
         quarters[quarter.quarter] += quarter.tokens
-    least = _mean_of_busy(quarters)
-    if least is None or rate * QUARTER_MINUTES <= multiplier * least:
+    tokens = sum(quarters.values())
+    busy = sum(1 for number in quarters.values() if number)
+    if not busy or rate * QUARTER_MINUTES <= multiplier * tokens / busy:
         return None
-    windows = Counter[int]()
-    learned = archive.learned()
-    recent = [m for m in threads if m.end_us is not None and m.end_us >= since_us]
-    for session in _sessions(archive, recent):
-        for call in session.calls.values():
-            if since_us <= call.at_us < until_us:
-                correction = learned.correction(session.thread.agent, call.model)
-                windows[call.at_us // WINDOW_US] += settled_usage(call, correction)[0].total
-    mean = _mean_of_busy(windows, LEAST_WINDOWS)
-    return None if mean is None else mean / MINUTES
-
-
-def _mean_of_busy(tokens: Mapping[int, int], least: int = 1) -> float | None:
-    """The mean of those that are not zero, if there are so many."""
-    busy = [number for number in tokens.values() if number]
-    return sum(busy) / len(busy) if len(busy) >= least else None
-
-
-def _sessions(archive: Archive, threads: Iterable[SessionMetrics]) -> Iterator[Session]:
-    for m in threads:
-        found = archive.session(m.session_id)
-        if found is not None:
-            yield found[1]
+    windows = archive.busy_windows(since_us, until_us, WINDOW_US)
+    return tokens / windows / MINUTES if windows >= LEAST_WINDOWS else None
 
 
 def _current(moments: Moments, active_sessions: int) -> Current:

@@ -48,6 +48,10 @@ class Selection(Struct, frozen=True):
     paths: tuple[str, ...] | None = None
 
 
+Place = tuple[int, str, str]
+"""Where a session stands in lists: its start (µs, 0 if it is not known), its id, its agent."""
+
+
 class Quarter(Struct, frozen=True, array_like=True):
     """What happened in one quarter hour (UTC; `quarter` × 900 s since the epoch) with one model.
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, tzinfo
+from datetime import date, timedelta, tzinfo
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.selection import Quarter, Selection, StoredStep
+from tachlog.analysis.selection import Quarter, Selection
 from tachlog.analysis.trends import Direction, trend
 from tachlog.analysis.units import rfc3339
 from tachlog.analysis.windows import local_date, midnight_us, zone_of
-from tachlog.metrics import QUARTER_US, SessionMetrics
+from tachlog.metrics import QUARTER_US
 
 HOUR_US = 3_600_000_000
 
@@ -59,12 +60,13 @@ def trends_of(
     """The four trends of a selection."""
     zone = zone_of(time_zone)
     quarters = archive.quarters(selection)
-    sessions, steps = archive.sessions(selection), archive.steps(selection)
+    complexity = daily_complexity(archive.complexity(selection), zone)
+    tools = daily_tools(archive, selection, quarters, zone)
     return [
         _hourly("token_usage_trend", "tokens", hourly_tokens(quarters), now_us),
         _hourly("error_rate_trend", "share", hourly_error_rates(quarters), now_us),
-        _daily("complexity_trend", "score", daily_complexity(sessions, zone), now_us, zone),
-        _daily("tool_diversity_trend", "tools", daily_tools(steps, zone), now_us, zone),
+        _daily("complexity_trend", "score", complexity, now_us, zone),
+        _daily("tool_diversity_trend", "tools", tools, now_us, zone),
     ]
 
 
@@ -88,21 +90,38 @@ def hourly_error_rates(quarters: Iterable[Quarter]) -> Values:
     return {hour: errors[hour] / count for hour, count in operations.items() if count}
 
 
-def daily_complexity(threads: Iterable[SessionMetrics], zone: tzinfo) -> Values:
+def daily_complexity(begun: Iterable[tuple[int, int, int]], zone: tzinfo) -> Values:
     """The mean complexity score of the sessions that began on each day."""
-    scores: dict[int, list[int]] = defaultdict(list)
-    for m in threads:
-        if m.parent is None and m.start_us is not None:
-            scores[local_date(m.start_us, zone).toordinal()].append(m.complexity_score)
-    return {day: sum(found) / len(found) for day, found in scores.items()}
+    scores: dict[int, int] = defaultdict(int)
+    sessions: dict[int, int] = defaultdict(int)
+    for quarter, count, score in begun:
+        day = local_date(quarter * QUARTER_US, zone).toordinal()
+        sessions[day] += count
+        scores[day] += score
+    return {day: scores[day] / count for day, count in sessions.items()}
 
 
-def daily_tools(steps: Iterable[StoredStep], zone: tzinfo) -> Values:
+def daily_tools(
+    archive: Archive, selection: Selection, quarters: Iterable[Quarter], zone: tzinfo
+) -> Values:
     """How many different tools were called on each day."""
-    tools: dict[int, set[str]] = defaultdict(set)
-    for step in steps:
-        tools[local_date(step.at_us, zone).toordinal()].add(step.tool)
-    return {day: len(found) for day, found in tools.items()}
+    starts = {quarter.quarter * QUARTER_US for quarter in quarters if quarter.tool_calls}
+    days = {local_date(start_us, zone) for start_us in starts}
+    return {
+        day.toordinal(): len(found)
+        for day in days
+        if (found := archive.tools(_on(selection, day, zone)))
+    }
+
+
+def _on(selection: Selection, day: date, zone: tzinfo) -> Selection:
+    """The part of a selection that lies on one day."""
+    since_us, until_us = midnight_us(day, zone), midnight_us(day + timedelta(days=1), zone)
+    if selection.since_us is not None:
+        since_us = max(since_us, selection.since_us)
+    if selection.until_us is not None:
+        until_us = min(until_us, selection.until_us)
+    return replace(selection, since_us=since_us, until_us=until_us)
 
 
 def _hour(quarter: Quarter) -> int:

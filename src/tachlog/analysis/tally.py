@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from tachlog.analysis import sequences
-from tachlog.analysis.selection import StoredStep
+from tachlog.analysis.selection import Place, StoredStep
 from tachlog.analysis.sequences import Gram, Sequences
 from tachlog.metrics import (
     Anomaly,
@@ -132,6 +132,11 @@ def trees_of(metrics: Iterable[SessionMetrics]) -> list[Tree]:
         Tree(next((m for m in threads if m.session_id == root), threads[0]), threads)
         for (_, root), threads in by_root.items()
     ]
+
+
+def place_of(tree: Tree) -> Place:
+    """Where a session stands in lists."""
+    return (tree.head.start_us or 0, tree.head.session_id, tree.head.agent)
 
 
 def tally_of(trees: Iterable[Tree], steps: Iterable[StoredStep]) -> Tally:

@@ -8,12 +8,14 @@ from msgspec import Struct
 
 from tachlog.analysis.shapes import ErrorPattern, SessionView, ToolUsage
 from tachlog.analysis.summary import error_patterns, session_views, totals_of
-from tachlog.analysis.tally import tally_of
+from tachlog.analysis.summary import selected as chosen
+from tachlog.analysis.tally import Tree, place_of, tally_of, trees_of
 from tachlog.cli import format as shown
 from tachlog.cli.answering import Answer, Ask, selected
 from tachlog.cli.findings import tool_name
 from tachlog.cli.naming import agent_name, model_name, name_of, short_ids, when, words
 from tachlog.cli.table import Column, table
+from tachlog.stores import Store
 
 MOST_ERRORS = 15
 CLASS_CELLS = 24
@@ -21,16 +23,35 @@ CLASS_CELLS = 24
 
 def sessions(ask: Ask) -> Answer:
     """Answer `tachlog sessions`."""
-    views = session_views(selected(ask), sub_agents=False)
-    views.sort(key=_order(ask.options.sort), reverse=True)
-    shown_ids = short_ids(view.session_id for view in views)
-    views = views[: ask.options.limit]
+    with ask.store() as store:
+        views = session_views(_listed(store, ask), sub_agents=False)
+        views.sort(key=_order(ask.options.sort), reverse=True)
+        views = views[: ask.options.limit]
+        ids = {view.session_id for view in views}
+        shown_ids = short_ids(ids | store.neighbours(ids))
 
     def lines() -> list[str]:
         rows = [_session_row(view, shown_ids[view.session_id], ask) for view in views]
         return table(_SESSION, rows, ask.width, ask.has_color) if rows else [nothing(ask)]
 
     return Answer(views, lines)
+
+
+def _listed(store: Store, ask: Ask) -> list[Tree]:
+    """The selected sessions: those that are shown, where the archive has them in this order."""
+    selection = ask.selection()
+    most = ask.options.limit
+    if ask.options.sort != "when" or most is None:
+        return chosen(store, selection)
+    trees: list[Tree] = []
+    after = None
+    while sum(tree.head.parent is None for tree in trees) < most:
+        found = trees_of(store.page(selection, most, after)[0])
+        trees += found
+        if len(found) < most:
+            break
+        after = place_of(found[-1])
+    return trees
 
 
 def nothing(ask: Ask) -> str:

@@ -219,6 +219,10 @@ class Store(Archive, Protocol):
         """How many main conversations are known."""
         ...
 
+    def neighbours(self, session_ids: Collection[str]) -> set[str]:
+        """The ids of main conversations next to these in the order of the alphabet."""
+        ...
+
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
         ...

@@ -18,6 +18,7 @@ from tachlog.analysis.selection import (
     FileReport,
     Input,
     Marked,
+    Place,
     Quarter,
     Selection,
     Spending,
@@ -152,6 +153,21 @@ class SqlArchive:
         """The figures of the selected threads, in order of start, then session id."""
         return reading.sessions(self.database, selection)
 
+    def page(
+        self, selection: Selection, most: int, after: Place | None = None
+    ) -> tuple[list[SessionMetrics], int]:
+        """The threads of so many selected sessions, the newest first, and how many there are."""
+        with self.database.snapshot():
+            return reading.page(self.database, selection, most, after)
+
+    def active(self, after_us: int, until_us: int) -> int:
+        """How many sessions began before `until_us` and did something after `after_us`."""
+        return reading.active(self.database, after_us, until_us)
+
+    def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
+        """The main conversations by the quarter hour of their start: how many, sum of scores."""
+        return reading.complexity(self.database, selection)
+
     def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
         """One thread with its operations."""
         with self.database.snapshot():
@@ -178,6 +194,10 @@ class SqlArchive:
         """How many main conversations are known."""
         ((number,),) = self.database.rows("SELECT count(*) FROM threads WHERE parent IS NULL")
         return int(number)
+
+    def neighbours(self, session_ids: Collection[str]) -> set[str]:
+        """The ids of main conversations next to these in the order of the alphabet."""
+        return reading.neighbours(self.database, session_ids)
 
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
@@ -207,6 +227,15 @@ class SqlArchive:
         """What happened when, by quarter hour and model."""
         with self.database.snapshot():
             return quarters.quarters(self.database, self._names(), selection)
+
+    def tools(self, selection: Selection) -> set[str]:
+        """The tools that were called."""
+        with self.database.snapshot():
+            return quarters.tools(self.database, self._names(), selection)
+
+    def busy_windows(self, since_us: int, until_us: int, window_us: int) -> int:
+        """How many windows, from one edge to another, have model calls with tokens."""
+        return quarters.busy_windows(self.database, since_us, until_us, window_us)
 
     def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
         """How long the selected model calls took (µs), by quarter hour."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,15 +17,14 @@ from tachlog.metrics import (
     ToolStats,
 )
 from tachlog.metrics.sketch import merge, sketch_of
+from tachlog.metrics.tools import UNKNOWN_TOOL
 from tachlog.model import OUTCOMES
+from tachlog.stores import totals
 from tachlog.stores.database import LISTED, Database, listed, replacing
 from tachlog.stores.reading import Filter, operations_filter, threads_filter
 from tachlog.stores.rows import Row
+from tachlog.stores.totals import FAILURES, MODELS, TOOLS
 from tachlog.stores.words import Words
-
-MODELS: Final = "model_quarters"
-TOOLS: Final = "tool_quarters"
-FAILURES: Final = "failure_quarters"
 
 _USAGE: Final = (
     "provider, calls, input, cache_read, cache_write, cache_write_1h, output, reasoning, estimated,"
@@ -69,6 +68,9 @@ def keep(
         for table, row in _rows(words, thread, found):
             wanted[table].append(row)
     known = listed([thread for thread in quarters if thread not in new])
+    agents: dict[int, str] = dict(
+        database.rows(f"SELECT id, agent FROM threads WHERE id IN {LISTED}", (listed(quarters),))
+    )
     for table, columns in COLUMNS.items():
         kept = {
             tuple(map(_plain, row))
@@ -89,6 +91,14 @@ def keep(
             [(*row, change) for row in wanted[table] if row not in stays],
             replacing(written, KEY),
         )
+        totals.move(
+            database,
+            totals.TOTALS[table],
+            columns,
+            agents,
+            kept - stays,
+            set(wanted[table]) - stays,
+        )
 
 
 def keep_usage(
@@ -100,6 +110,7 @@ def keep_usage(
 ) -> None:
     """Put what models used in a thread's quarter hours in the place of what is kept of it."""
     settings = ", ".join(f"{name} = ?" for name in _USAGE.split(", "))
+    before = _of_thread(database, thread)
     database.run_many(
         f"UPDATE {MODELS} SET {settings}, changed = ? WHERE thread = ? AND quarter = ?"
         " AND name = ? AND (output, estimated) <> (?, ?)",
@@ -109,6 +120,15 @@ def keep_usage(
             for name, use in models.items()
         ],
     )
+    after = _of_thread(database, thread)
+    ((agent,),) = database.rows("SELECT agent FROM threads WHERE id = ?", (thread,))
+    into, agents = totals.TOTALS[MODELS], {thread: str(agent)}
+    totals.move(database, into, COLUMNS[MODELS], agents, before - after, after - before)
+
+
+def _of_thread(database: Database, thread: int) -> set[Row]:
+    found = database.rows(f"SELECT {COLUMNS[MODELS]} FROM {MODELS} WHERE thread = ?", (thread,))
+    return {tuple(map(_plain, row)) for row in found}
 
 
 def _moved(use: ModelUse) -> tuple[int, int]:
@@ -207,14 +227,30 @@ def parts_of(selection: Selection) -> list[Part]:
     return parts
 
 
+def _by_agent(selection: Selection) -> bool:
+    """Whether the totals of agents answer for a selection."""
+    chosen = (selection.provider, selection.model, selection.project, selection.complexity)
+    return chosen == (None,) * 4 and selection.paths is None
+
+
 def _whole_filter(database: Database, selection: Selection) -> Filter:
-    """A condition on rows `q` of quarter hours."""
+    """A condition on rows `q` of the tables that hold the quarter hours of a selection."""
+    if not _by_agent(selection):
+        return _threads_filter(database, selection)
+    known = selection.agent is not None
+    return _within(selection, ["q.agent = ?"] if known else [], [selection.agent] if known else [])
+
+
+def _threads_filter(database: Database, selection: Selection) -> Filter:
+    """A condition on rows `q` of the quarter hours of threads."""
     test, values = threads_filter(database, selection, by_start=False)
-    tests = []
-    if test != "true":
-        tests = [f"q.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"]
-    else:
-        values = []
+    if test == "true":
+        return _within(selection, [], [])
+    of = f"q.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"
+    return _within(selection, [of], values)
+
+
+def _within(selection: Selection, tests: list[str], values: list[Any]) -> Filter:
     for bound, limit_us in (
         ("q.quarter >= ?", selection.since_us),
         ("q.quarter < ?", selection.until_us),
@@ -257,23 +293,33 @@ def _sums(
         yield (quarter, None), [0, 0, 0, count]
 
 
+def _tables(selection: Selection) -> list[str]:
+    """The tables that hold the whole quarter hours of a selection."""
+    return (
+        [each.table for each in totals.TOTALS.values()]
+        if _by_agent(selection)
+        else list(totals.TOTALS)
+    )
+
+
 def _of_whole(database: Database, selection: Selection) -> tuple[list[Row], list[Row], list[Row]]:
     test, values = _whole_filter(database, selection)
+    models, tools, failures = _tables(selection)
     return (
         database.rows(
             "SELECT q.quarter, q.name, sum(q.calls), sum(q.input), sum(q.cache_read),"
             " sum(q.cache_write), sum(q.output), sum(q.estimated),"
             " coalesce(sum(q.cost_nanousd), 0), sum(q.unpriced_calls), sum(q.response_n),"
-            f" sum(q.response_us) FROM {MODELS} q WHERE {test} GROUP BY 1, 2",
+            f" sum(q.response_us) FROM {models} q WHERE {test} GROUP BY 1, 2",
             values,
         ),
         database.rows(
             "SELECT q.quarter, sum(q.calls), sum(q.successes), sum(q.errors)"
-            f" FROM {TOOLS} q WHERE {test} GROUP BY 1",
+            f" FROM {tools} q WHERE {test} GROUP BY 1",
             values,
         ),
         database.rows(
-            f"SELECT q.quarter, sum(q.failures) FROM {FAILURES} q WHERE {test} GROUP BY 1", values
+            f"SELECT q.quarter, sum(q.failures) FROM {failures} q WHERE {test} GROUP BY 1", values
         ),
     )
 
@@ -304,12 +350,53 @@ def _of_pieces(database: Database, selection: Selection) -> tuple[list[Row], lis
     )
 
 
+def tools(database: Database, names: Mapping[int, str], selection: Selection) -> set[str]:
+    """The tools that the selected tool calls called, as far as their names are known."""
+    found: list[Row] = []
+    for part in parts_of(selection):
+        if part.whole:
+            test, values = _whole_filter(database, part.selection)
+            _, table, _ = _tables(part.selection)
+            found += database.rows(f"SELECT DISTINCT q.name FROM {table} q WHERE {test}", values)
+        else:
+            test, values = operations_filter(database, part.selection)
+            found += database.rows(
+                f"SELECT DISTINCT o.tool FROM tool_calls o WHERE o.tool IS NOT NULL AND {test}",
+                values,
+            )
+    return {names[number] for (number,) in found} - {UNKNOWN_TOOL}
+
+
+def busy_windows(database: Database, since_us: int, until_us: int, window_us: int) -> int:
+    """How many windows of this length between two of their edges have model calls with tokens.
+
+    Only quarter hours with calls are looked into, each window up to its first call with tokens.
+    """
+    quarters_found = database.rows(
+        "SELECT DISTINCT q.quarter FROM model_totals q WHERE q.quarter >= ? AND q.quarter < ?",
+        (since_us // QUARTER_US, -(-until_us // QUARTER_US)),
+    )
+    starts = [
+        start_us
+        for (quarter,) in quarters_found
+        for start_us in range(quarter * QUARTER_US, (quarter + 1) * QUARTER_US, window_us)
+        if since_us <= start_us < until_us
+    ]
+    ((number,),) = database.rows(
+        f"SELECT count(*) FROM {LISTED} w WHERE EXISTS (SELECT 1 FROM calls o"
+        f" WHERE o.at_us >= w.value AND o.at_us < w.value + {window_us}"
+        " AND coalesce(o.input + o.cache_read + o.cache_write, 0) + o.settled_output > 0)",
+        (listed(starts),),
+    )
+    return int(number)
+
+
 def response_times(database: Database, selection: Selection) -> list[tuple[int, Sketch]]:
     """How long model calls took, by quarter hour."""
     sketches: dict[int, Sketch] = {}
     for part in parts_of(selection):
         if part.whole:
-            test, values = _whole_filter(database, part.selection)
+            test, values = _threads_filter(database, part.selection)
             for quarter, blob in database.rows(
                 f"SELECT q.quarter, q.sketch FROM {MODELS} q WHERE q.response_n > 0 AND {test}",
                 values,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
@@ -12,11 +12,12 @@ from tachlog.analysis.selection import (
     FileReport,
     Input,
     Marked,
+    Place,
     Selection,
     StoredStep,
     Told,
 )
-from tachlog.metrics import SessionMetrics
+from tachlog.metrics import QUARTER_US, SessionMetrics
 from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED_TEXTS, Database, listed
 from tachlog.stores.schema import OPERATIONS
@@ -91,6 +92,87 @@ def sessions(database: Database, selection: Selection) -> list[SessionMetrics]:
         values,
     )
     return [metrics_of(blob) for (blob,) in found]
+
+
+_START: Final = "coalesce(s.start_us, 0)"
+_PLACE: Final = f"({_START}, s.session_id, s.agent)"
+
+
+def page(
+    database: Database, selection: Selection, most: int, after: Place | None
+) -> tuple[list[SessionMetrics], int]:
+    """The threads of a page of sessions, the newest first, and how many sessions there are.
+
+    A session stands where its main conversation does, without one where its first thread does.
+    """
+    test, values = threads_filter(database, selection, by_start=True)
+    of = test.replace("s.", "r.")
+    before = f"{_PLACE} < (?, ?, ?) AND " if after else ""
+    heads = database.rows(
+        f"SELECT s.root, s.agent FROM agent_telemetry_summaries s WHERE {before}{test}"
+        " AND (s.session_id = s.root OR NOT EXISTS (SELECT 1 FROM agent_telemetry_summaries r"
+        " WHERE r.root = s.root AND r.agent = s.agent AND (r.session_id = r.root"
+        " OR (r.start_us IS NULL, coalesce(r.start_us, 0), r.session_id)"
+        f" < (s.start_us IS NULL, {_START}, s.session_id)) AND {of}))"
+        f" ORDER BY {_START} DESC, s.session_id DESC, s.agent DESC LIMIT {most}",
+        [*(after or ()), *values, *values],
+    )
+    ((total,),) = database.rows(
+        "SELECT count(*) FROM (SELECT DISTINCT s.root, s.agent FROM agent_telemetry_summaries s"
+        f" WHERE {test}) found",
+        values,
+    )
+    found = [
+        row
+        for root, agent in heads
+        for row in database.rows(
+            f"SELECT s.metrics FROM agent_telemetry_summaries s"
+            f" WHERE s.root = ? AND s.agent = ? AND {test}"
+            " ORDER BY s.start_us IS NULL, s.start_us, s.session_id",
+            [root, agent, *values],
+        )
+    ]
+    return [metrics_of(blob) for (blob,) in found], int(total)
+
+
+def neighbours(database: Database, session_ids: Collection[str]) -> set[str]:
+    """Of each main conversation the ids next to its own, before and behind it."""
+    found: set[str] = set()
+    for session_id in session_ids:
+        for side, order in (("<", "DESC"), (">", "ASC")):
+            found |= {
+                near
+                for (near,) in database.rows(
+                    f"SELECT session_id FROM agent_telemetry_summaries WHERE session_id {side} ?"
+                    f" AND session_id = root ORDER BY session_id {order} LIMIT 1",
+                    (session_id,),
+                )
+            }
+    return found
+
+
+def active(database: Database, after_us: int, until_us: int) -> int:
+    """How many sessions have threads that did something after a moment and began before one."""
+    ((number,),) = database.rows(
+        "SELECT count(*) FROM (SELECT DISTINCT root, agent FROM agent_telemetry_summaries"
+        " WHERE end_us > ? AND start_us < ?) found",
+        (after_us, until_us),
+    )
+    return int(number)
+
+
+def complexity(database: Database, selection: Selection) -> list[tuple[int, int, int]]:
+    """By quarter hour of their start: main conversations, and the sum of their scores."""
+    test, values = threads_filter(database, selection, by_start=True)
+    return [
+        (int(quarter), int(count), int(score))
+        for quarter, count, score in database.rows(
+            f"SELECT s.start_us / {QUARTER_US}, count(*), sum(s.main_score)"
+            " FROM agent_telemetry_summaries s WHERE s.start_us IS NOT NULL"
+            f" AND s.main_score IS NOT NULL AND {test} GROUP BY 1 ORDER BY 1",
+            values,
+        )
+    ]
 
 
 def shared(database: Database, thread: int) -> dict[str, int]:

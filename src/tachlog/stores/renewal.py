@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
-from tachlog.stores import Figures, Renewal
+from tachlog.stores import Figures, Renewal, quarters
 from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.reading import FILES_HERE
-from tachlog.stores.schema import OPERATIONS, QUARTERS
+from tachlog.stores.schema import OPERATIONS
+from tachlog.stores.words import Words
 
 
 def renewals(
@@ -129,12 +130,13 @@ def _threads(database: Database, renewal: Renewal) -> set[int]:
     return threads
 
 
-def forget(database: Database, renewal: Renewal) -> None:
+def forget(database: Database, words: Words, renewal: Renewal) -> None:
     """Take back what is to be told anew; the progress of the files stays for the check of it."""
-    threads = listed(_threads(database, renewal))
+    forgotten = _threads(database, renewal)
+    quarters.keep(database, words, dict.fromkeys(forgotten, ()), (), 0)
+    threads = listed(forgotten)
     for table in (
         *OPERATIONS,
-        *QUARTERS,
         "said",
         "tellings",
         "marks",

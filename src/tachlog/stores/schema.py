@@ -15,9 +15,6 @@ from tachlog import __version__
 OPERATIONS: Final = ("calls", "tool_calls", "prompts", "failures", "compactions")
 """The tables of operations: each has `key`, `thread` (the owner) and `at_us`."""
 
-QUARTERS: Final = ("model_quarters", "tool_quarters", "failure_quarters")
-"""The tables of quarter hours: each has `thread`, `quarter` and `name`."""
-
 LOCAL_USER: Final = "local"
 """Who acts on an archive that nobody signed in to."""
 
@@ -128,7 +125,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         avg_response_time FLOAT, p95_response_time FLOAT, tool_usage JSONB, error_breakdown JSONB,
         patterns JSONB, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
         thread INTEGER NOT NULL UNIQUE, agent TEXT NOT NULL, root TEXT NOT NULL, project TEXT,
-        start_us INTEGER, end_us INTEGER, metrics BLOB NOT NULL, changed INTEGER NOT NULL);
+        start_us INTEGER, end_us INTEGER, main_score INTEGER, metrics BLOB NOT NULL,
+        changed INTEGER NOT NULL);
+    CREATE INDEX idx_telemetry_page ON agent_telemetry_summaries
+        ((coalesce(start_us, 0)), session_id, agent);
+    CREATE INDEX idx_telemetry_root ON agent_telemetry_summaries
+        (root, agent, project, provider, model, complexity, start_us);
+    CREATE INDEX idx_telemetry_score ON agent_telemetry_summaries (start_us, main_score);
+    CREATE INDEX idx_telemetry_end ON agent_telemetry_summaries (end_us, start_us, root, agent);
     CREATE INDEX idx_telemetry_start ON agent_telemetry_summaries ((coalesce(start_us, 0)), id);
     CREATE INDEX idx_telemetry_changed ON agent_telemetry_summaries (changed, thread);
     CREATE TABLE mirrors (
@@ -167,6 +171,20 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         failures INTEGER NOT NULL, changed INTEGER NOT NULL,
         PRIMARY KEY (thread, quarter, name)) WITHOUT ROWID;
     CREATE INDEX idx_failure_quarters ON failure_quarters (quarter);
+    CREATE TABLE model_totals (
+        quarter INTEGER NOT NULL, agent TEXT NOT NULL, name INTEGER NOT NULL,
+        calls INTEGER NOT NULL, input INTEGER NOT NULL, cache_read INTEGER NOT NULL,
+        cache_write INTEGER NOT NULL, output INTEGER NOT NULL, estimated INTEGER NOT NULL,
+        cost_nanousd INTEGER NOT NULL, unpriced_calls INTEGER NOT NULL,
+        response_n INTEGER NOT NULL, response_us INTEGER NOT NULL,
+        PRIMARY KEY (quarter, agent, name)) WITHOUT ROWID;
+    CREATE TABLE tool_totals (
+        quarter INTEGER NOT NULL, agent TEXT NOT NULL, name INTEGER NOT NULL,
+        calls INTEGER NOT NULL, successes INTEGER NOT NULL, errors INTEGER NOT NULL,
+        PRIMARY KEY (quarter, agent, name)) WITHOUT ROWID;
+    CREATE TABLE failure_totals (
+        quarter INTEGER NOT NULL, agent TEXT NOT NULL, name INTEGER NOT NULL,
+        failures INTEGER NOT NULL, PRIMARY KEY (quarter, agent, name)) WITHOUT ROWID;
 
     CREATE TABLE telemetry_alerts (
         id UUID PRIMARY KEY, type VARCHAR(50), severity VARCHAR(20), message TEXT, context JSONB,

@@ -19,7 +19,7 @@ SUMMARY_COLUMNS: Final = (
     "id, session_id, provider, model, start_time, end_time, duration, message_count, "
     "tool_call_count, total_tokens, success_rate, complexity, avg_response_time, "
     "p95_response_time, tool_usage, error_breakdown, patterns, created_at, "
-    "thread, agent, root, project, start_us, end_us, metrics"
+    "thread, agent, root, project, start_us, end_us, main_score, metrics"
 )
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -54,6 +54,7 @@ def summary_row(thread: int, metrics: SessionMetrics) -> Row:
         metrics.project,
         metrics.start_us,
         metrics.end_us,
+        metrics.complexity_score if metrics.parent is None else None,
         _encoder.encode(metrics),
     )
 

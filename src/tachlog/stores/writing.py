@@ -72,7 +72,7 @@ def renew(
     """Keep portions in place of what their files told; raises `TooLate`."""
     with database.transaction():
         before = renewal.figures(database, what)
-        renewal.forget(database, what)
+        renewal.forget(database, words, what)
         for portions in batches:
             if _keep(database, words, portions, measure):
                 raise TooLate

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import SessionView
-from tachlog.analysis.tally import Tree, trees_of
+from tachlog.analysis.tally import place_of, trees_of
 from tachlog.analysis.view import session_view, tree_totals
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.moments import moment_us
@@ -76,21 +76,15 @@ def _moment(name: str, text: str | None, asked: Asked[Filters]) -> int | None:
 
 def sessions(asked: Asked[Page]) -> SessionList:
     """One page of the selected sessions."""
-    trees = sorted(
-        trees_of(asked.store.sessions(selection_of(asked))), key=_cursor_of, reverse=True
-    )
-    after = _cursor_in(asked.query.after)
-    rest = [tree for tree in trees if after is None or _cursor_of(tree) < after]
-    shown = rest[: asked.query.limit]
+    most = asked.query.limit
+    threads, total = asked.store.page(selection_of(asked), most + 1, _cursor_in(asked.query.after))
+    trees = trees_of(threads)
+    shown = trees[:most]
     return SessionList(
         [session_view(tree.head, tree_totals(tree.threads)) for tree in shown],
-        _written(_cursor_of(shown[-1])) if len(rest) > len(shown) else None,
-        len(trees),
+        _written(place_of(shown[-1])) if len(trees) > most else None,
+        total,
     )
-
-
-def _cursor_of(tree: Tree) -> tuple[int, str, str]:
-    return (tree.head.start_us or 0, tree.head.session_id, tree.head.agent)
 
 
 def _written(cursor: tuple[int, str, str]) -> str:

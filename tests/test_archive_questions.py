@@ -1,0 +1,121 @@
+"""What the archive answers from rollups and indexes is what its operations and sessions say."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+from archives import read_in
+from conftest import Archives
+from tachlog.analysis.realtime import WINDOW_US
+from tachlog.analysis.selection import Place, Selection
+from tachlog.analysis.series import daily_complexity, daily_tools
+from tachlog.analysis.tally import Tree, place_of, trees_of
+from tachlog.analysis.windows import local_date
+from tachlog.demo import write_demo
+from tachlog.metrics import QUARTER_US
+from tachlog.stores import Store
+from tachlog.stores.archive import SqlArchive
+from tachlog.stores.totals import TOTALS
+
+DAY_US = 86_400_000_000
+
+
+def test_questions_are_answered_as_from_operations(archives: Archives, tmp_path: Path) -> None:
+    """After growing session by session in any order, totals, lists and trends are recomputable."""
+    write_demo(tmp_path)
+    store = archives.new()
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    Random(3).shuffle(files)
+    read_in(store, files[: len(files) // 2], portion_bytes=200_000)
+    assert isinstance(store, SqlArchive)
+    totals_are_sums(store)
+    last_us = max(m.end_us or 0 for m in store.sessions(Selection()))
+    selections = [
+        Selection(),
+        Selection(agent="claude_code"),
+        Selection(project="storefront"),
+        Selection(since_us=last_us - 9 * DAY_US + 1, until_us=last_us - DAY_US),
+        Selection(agent="nobody"),
+    ]
+    for selection in selections:
+        pages_are_whole(store, selection)
+        days_are_whole(store, selection)
+    sessions = store.sessions(Selection())
+    for moment in (last_us - DAY_US, last_us - 10, last_us):
+        then = {
+            (m.agent, m.root)
+            for m in sessions
+            if (m.end_us or 0) > moment and m.start_us is not None and m.start_us <= last_us
+        }
+        assert store.active(moment, last_us + 1) == len(then)
+    windows_are_busy(store, (last_us // QUARTER_US - 400) * QUARTER_US, last_us)
+    mains = sorted({m.session_id for m in sessions if m.session_id == m.root})
+    assert store.neighbours([mains[3]]) == {mains[2], mains[4]}
+    assert store.neighbours([mains[0], mains[-1]]) == {mains[1], mains[-2]}
+
+
+def totals_are_sums(store: SqlArchive) -> None:
+    """Assert that the totals of agents are the sums of their threads' quarter hours."""
+    for table, totals in TOTALS.items():
+        sums = ", ".join(f"sum(coalesce(q.{name}, 0))" for name in totals.sums.split(", "))
+        again = store.database.rows(
+            f"SELECT q.quarter, t.agent, q.name, {sums} FROM {table} q"
+            " JOIN threads t ON t.id = q.thread GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        )
+        kept = store.database.rows(
+            f"SELECT quarter, agent, name, {totals.sums} FROM {totals.table} ORDER BY 1, 2, 3"
+        )
+        assert kept == again
+        assert kept or totals.table == "failure_totals"
+
+
+def pages_are_whole(store: Store, selection: Selection) -> None:
+    """Assert that pages of any size come to the list of all selected sessions, in its order."""
+    wanted = sorted(trees_of(store.sessions(selection)), key=place_of, reverse=True)
+    for most in (3, 1_000):
+        found: list[Tree] = []
+        after: Place | None = None
+        while True:
+            threads, total = store.page(selection, most, after)
+            assert total == len(wanted)
+            trees = trees_of(threads)
+            found += trees
+            if len(trees) < most:
+                break
+            after = place_of(trees[-1])
+        assert found == wanted
+
+
+def days_are_whole(store: Store, selection: Selection) -> None:
+    """Assert that scores and tools by day are those of the sessions and the calls of tools."""
+    zone = ZoneInfo("Asia/Kathmandu")
+    tools: dict[int, set[str]] = defaultdict(set)
+    for step in store.steps(selection):
+        tools[local_date(step.at_us, zone).toordinal()].add(step.tool)
+    kept = daily_tools(store, selection, store.quarters(selection), zone)
+    assert kept == {day: len(found) for day, found in tools.items()}
+    assert store.tools(selection) == {step.tool for step in store.steps(selection)}
+    scores: dict[int, list[int]] = defaultdict(list)
+    for m in store.sessions(selection):
+        if m.parent is None and m.start_us is not None:
+            scores[local_date(m.start_us, zone).toordinal()].append(m.complexity_score)
+    assert daily_complexity(store.complexity(selection), zone) == {
+        day: sum(found) / len(found) for day, found in scores.items()
+    }
+
+
+def windows_are_busy(store: SqlArchive, since_us: int, until_us: int) -> None:
+    """Assert that windows with tokens are those in which calls with tokens lie."""
+    until_us = until_us // WINDOW_US * WINDOW_US
+    tokens = Counter[int]()
+    for at_us, count in store.database.rows(
+        "SELECT at_us, coalesce(input + cache_read + cache_write, 0) + settled_output FROM calls"
+        " WHERE at_us >= ? AND at_us < ?",
+        (since_us, until_us),
+    ):
+        tokens[at_us // WINDOW_US] += count
+    busy = sum(1 for count in tokens.values() if count)
+    assert store.busy_windows(since_us, until_us, WINDOW_US) == busy > 3
