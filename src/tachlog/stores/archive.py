@@ -40,7 +40,7 @@ from tachlog.stores import (
     feed,
     figures,
     learning,
-    quarters,
+    periods,
     reading,
     renewal,
     said,
@@ -226,20 +226,20 @@ class SqlArchive:
     def quarters(self, selection: Selection) -> list[Quarter]:
         """What happened when, by quarter hour and model."""
         with self.database.snapshot():
-            return quarters.quarters(self.database, self._names(), selection)
+            return periods.quarters(self.database, self._names(), selection)
 
     def tools(self, selection: Selection) -> set[str]:
         """The tools that were called."""
         with self.database.snapshot():
-            return quarters.tools(self.database, self._names(), selection)
+            return periods.tools(self.database, self._names(), selection)
 
     def busy_windows(self, since_us: int, until_us: int, window_us: int) -> int:
         """How many windows, from one edge to another, have model calls with tokens."""
-        return quarters.busy_windows(self.database, since_us, until_us, window_us)
+        return periods.busy_windows(self.database, since_us, until_us, window_us)
 
     def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
         """How long the selected model calls took (µs), by quarter hour."""
-        return quarters.response_times(self.database, selection)
+        return periods.response_times(self.database, selection)
 
     def steps(self, selection: Selection) -> list[StoredStep]:
         """Tool calls in the order of their threads."""
