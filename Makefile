@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 LOGS ?=
-AGENTS ?= amp claude_code cline codex droid gemini_cli goose inspect_ai kimi_cli kimi_code opencode pi qwen_code mini_swe_agent
+AGENTS ?= amp claude_code cline codex droid gemini_cli goose inspect_ai kimi_cli kimi_code opencode openhands pi qwen_code mini_swe_agent
 
 PIP := -m pip --quiet --disable-pip-version-check
 TEST := .venv-test/bin

@@ -55,10 +55,12 @@ SOURCE = Source(
     "`logs/completions/**/*.json`; lists of events as trajectories were saved before 1.0",
     tokens="`prompt_tokens` includes what the cache read and wrote; `completion_tokens` includes "
     "reasoning",
-    proof="public real logs of the SDK 1.0 to 1.17, of completion logs, and of 0.5x (one list)",
+    proof="public real logs of the SDK 1.0 to 1.17, of completion logs, and of 0.5x (one list); "
+    "SDK 1.50.1 recorded by us",
     evidence=(
         "public real logs of the SDK 1.0 to 1.17 and of 0.59, measured 2026-11-22",
         "https://github.com/OpenHands/software-agent-sdk, openhands/sdk/event, checked 2026-11-22",
+        "SDK 1.50.1, recorded against a model stub, 2026-11-22",
     ),
     gaps=(
         "times have no zone: they are read as UTC",
