@@ -28,9 +28,9 @@ _TASK_FILES: Final = (*_BESIDE, "ui_messages", "claude_messages")
 
 def claims(path: str, head: bytes) -> bool:
     """Whether it is a file of a task by its name, or messages as this format has them."""
-    name = PurePath(path.replace("\\", "/")).name
-    if not name.endswith(".json"):
+    if not path.endswith(".json"):
         return False
+    name = PurePath(path.replace("\\", "/")).name
     if name.removesuffix(".json") in _TASK_FILES:
         return head.lstrip()[:1] in (b"[", b"{")
     return any(pattern.match(head) for pattern in (_MESSAGES, _SESSION, _LISTED))

@@ -26,8 +26,8 @@ def claims(path: str, head: bytes) -> bool:
 
     Lines begin with a head; the oldest with a message, where the folder's name has to tell.
     """
-    place = PurePath(path)
     if head.startswith(_DATABASE):
+        place = PurePath(path)
         at_home = place.name == "sessions.db" and place.parent.name == "sessions"
         return at_home or (b"accumulated_total_tokens" in head and b"working_dir" in head)
     if path.endswith(_LINES):
@@ -43,6 +43,7 @@ def claims(path: str, head: bytes) -> bool:
         return NULL not in (first.conversation, first.accumulated_total_tokens)
     if first.role is None:
         return None not in (first.description, first.message_count)
+    place = PurePath(path)
     is_message = first.created is not None and bytes(first.content)[:1] == b"["
     return is_message and place.parent.name == "sessions" and "goose" in place.parts
 

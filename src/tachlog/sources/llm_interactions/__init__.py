@@ -6,7 +6,7 @@ after the last answer in it is new.
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os.path
 from typing import Final
 
 import msgspec
@@ -32,8 +32,9 @@ _head_decoder = msgspec.json.Decoder(Head)
 
 def claims(path: str, head: bytes) -> bool:
     """Whether the file is named so and begins with a request or a response."""
-    name = unpacked(PurePath(path).name)
-    if not (name.startswith("interactions_") and name.endswith(".jsonl")):
+    if not unpacked(path).endswith(".jsonl"):
+        return False
+    if not os.path.basename(path).startswith("interactions_"):
         return False
     line, end, _ = head.partition(b"\n")
     if not end:

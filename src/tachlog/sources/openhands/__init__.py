@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tachlog.sources import Source, by_document, late
+from tachlog.sources import Source, by_document, late, unpacked
 from tachlog.sources.openhands.places import (
     COMPLETION_NAME,
     EVENT_NAME,
@@ -23,10 +23,10 @@ _LOOKED_AT: Final = 4096
 
 def claims(path: str, head: bytes) -> bool:
     """Whether a file is named, and begins, as one of the documents."""
+    if not unpacked(path).endswith(".json"):
+        return False
     name = file_name(path)
     start = head.lstrip()
-    if not name.endswith(".json"):
-        return False
     if start.startswith(b"["):
         fields = (b'"id"', b'"timestamp"', b'"source"')
         return all(field in start for field in fields) and (

@@ -27,10 +27,7 @@ def claims(path: str, head: bytes) -> bool:
     """
     if _START.match(head) or _is_outfile(head):
         return True
-    # Looking for a name first spares a pattern for each line.
-    return b'"resource' in head and any(
-        _START.match(line) for line in head.split(b"\n", _LINES)[1:_LINES]
-    )
+    return any(_START.match(line) for line in head.split(b"\n", _LINES)[1:_LINES])
 
 
 def _is_outfile(head: bytes) -> bool:
