@@ -99,7 +99,7 @@ class Signals:
         """Return the class of the first signature in the text, of those that may count."""
         if len(text) > 2 * WINDOW:
             text = f"{text[:WINDOW]}\n{text[-WINDOW:]}"
-        for position in sorted(self._errors.positions(text.encode("utf-8", "surrogatepass"))):
+        for position in self._errors.positions(text.encode("utf-8", "surrogatepass")):
             if output and self._where[position] != "output":
                 continue
             found = self._classes[position]

@@ -8,7 +8,7 @@ that RE2 cannot hold (look-around, back-references) are asked one by one with `r
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import re2
 
@@ -22,30 +22,33 @@ the 274 errors of 96 MB of logs: 65 ms, then 22 ms)."""
 class PatternSet:
     """Patterns of one question, told apart by their position; letter case does not count."""
 
-    __slots__ = ("_sets", "_slow")
+    __slots__ = ("_sets",)
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Compile the patterns; ValueError names one that is no regular expression."""
-        self._sets: list[tuple[re2.Set, list[int]]] = []
-        self._slow: list[tuple[int, re.Pattern[bytes]]] = []
+        self._sets: list[tuple[re2.Set, list[int], list[tuple[int, re.Pattern[bytes]]]]] = []
         for start in range(0, len(patterns), _TOGETHER):
             together = re2.Set.SearchSet(_options())
             positions: list[int] = []
+            slow: list[tuple[int, re.Pattern[bytes]]] = []
             for position, pattern in enumerate(patterns[start : start + _TOGETHER], start):
                 try:
                     together.Add(pattern)
                     positions.append(position)
                 except re2.error:
-                    self._slow.append((position, _slow_pattern(pattern)))
+                    slow.append((position, _slow_pattern(pattern)))
             together.Compile()
-            self._sets.append((together, positions))
+            self._sets.append((together, positions, slow))
 
-    def positions(self, raw: bytes) -> list[int]:
-        """Return the positions of the patterns that occur in UTF-8 text, in no particular order."""
-        found = [known[index] for each, known in self._sets for index in each.Match(raw) or ()]
-        if self._slow:
-            found += [position for position, pattern in self._slow if pattern.search(raw)]
-        return found
+    def positions(self, raw: bytes) -> Iterator[int]:
+        """Tell the positions of the patterns that occur in UTF-8 text, in order.
+
+        Who needs the first only spares those behind it.
+        """
+        for together, known, slow in self._sets:
+            found = [known[index] for index in together.Match(raw) or ()]
+            found += [position for position, pattern in slow if pattern.search(raw)]
+            yield from sorted(found)
 
 
 def _options() -> re2.Options:
