@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +230,57 @@ def test_influxdb_3_is_written_and_asked_but_not_set_up(
     assert (done.written.points, done.written.dropped, done.fault) == (3, 1, None)
     with closing(open_mirror(url)) as mirror:
         assert mirror.query("SELECT a FROM m") == [{"a": 1}]
+
+
+class _Empty(BaseHTTPRequestHandler):
+    """Answers every question with no rows."""
+
+    def do_POST(self) -> None:
+        """Answer."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"results": []}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_certificate_of_ones_own_needs_its_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A self-signed certificate is refused with what mends it; with SSL_CERT_FILE it is taken."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run(
+        ["openssl", "req", *kind, *names, "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    class Secure(HTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that does not trust the server hangs up."""
+
+    with Secure(("127.0.0.1", 0), _Empty) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"influxdb://127.0.0.1:{server.server_port}/db?tls=true"
+            with closing(open_mirror(url)) as mirror, pytest.raises(MirrorError) as caught:
+                mirror.query("SELECT 1")
+            assert "not trusted" in str(caught.value)
+            assert "SSL_CERT_FILE" in str(caught.value)
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            with closing(open_mirror(url)) as mirror:
+                assert mirror.query("SELECT 1") == []
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_what_is_no_answer_of_influxdb_is_told(receiver: Receiver) -> None:

@@ -356,6 +356,11 @@ def _lost(error: Exception) -> str:
         return f"nothing answers there; check host and port, and that the server runs: {rest}"
     if isinstance(error, socket.gaierror):
         return "there is no such host"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}); name the file of the"
+            " authority that signed it in SSL_CERT_FILE"
+        )
     if isinstance(error, ssl.SSLError):
         return f"no secure connection ({error.reason}); check the option tls and the certificate"
     return f"the connection was lost: {rest}"
