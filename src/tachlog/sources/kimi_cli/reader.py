@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct, field
 
 from tachlog import signals
+from tachlog.chat import words
 from tachlog.model import (
     Compaction,
     Failure,
@@ -36,7 +37,6 @@ from tachlog.sources.kimi_cli.shapes import (
     SKIPS,
     Message,
     Nested,
-    Part,
     Payload,
     Record,
     Returned,
@@ -133,7 +133,7 @@ class Reader:
 
     def said(self, payload: Payload, thread: Thread, step: Step, at_us: int, part: int) -> None:
         """A person adds something while a turn goes on."""
-        text = _text_of(payload.user_input)
+        text = words(payload.user_input)
         by_person = not thread.sidechain
         self.tell(Prompt(part, thread, at_us, len(text), None, by_person))
         self.titles.hear(thread, at_us, text)
@@ -204,7 +204,7 @@ class Reader:
         told = payload.return_value or Returned()
         key = _tool_key(step, payload.tool_call_id)
         waited_ms = self.state.waited.pop(payload.tool_call_id or "", None)
-        output, message = _text_of(told.output), told.message or ""
+        output, message = words(told.output), told.message or ""
         if told.is_error is not True:
             self.tell(ToolResult(key, thread, at_us, "success", len(output), approval_ms=waited_ms))
         elif _REJECTED in message:
@@ -321,14 +321,6 @@ def usage_of(told: Tokens | None) -> Usage | None:
 def _tool_key(step: Step, call_id: str | None) -> int:
     """The key of a tool call, whose id counts from 0 in each session (`Shell:0`)."""
     return key_of(AGENT, str(step.key), call_id or "")
-
-
-def _text_of(raw: msgspec.Raw) -> str:
-    """The text of a content: a text, or a list of parts."""
-    text = lenient(raw, str)
-    if text is not None:
-        return text
-    return "\n".join(part.text for part in lenient(raw, list[Part]) or () if part.text)
 
 
 def _micros(seconds: float | None) -> int | None:

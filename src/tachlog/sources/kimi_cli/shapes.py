@@ -31,12 +31,6 @@ class Function(Struct):
     arguments: str | None = None
 
 
-class Part(Struct):
-    """A part of what a person says or a tool gives."""
-
-    text: str | None = None
-
-
 class Returned(Struct):
     """What a tool gave: output for the model, and a message about it."""
 

@@ -12,9 +12,10 @@ from pathlib import PurePath
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
 from tachlog import signals
+from tachlog.chat import words
 from tachlog.model import (
     Compaction,
     Failure,
@@ -32,7 +33,7 @@ from tachlog.model import (
 from tachlog.providers import provider_of
 from tachlog.records import lenient
 from tachlog.sources import unpacked
-from tachlog.sources.kimi_code.shapes import SKIPS, Display, Event, Part, Record, Result, Tokens
+from tachlog.sources.kimi_code.shapes import SKIPS, Display, Event, Record, Result, Tokens
 from tachlog.tellings import Content, Facts, Titles, micros, tool_call, tool_failure, whole
 
 AGENT: Final = "kimi_code"
@@ -95,7 +96,7 @@ class Reader:
 
     def prompt(self, record: Record, at_us: int, part: int) -> None:
         """Somebody speaks: a person, a parent agent, or the program itself."""
-        text = _text_of(record.input)
+        text = words(record.input)
         spoken = record.origin is None or record.origin.kind in _PERSONS
         by_person = spoken and not self.thread.sidechain
         self.tell(Prompt(part, self.thread, at_us, len(text), None, by_person))
@@ -136,7 +137,7 @@ class Reader:
         """A tool answers."""
         key = key_of(AGENT, event.parentUuid or str(part))
         told = event.result or Result()
-        text = _text_of(told.output)
+        text = words(told.output)
         took_ms = whole(told.durationMs)
         waited_ms = self.state.waited.pop(event.toolCallId or "", None)
         if told.isError is not True:
@@ -313,14 +314,6 @@ def usage_of(told: Tokens | None) -> Usage | None:
         return None
     fresh, read, written, output = (count or 0 for count in counts)
     return Usage(fresh, read, written, output)
-
-
-def _text_of(raw: Raw) -> str:
-    """The text of a content: a text, or a list of parts."""
-    text = lenient(raw, str)
-    if text is not None:
-        return text
-    return "\n".join(part.text for part in lenient(raw, list[Part]) or () if part.text)
 
 
 _StepHandler = Callable[[Reader, Event, int, int], None]
