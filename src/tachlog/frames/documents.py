@@ -34,31 +34,34 @@ def read_whole(path: str, beside: Sequence[str] = ()) -> Iterator[Chunk]:
     first. Those that are damaged are left out, they are a matter of their own. Raises FrameError
     for a file that cannot be read, or is larger than `DOCUMENT_BYTES`.
     """
-    line = _on_one_line(path)
+    line, is_whole = _on_one_line(path)
     if line.isspace():
         return
-    if beside and _is_whole(line):
+    if beside and is_whole:
         others = sorted(name for pattern in beside for name in matching(pattern))
         found = [other for name in others if (other := _beside(name)) is not None]
         line = b'{"document":%s,"beside":[%s]}' % (line.strip(), b",".join(found))
     yield Chunk(path, 0, line, last=True)
 
 
-def _on_one_line(path: str) -> bytes:
-    """A document without white space; a damaged one as it is, but for its line ends."""
+def _on_one_line(path: str) -> tuple[bytes, bool]:
+    """A document without white space, and True; a damaged one as it is, but for its line ends."""
     data = read_document(path, limit=DOCUMENT_BYTES)
     if _is_whole(data):
-        return msgspec.json.format(data, indent=-1) + b"\n"
-    return data.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+        return msgspec.json.format(data, indent=-1) + b"\n", True
+    return data.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n", False
 
 
 def _beside(path: str) -> bytes | None:
     try:
-        is_lines = path.endswith(".jsonl")
-        line = head(path).partition(b"\n")[0] if is_lines else _on_one_line(path).strip()
+        if path.endswith(".jsonl"):
+            line = head(path).partition(b"\n")[0]
+            is_whole = _is_whole(line)
+        else:
+            line, is_whole = _on_one_line(path)
     except FrameError:
         return None
-    return line if _is_whole(line) else None
+    return line.strip() if is_whole else None
 
 
 def _is_whole(line: bytes) -> bool:
