@@ -13,7 +13,18 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 LAYERS = (
     {"__init__", "__main__"},
     {"cli", "web", "api"},
-    {"pipeline", "mirrors", "upgrade", "watching", "receive", "notify", "report", "config", "demo"}
+    {
+        "pipeline",
+        "mirrors",
+        "upgrade",
+        "retention",
+        "watching",
+        "receive",
+        "notify",
+        "report",
+        "config",
+        "demo",
+    }
     | {"statements", "service"},
     {"engines", "export", "stores", "glance"},
     {"analysis"},

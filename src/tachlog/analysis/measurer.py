@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tachlog.analysis.complexity import DEFAULT, ComplexityFactors
-from tachlog.analysis.session import analyze_session
+from tachlog.analysis.session import analyze_session, judge
+from tachlog.analysis.windows import days_in
 from tachlog.metrics import Measured, Settled
 from tachlog.metrics.calibration import SHIPPED, Learned
 from tachlog.metrics.quarters import quarters_of
+from tachlog.metrics.remainder import Remainder, measured_with
 from tachlog.metrics.timing import timeline_of
 from tachlog.metrics.tokens import Price, settle
 from tachlog.operations import Call
@@ -39,8 +41,11 @@ class Measurer:
         correction = self.learned.correction(agent, call.model)
         return settle(call, self.price, correction=correction)
 
-    def session(self, session: Session) -> Measured:
-        """The figures of a session, and what each of its calls counts for."""
+    def session(self, session: Session, before: Remainder | None = None) -> Measured:
+        """The figures of a session, and what each of its calls counts for.
+
+        `before` is what was left of operations that were deleted; `session` has its last ones.
+        """
         timeline = timeline_of(session)
         agent, correction = session.thread.agent, self.learned.correction
         settled = [
@@ -52,8 +57,13 @@ class Measurer:
             )
             for call, response in zip(timeline.calls, timeline.responses, strict=True)
         ]
-        return Measured(
+        found = Measured(
             analyze_session(session, self.price, self.factors, timeline, settled),
             {call.key: counted for call, counted in zip(timeline.calls, settled, strict=True)},
             quarters_of(timeline, settled),
         )
+        if before is None:
+            return found
+        found = measured_with(before, found, days_in(before.zone))
+        judge(found.metrics, self.factors)
+        return found

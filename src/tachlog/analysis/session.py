@@ -37,13 +37,7 @@ def analyze_session(
     metrics = measure(session, price, timeline, settled)
     steps = steps_of(timeline.uses)
     faults = faults_of(timeline.failures, timeline.uses)
-    metrics.complexity_score, metrics.complexity = complexity(
-        metrics.messages,
-        unique_tools(metrics.tools),
-        metrics.op_errors / metrics.operations if metrics.operations else None,
-        metrics.duration_us / 1e6,
-        factors,
-    )
+    judge(metrics, factors)
     metrics.sequences = most_frequent(Counter(grams_of([step.tool for step in steps])))
     metrics.anomalies = anomalies_of(
         [
@@ -55,3 +49,14 @@ def analyze_session(
         loops_of(steps),
     )
     return metrics
+
+
+def judge(metrics: SessionMetrics, factors: ComplexityFactors) -> None:
+    """Say how complex a session was, by its figures."""
+    metrics.complexity_score, metrics.complexity = complexity(
+        metrics.messages,
+        unique_tools(metrics.tools),
+        metrics.op_errors / metrics.operations if metrics.operations else None,
+        metrics.duration_us / 1e6,
+        factors,
+    )

@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache
 from math import comb
 from zoneinfo import ZoneInfo
 
@@ -187,6 +188,18 @@ def local_date(at_us: int, zone: tzinfo) -> date:
 def midnight_us(day: date, zone: tzinfo) -> int:
     """When a day begins in a zone."""
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1_000_000
+
+
+def days_in(zone: str) -> Callable[[int], int]:
+    """A function from a quarter hour (UTC) to the first one of its day in a zone."""
+    info = ZoneInfo(zone)
+
+    @cache
+    def first(quarter: int) -> int:
+        day = datetime.fromtimestamp(quarter * QUARTER_US // 1_000_000, info).date()
+        return midnight_us(day, info) // QUARTER_US
+
+    return first
 
 
 def total(days: Iterable[Day]) -> Day:

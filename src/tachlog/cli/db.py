@@ -1,11 +1,13 @@
-"""The verb `db`: what the archive itself is."""
+"""The verb `db`: what the archive itself is, and what of it is deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from msgspec import Struct
 
+from tachlog.analysis.units import optional_rfc3339, rfc3339
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.table import Column, table
@@ -19,6 +21,24 @@ _COLUMNS = (
 )
 
 
+class PruneView(Struct, frozen=True):
+    """What `prune` deletes and why: operations `before` a time, as the key `rule` asks for.
+
+    `first` is the time of the first of them; `operations` are counted by table. `deleted` is how
+    many went; `bytes_after` is None where nothing was deleted.
+    """
+
+    archive: str
+    rule: str
+    before: str
+    first: str | None
+    threads: int
+    operations: dict[str, int]
+    deleted: int
+    bytes_before: int
+    bytes_after: int | None
+
+
 class Sizes(Struct, frozen=True):
     """What the archive takes, in all and by table."""
 
@@ -28,7 +48,9 @@ class Sizes(Struct, frozen=True):
 
 
 def db(ask: Ask) -> Answer:
-    """Answer `tachlog db sizes`."""
+    """Answer `tachlog db sizes` and `tachlog db prune`."""
+    if ask.options.what == "prune":
+        return _prune(ask)
     with ask.store() as store:
         found = Sizes(ask.archive, store.size(), store.tables())
     return Answer(found, lambda: _lines(found, ask))
@@ -49,3 +71,62 @@ def _lines(found: Sizes, ask: Ask) -> Iterator[str]:
         for each in found.tables
     ]
     yield from table(_COLUMNS, rows, ask.width, ask.has_color)
+
+
+def _prune(ask: Ask) -> Answer:
+    from tachlog import retention
+
+    with ask.store() as store:
+        plan = retention.planned(store, ask.config, ask.caller.now_us)
+        is_refused = plan.operations > 0 and not retention.is_asked_for(ask.loaded)
+        done = None
+        if plan.operations and not is_refused and not ask.options.dry_run:
+            from tachlog.engines.work import measurer_of
+            from tachlog.pipeline import setup_of
+
+            done = retention.prune(store, plan, measurer_of(setup_of(ask.config)))
+    view = PruneView(
+        ask.archive,
+        plan.cut.rule,
+        rfc3339(plan.cut.cut_us),
+        optional_rfc3339(plan.old.first_us),
+        len(plan.old.threads),
+        plan.old.operations,
+        0 if done is None else done.operations,
+        plan.bytes,
+        None if done is None else done.bytes,
+    )
+    notes = []
+    if is_refused and not ask.options.dry_run:
+        notes.append(
+            "nothing was deleted: how long operations stay is not set; set storage.retention_days"
+            f" (days, as {ask.config.storage.retention_days}) or storage.max_size (bytes) in"
+            f" {ask.loaded.path} and run again"
+        )
+    return Answer(view, lambda: _pruned_lines(view, ask), notes, 1 if notes else 0)
+
+
+def _pruned_lines(view: PruneView, ask: Ask) -> Iterator[str]:
+    before = datetime.fromisoformat(view.before).astimezone(ask.zone)
+    day = f"{before:%a} {before.day} {before:%b %Y}"
+    facts = f" · {fmt.size(view.bytes_before)} · {view.archive}"
+    yield fmt.line([("ARCHIVE", "bold"), facts], ask.width, ask.has_color)
+    yield ""
+    total = sum(view.operations.values())
+    if not total:
+        yield f"nothing is from before {day} ({view.rule})"
+        return
+    if view.bytes_after is not None:
+        freed = view.bytes_before - view.bytes_after
+        told = f"; the archive takes {fmt.size(view.bytes_after)} now"
+        told += f", {fmt.size(freed)} less" if freed > 0 else ""
+        of = f"deleted {fmt.plural(view.deleted, 'operation')}"
+        yield f"{of} from before {day} ({view.rule}){told}"
+    else:
+        of = fmt.plural(view.threads, "session")
+        yield f"would delete from before {day} ({view.rule}), of {of} and sub-agents:"
+        yield ""
+        rows = [(name, fmt.count(number)) for name, number in view.operations.items() if number]
+        yield from table((Column("OPERATIONS"), Column("COUNT", right=True)), rows, ask.width)
+        yield ""
+    yield "sessions, days and totals stay as they are; docs/retention.md says what goes with it"

@@ -13,6 +13,7 @@ from tachlog.analysis.context import ContextReport, context_report
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import SessionView
 from tachlog.analysis.turns import Turn, TurnView, turn_view, turns_of
+from tachlog.analysis.units import rfc3339
 from tachlog.analysis.view import cost_usd, session_view, tree_totals
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
@@ -21,12 +22,21 @@ from tachlog.cli.reading import context_lines
 from tachlog.cli.timeline import Agent, chart, turn_lines
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.tools import unique_tools
-from tachlog.stores import Store
+from tachlog.stores import Pruned, Store
 
 SPLIT_CELLS = 12
 MOST_LINES = 60
 LONGEST_ID = 25
 """Longer ids, such as UUIDs, are told by their first eight characters in the heading."""
+
+
+class PrunedView(Struct, frozen=True):
+    """How many of its operations were deleted: those before a time, when, as which key says."""
+
+    operations: int
+    before: str
+    at: str
+    rule: str
 
 
 class Shown(Struct, frozen=True):
@@ -38,6 +48,7 @@ class Shown(Struct, frozen=True):
     files: list[str]
     threads: list[SessionView]
     turns: list[TurnView]
+    pruned: PrunedView | None = None
 
 
 class Report(NamedTuple):
@@ -76,8 +87,27 @@ def report_of(store: Store, session_id: str, factors: ComplexityFactors) -> Repo
         files,
         [session_view(m, None) for m in threads],
         [turn_view(turn) for turn in turns],
+        _pruned(store.pruned(session_id)),
     )
     return Report(shown, turns, threads)
+
+
+def _pruned(found: Pruned | None) -> PrunedView | None:
+    if found is None:
+        return None
+    return PrunedView(found.operations, rfc3339(found.cut_us), rfc3339(found.pruned_us), found.rule)
+
+
+def pruned_line(pruned: PrunedView, ask: Ask) -> str:
+    """What was deleted of a session, and why."""
+    before, at = (
+        datetime.fromisoformat(text).astimezone(ask.zone) for text in (pruned.before, pruned.at)
+    )
+    return (
+        f"{fmt.plural(pruned.operations, 'operation')} from before"
+        f" {before.day} {before:%b %Y} deleted on {at.day} {at:%b %Y} ({pruned.rule});"
+        " figures still count them"
+    )
 
 
 def _agent(m: SessionMetrics) -> Agent:
@@ -107,6 +137,8 @@ def _lines(shown: Shown, turns: Sequence[Turn], agents: Sequence[Agent], ask: As
     ]
     room = None if ask.options.all else MOST_LINES - len(head) - len(drawn) - len(log) - 3
     yield from head
+    if shown.pruned is not None:
+        yield fmt.line([pruned_line(shown.pruned, ask)], ask.width, False)
     for block in (drawn, list(turn_lines(turns, ask.zone, ask.width, room)), log):
         if block:
             yield ""

@@ -337,11 +337,19 @@ VERBS = (
     ),
     Verb(
         "db",
-        "say what the archive takes, table by table",
+        "say what the archive takes, table by table; delete what is too old",
         "db",
-        (Option("WHAT", "what to tell", choices=("sizes",)), *ARCHIVE),
-        "one object: `archive`, `bytes`, `tables`, each with `table`, `rows`, `bytes`",
-        "A table's size includes its indexes.",
+        (
+            Option("WHAT", "what to do", choices=("sizes", "prune")),
+            Option("--dry-run", "say what `prune` would delete, and delete nothing"),
+            *ARCHIVE,
+        ),
+        "one object. `sizes`: `archive`, `bytes`, `tables`, each with `table`, `rows`, `bytes`."
+        " `prune`: `archive`, `rule`, `before`, `first`, `threads`, `operations` by table,"
+        " `deleted`, `bytes_before`, `bytes_after`",
+        "A table's size includes its indexes. `prune` deletes operations that are older than"
+        " `storage.retention_days`, or the oldest where the archive takes more than"
+        " `storage.max_size`: one of the two must be set (docs/retention.md).",
     ),
     Verb(
         "user",

@@ -110,10 +110,20 @@ class Storage(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=1,
-            description="how long single operations stay in the archive; analyze deletes nothing",
+            description="how long single operations stay in the archive; `tachlog db prune` and"
+            " the service delete them, analyze does not",
             extra={"unit": "days"},
         ),
     ] = 90
+    max_size: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="how much the archive may take before operations go earlier, the oldest"
+            " first",
+            extra={"unit": "bytes"},
+        ),
+    ] = 2_000_000_000
     downsample_after: Annotated[
         int,
         Meta(

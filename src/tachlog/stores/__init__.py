@@ -20,6 +20,7 @@ from tachlog.analysis.exporting import Export
 from tachlog.analysis.selection import FileReport, Selection
 from tachlog.metrics import Measured, Settled
 from tachlog.metrics.calibration import Learned
+from tachlog.metrics.remainder import Remainder
 from tachlog.model import Problem, SpanPlace
 from tachlog.operations import Call
 from tachlog.sessions import Session
@@ -122,6 +123,38 @@ class Figures(Struct, frozen=True):
         )
 
 
+class Cut(Struct, frozen=True):
+    """What is deleted: operations that ended before `cut_us`, a midnight of `zone`.
+
+    `rule` is the key of the configuration that says so, `now_us` the time of the job.
+    """
+
+    cut_us: int
+    zone: str
+    rule: str
+    now_us: int
+
+
+class Old(Struct, frozen=True):
+    """Operations from before a moment, by table, of which threads; when the first one was."""
+
+    threads: list[int]
+    operations: dict[str, int]
+    first_us: int | None
+
+
+class Pruned(Struct, frozen=True):
+    """That operations of a thread were deleted, and how many.
+
+    Those before `cut_us` were, at `pruned_us`, as the key `rule` of the configuration says.
+    """
+
+    cut_us: int
+    pruned_us: int
+    rule: str
+    operations: int
+
+
 class TableSize(Struct, frozen=True):
     """One table of the archive: its rows, and the bytes that it takes with its indexes.
 
@@ -147,8 +180,11 @@ class Measure(Protocol):
         """What one call of an agent counts for."""
         ...
 
-    def session(self, session: Session) -> Measured:
-        """The figures of a session, and what each of its calls counts for."""
+    def session(self, session: Session, before: Remainder | None = None) -> Measured:
+        """The figures of a session, and what each of its calls counts for.
+
+        `before` is what was left of operations that were deleted; `session` has its last ones.
+        """
         ...
 
     def project(self, cwd: str) -> str:
@@ -269,6 +305,29 @@ class Store(Archive, Protocol):
         """Forget what a mirror was fed with: it is fed from the start."""
         ...
 
+    def old(self, cut_us: int) -> Old:
+        """The operations from before a moment; what has no time is of no age."""
+        ...
+
+    def by_day(self) -> list[tuple[int, int]]:
+        """How many operations each day (UTC, since the epoch) has, in order."""
+        ...
+
+    def prune(self, measure: Measure, cut: Cut, threads: Collection[int]) -> int:
+        """Delete what some threads did before a moment; gives how many operations.
+
+        One transaction. What is left stands in for them (docs/retention.md).
+        """
+        ...
+
+    def pruned(self, session_id: str) -> Pruned | None:
+        """What was deleted of a session's operations; None where they are all there."""
+        ...
+
+    def compact(self) -> None:
+        """Forget words that nothing has any more, and give the space of deleted rows back."""
+        ...
+
     def size(self) -> int:
         """Bytes that the archive takes."""
         ...
@@ -311,10 +370,13 @@ def open_store(url: str) -> Store:
 
 __all__ = [
     "PRIVATE",
+    "Cut",
     "Figures",
     "Measure",
+    "Old",
     "Portion",
     "Progress",
+    "Pruned",
     "Renewal",
     "Store",
     "StoreError",

@@ -54,6 +54,10 @@ class Database(Protocol):
         """Bytes that each table takes with its indexes; None where nothing tells them."""
         ...
 
+    def compact(self) -> None:
+        """Give the space of deleted rows back; other writers wait, and in PostgreSQL readers."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...

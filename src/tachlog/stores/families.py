@@ -112,6 +112,13 @@ def _tellers(database: Database, family: int) -> dict[int, Teller]:
             (roots,) * len(OPERATIONS),
         )
     }
+    for root, count, first_us in database.rows(
+        "SELECT t.root, sum(p.own), min(p.own_us) FROM remainders p JOIN threads t"
+        f" ON t.id = p.thread WHERE p.own > 0 AND t.root IN {LISTED_TEXTS} GROUP BY t.root",
+        (roots,),
+    ):
+        kept, kept_us = own.get(root, (0, first_us))
+        own[root] = (kept + count, min(kept_us, first_us))
     origins: dict[str, set[str]] = defaultdict(set)
     for root, origin in database.rows(
         "SELECT t.root, m.value FROM marks m JOIN threads t ON t.id = m.thread"

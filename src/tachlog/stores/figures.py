@@ -47,8 +47,7 @@ def keep_usage(
 
 def _keep_rows(database: Database, found: Mapping[int, SessionMetrics]) -> int:
     """Replace rows of the user's table; gives the number of this change."""
-    change = last_change(database) + 1
-    database.insert("meta", "name, value", [(NOTE, str(change))], replacing("name, value", "name"))
+    change = next_change(database)
     columns = f"{SUMMARY_COLUMNS}, changed"
     database.insert(
         TABLE,
@@ -56,6 +55,13 @@ def _keep_rows(database: Database, found: Mapping[int, SessionMetrics]) -> int:
         [(*summary_row(thread, metrics), change) for thread, metrics in found.items()],
         replacing(columns.replace("created_at, ", ""), "id"),
     )
+    return change
+
+
+def next_change(database: Database) -> int:
+    """The number of the change that begins."""
+    change = last_change(database) + 1
+    database.insert("meta", "name, value", [(NOTE, str(change))], replacing("name, value", "name"))
     return change
 
 

@@ -17,9 +17,11 @@ from tachlog.metrics import QUARTER_US, Settled
 from tachlog.metrics.calibration import OWN_COUNTS, Learned, comparable, learned_step
 from tachlog.metrics.tokens import main_model, model_uses
 from tachlog.operations import Call
+from tachlog.sessions import Session
 from tachlog.stores import Measure, figures
 from tachlog.stores.database import LISTED, Database, listed, replacing
 from tachlog.stores.loading import CALLS, operations
+from tachlog.stores.remaining import measuring, remainders
 from tachlog.stores.rows import CALL_COLUMNS, call_of
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -80,22 +82,62 @@ def _note(database: Database, name: str, value: str) -> None:
 
 
 def _steps(database: Database, words: Words) -> dict[str, dict[str, int]]:
-    """The corrections that the archive's reported counts lead to, those that are none left out."""
+    """The corrections that the archive's reported counts lead to, those that are none left out.
+
+    Of deleted calls that were learned from, `learned_from` has the counts.
+    """
     told: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    last = _last_learned_from(database)
     for agent, *row in database.rows(
         f"SELECT agent, {CALL_COLUMNS} FROM calls JOIN threads ON threads.id = calls.thread"
-        f" WHERE output > 0 AND {FINAL} ORDER BY key LIMIT {SAMPLE}"
+        f" WHERE output > 0 AND {FINAL} AND key <= ?",
+        (last,),
     ):
         call = call_of(tuple(row), words)
-        found = None if agent in OWN_COUNTS else comparable(call)
-        if found is not None:
-            features, tokens = found
-            told[agent, call.model].append((tokens, estimated_tokens(features, call.model)))
+        if (pair := _compared(agent, call)) is not None:
+            told[agent, call.model].append(pair)
+    for agent, model, tokens, estimate in database.rows(
+        "SELECT agent, model, tokens, estimate FROM learned_from WHERE key <= ? AND tokens > 0",
+        (last,),
+    ):
+        told[agent, model].append((tokens, estimate))
     steps: dict[str, dict[str, int]] = defaultdict(dict)
     for (agent, model), pairs in sorted(told.items()):
         if step := learned_step(pairs):
             steps[agent][model] = step
     return dict(steps)
+
+
+def _last_learned_from(database: Database) -> int:
+    """The greatest key that is learned from."""
+    found = database.rows(
+        f"SELECT max(key) FROM (SELECT key FROM (SELECT key FROM calls WHERE output > 0 AND {FINAL}"
+        " UNION ALL SELECT key FROM learned_from) every"
+        f" ORDER BY key LIMIT {SAMPLE}) least"
+    )
+    return -1 if found[0][0] is None else int(found[0][0])
+
+
+def _compared(agent: str, call: Call) -> tuple[int, float] | None:
+    """The reported and the estimated tokens of a call; None where they cannot be compared."""
+    found = None if agent in OWN_COUNTS else comparable(call)
+    return None if found is None else (found[1], estimated_tokens(found[0], call.model))
+
+
+def remember(database: Database, session: Session) -> None:
+    """Keep what is learned from calls of a session that are deleted.
+
+    Only those with the least keys are ever learned from, and whatever is read later only lowers
+    the greatest of these.
+    """
+    last, agent = _last_learned_from(database), session.thread.agent
+    rows = []
+    for key, call in session.calls.items():
+        if key <= last and call.usage is not None and call.usage.output > 0 and call.final:
+            tokens, estimate = _compared(agent, call) or (0, 0.0)
+            rows.append((key, agent, call.model, tokens, estimate))
+    columns = "key, agent, model, tokens, estimate"
+    database.insert("learned_from", columns, rows, "(key) DO NOTHING")
 
 
 def _estimate_anew(
@@ -121,6 +163,11 @@ def _tell_anew(
 ) -> None:
     """What a thread used, whose estimates changed; its other figures stay as they are."""
     metrics = metrics_of(blob)
+    is_part = thread in remainders(database, [thread])
+    if is_part:
+        told = measuring(database, words, measure, [thread])(thread)
+        told.metrics.project = metrics.project
+        figures.keep(database, words, {thread: told}, ())
     calls = [call for _, call in operations(database, words, CALLS, "thread = ?", (thread,))]
     calls.sort(key=lambda call: (call.first_us, call.key))
     settled = [measure.settle(call, metrics.agent) for call in calls]
@@ -132,6 +179,8 @@ def _tell_anew(
             if not call.final
         ],
     )
+    if is_part:
+        return
     metrics.models, metrics.placeholder_calls = model_uses(calls, settled)
     metrics.model = main_model(metrics.models)
     metrics.provider = metrics.model and metrics.models[metrics.model].provider

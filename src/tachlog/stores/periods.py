@@ -14,7 +14,7 @@ from tachlog.metrics.tools import UNKNOWN_TOOL
 from tachlog.model import OUTCOMES
 from tachlog.stores import totals
 from tachlog.stores.database import LISTED, Database, listed
-from tachlog.stores.reading import Filter, operations_filter, threads_filter
+from tachlog.stores.reading import NOT_IN_DAYS, Filter, operations_filter, threads_filter
 from tachlog.stores.rows import Row
 from tachlog.stores.totals import MODELS
 
@@ -148,6 +148,7 @@ def _of_whole(database: Database, selection: Selection) -> tuple[list[Row], list
 
 def _of_pieces(database: Database, selection: Selection) -> tuple[list[Row], list[Row], list[Row]]:
     test, values = operations_filter(database, selection)
+    test = f"{test} AND {NOT_IN_DAYS}"
     ok = ", ".join(map(str, _SUCCESSES))
     return (
         database.rows(

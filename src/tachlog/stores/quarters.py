@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from tachlog.data import tool_category
 from tachlog.metrics import (
     ModelQuarter,
     ModelUse,
@@ -37,7 +38,9 @@ the class of error."""
 
 KEY: Final = "thread, quarter, name"
 
+_COUNTS: Final = ToolStats.__struct_fields__[1:11]
 _sketch_encoder: Final = msgspec.msgpack.Encoder()
+_sketch_decoder: Final = msgspec.msgpack.Decoder(Sketch)
 
 
 def keep(
@@ -88,6 +91,38 @@ def keep(
             kept - stays,
             set(wanted[table]) - stays,
         )
+
+
+def load(database: Database, words: Words, thread: int) -> list[QuarterMetrics]:
+    """The quarter hours of a thread as they are kept."""
+    found: dict[int, QuarterMetrics] = {}
+    for table, columns in COLUMNS.items():
+        for _, quarter, name, *values in database.rows(
+            f"SELECT {columns} FROM {table} WHERE thread = ? ORDER BY quarter, name", (thread,)
+        ):
+            each = found.setdefault(quarter, QuarterMetrics(quarter, {}, {}, {}))
+            text = words.name(name)
+            if table == MODELS:
+                provider, *use, n, total_us, sketch = values
+                each.models[text] = ModelQuarter(
+                    ModelUse(words.name(provider), *use),
+                    n,
+                    total_us,
+                    _sketch_decoder.decode(sketch),
+                )
+            elif table == TOOLS:
+                *sums, input_bytes, output_bytes, sketch, classes = values
+                each.tools[text] = ToolStats(
+                    tool_category(text),
+                    **dict(zip(_COUNTS, sums, strict=True)),
+                    sketch=_sketch_decoder.decode(sketch),
+                    input_bytes=input_bytes,
+                    output_bytes=output_bytes,
+                    classes=msgspec.json.decode(classes),
+                )
+            else:
+                each.failures[text] = values[0]
+    return [found[quarter] for quarter in sorted(found)]
 
 
 def keep_usage(

@@ -31,6 +31,11 @@ FILES_HERE: Final = f"f.host IN ('', ?) AND f.path IN {LISTED_TEXTS}"
 PLACE: Final = "CASE WHEN f.host IN ('', ?) THEN f.path ELSE f.host || ':' || f.path END"
 """Where a file `f` is, seen from this machine."""
 
+NOT_IN_DAYS: Final = (
+    "NOT EXISTS (SELECT 1 FROM remainders r WHERE r.thread = o.thread AND o.at_us < r.cut_us)"
+)
+"""A condition on rows of operations `o`: no day that is left of deleted ones has them as well."""
+
 Filter = tuple[str, list[Any]]
 
 
@@ -180,13 +185,13 @@ def shared(database: Database, thread: int) -> dict[str, int]:
     each = " UNION ALL ".join(
         f"SELECT o.thread FROM tellings y JOIN {table} o ON o.key = y.key"
         " WHERE y.thread = ? AND o.thread <> y.thread"
-        for table in OPERATIONS
+        for table in (*OPERATIONS, "pruned")
     )
     return dict(
         database.rows(
             f"SELECT t.session_id, count(*) FROM ({each}) c JOIN threads t ON t.id = c.thread"
             " GROUP BY t.session_id ORDER BY count(*) DESC, t.session_id",
-            (thread,) * len(OPERATIONS),
+            (thread,) * (len(OPERATIONS) + 1),
         )
     )
 

@@ -23,7 +23,8 @@ def renewals(
     """What is to be read again together for the `outdated` files, and which of them stay.
 
     Those stay that tell of threads which a file that is `gone`, or on another machine, tells as
-    well: reading again what is left would lose its part.
+    well: reading again what is left would lose its part. So do those that tell of threads whose
+    operations were deleted.
     """
     files = database.rows("SELECT id, path, host IN ('', ?) FROM files", (database.host,))
     paths = {file: path for file, path, is_here in files if is_here}
@@ -34,7 +35,9 @@ def renewals(
         units[file].add(kin[thread])
     old = {file for file, path in paths.items() if path in outdated}
     lost = {file for file, path in paths.items() if path in gone} | elsewhere
-    groups, staying = _grouped(units, old, lost)
+    pruned = {kin[thread] for (thread,) in database.rows("SELECT thread FROM remainders")}
+    deleted = {file for file, told in units.items() if told & pruned} - lost
+    groups, staying = _grouped(units, old, lost | deleted)
     return (
         [
             Renewal(

@@ -8,7 +8,7 @@ that is what it says, and nothing is kept here. Where several do, each one's own
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tachlog.agreement import LIKENESSES, Said, counted, filled
 from tachlog.analysis.agreement import Stated
 from tachlog.identity import unified
+from tachlog.metrics.remainder import ended_us
 from tachlog.model import TELLINGS, Compaction, Failure, Prompt, Telling
 from tachlog.operations import Call, ToolUse
 from tachlog.sessions import Session
@@ -124,6 +125,23 @@ def stated(database: Database) -> list[Stated]:
             "SELECT t.agent, t.root, s.telling, s.kind, s.counts, s.operation FROM said s"
             " JOIN threads t ON t.id = s.thread ORDER BY t.agent, t.root, s.key, s.telling"
         )
+    ]
+
+
+def ended_before(
+    database: Database, thread: int, names: Collection[int], cut_us: int
+) -> list[tuple[int, int]]:
+    """The (key, telling) of what was said of a thread's operations with these keys.
+
+    Of what counts as none, that which ended before a moment.
+    """
+    return [
+        (key, telling)
+        for key, telling, kind, counts, operation in database.rows(
+            "SELECT key, telling, kind, counts, operation FROM said WHERE thread = ?", (thread,)
+        )
+        if (key if counts is None else counts) in names
+        or (counts is None and ended_us(_decoders[kind].decode(operation)) < cut_us)
     ]
 
 

@@ -103,6 +103,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         trace INTEGER NOT NULL, key INTEGER NOT NULL, parent INTEGER, call INTEGER,
         metered INTEGER NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (trace, key)) WITHOUT ROWID;
     CREATE INDEX idx_spans_file ON spans (file);
+    CREATE TABLE pruned (key INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
+    CREATE TABLE remainders (
+        thread INTEGER PRIMARY KEY, cut_us INTEGER NOT NULL, pruned_us INTEGER NOT NULL,
+        rule TEXT NOT NULL, tellings INTEGER NOT NULL, operations INTEGER NOT NULL,
+        own INTEGER NOT NULL, own_us INTEGER, remainder BLOB NOT NULL);
+    CREATE TABLE learned_from (
+        key INTEGER PRIMARY KEY, agent TEXT NOT NULL, model TEXT NOT NULL,
+        tokens INTEGER NOT NULL, estimate FLOAT NOT NULL);
     CREATE TABLE ledger (key INTEGER PRIMARY KEY, file INTEGER NOT NULL);
     CREATE TABLE copies (key INTEGER NOT NULL, file INTEGER NOT NULL, told INTEGER NOT NULL,
         PRIMARY KEY (key, file)) WITHOUT ROWID;

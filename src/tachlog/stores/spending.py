@@ -13,7 +13,7 @@ from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.metrics.facts import PROPOSING
 from tachlog.model import OUTCOMES, RUN_TOTALS, TARGET_KINDS, Usage
 from tachlog.stores.database import Database
-from tachlog.stores.reading import operations_filter
+from tachlog.stores.reading import NOT_IN_DAYS, operations_filter
 from tachlog.stores.rows import Row
 
 _SUMS: Final = (
@@ -109,10 +109,48 @@ def spending(
         " count(o.reported_nanousd)"
         " FROM calls o JOIN threads t ON t.id = o.thread"
         " LEFT JOIN agent_telemetry_summaries s ON s.thread = t.id"
-        f"{_JOINS.get(by, '')} WHERE {test} GROUP BY 1, 2, 3, 4, 5",
+        f"{_JOINS.get(by, '')} WHERE {test} AND {NOT_IN_DAYS} GROUP BY 1, 2, 3, 4, 5",
         values,
     )
+    found += _deleted(database, names, selection, by, cuts)
     return [_spending(row, names, by) for row in found]
+
+
+_DELETED_GROUPS: Final[Mapping[By, tuple[str, str]]] = {
+    **_GROUPS,
+    **dict.fromkeys(("day", "week", "month"), ("q.quarter", "NULL")),
+    **dict.fromkeys(("branch", "pr", "tool"), ("NULL", "NULL")),
+}
+"""What the days of deleted calls are grouped by: they know no branch, tool or pull request."""
+
+
+def _deleted(
+    database: Database,
+    names: Mapping[int, str],
+    selection: Selection,
+    by: By,
+    cuts: Sequence[int],
+) -> list[Row]:
+    """The same of calls that were deleted, by the days that are left of them."""
+    test, values = _filter(database, names, selection)
+    for column in ("at_us", "thread", "model"):
+        name = {"at_us": f"(q.quarter * {QUARTER_US})", "model": "q.name"}.get(column, "q.thread")
+        test = test.replace(f"o.{column}", name)
+    test = test.replace("o.provider", "q.provider")
+    group, within = _DELETED_GROUPS[by]
+    periods = (f"CASE WHEN q.quarter >= {cut // QUARTER_US} THEN 1 ELSE 0 END" for cut in cuts)
+    return database.rows(
+        f"SELECT {group}, {within}, q.name, q.provider, {' + '.join(['0', *periods])},"
+        f" min(q.quarter) * {QUARTER_US}, sum(q.calls), sum(q.input), sum(q.cache_read),"
+        " sum(q.cache_write), sum(q.cache_write_1h), sum(q.output), sum(q.reasoning),"
+        " sum(q.estimated), sum(q.cost_nanousd), sum(q.unpriced_calls), sum(q.unpriced_tokens),"
+        " sum(q.reported_cost_calls) FROM remainders p JOIN model_quarters q"
+        f" ON q.thread = p.thread AND q.quarter < p.cut_us / {QUARTER_US}"
+        " JOIN threads t ON t.id = q.thread"
+        " LEFT JOIN agent_telemetry_summaries s ON s.thread = t.id"
+        f" WHERE {test} GROUP BY 1, 2, 3, 4, 5",
+        values,
+    )
 
 
 def _spending(row: Row, names: Mapping[int, str], by: By) -> Spending:
@@ -164,7 +202,7 @@ def providers(database: Database) -> list[str]:
     """The providers of all model calls, in order, without `unknown`."""
     found = database.rows(
         "SELECT n.text FROM names n WHERE n.text <> 'unknown'"
-        " AND n.id IN (SELECT o.provider FROM calls o)"
+        " AND n.id IN (SELECT q.provider FROM model_quarters q)"
     )
     return sorted(text for (text,) in found)
 
@@ -205,6 +243,8 @@ def reported_tokens(database: Database) -> list[TokenCheck]:
             " GROUP BY m.thread) l JOIN threads t ON t.id = l.thread"
             " LEFT JOIN calls o ON o.thread = l.thread AND o.at_us <= l.at_us"
             " WHERE NOT EXISTS (SELECT 1 FROM marks f WHERE f.thread = l.thread"
-            " AND f.name = 'forked_from') GROUP BY t.session_id, l.reported ORDER BY t.session_id"
+            " AND f.name = 'forked_from')"
+            " AND NOT EXISTS (SELECT 1 FROM remainders p WHERE p.thread = l.thread)"
+            " GROUP BY t.session_id, l.reported ORDER BY t.session_id"
         )
     ]

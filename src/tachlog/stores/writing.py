@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from tachlog.identity import unified
 from tachlog.metrics import Measured, Settled
-from tachlog.model import Thread
 from tachlog.sessions import FIRST_ONLY, Session, leave_out, merge_sessions
 from tachlog.stores import (
     Figures,
@@ -25,6 +24,7 @@ from tachlog.stores import (
     figures,
     learning,
     progress,
+    pruning,
     renewal,
     spans,
 )
@@ -36,13 +36,14 @@ from tachlog.stores.loading import (
     TABLES,
     TOOLS,
     Table,
-    load_session,
     operation_row,
     operations,
 )
+from tachlog.stores.remaining import measuring
 from tachlog.stores.rows import SETTLED_COLUMNS, Row
-from tachlog.stores.said import Group, Place, bit, groups
+from tachlog.stores.said import Group, Place, groups
 from tachlog.stores.summaries import project_of
+from tachlog.stores.threads import numbered
 from tachlog.stores.words import LONGEST, Words
 
 _SETTLE: Final = ", ".join(f"{name} = ?" for name in SETTLED_COLUMNS.split(", "))
@@ -97,7 +98,7 @@ def _keep(
             late.append(portion)
         else:
             kept.append((file, portion))
-    numbers, new, moved, before = _threads(
+    numbers, new, moved, before = numbered(
         database, [session.thread for _, portion in kept for session in portion.sessions]
     )
     told: dict[Place, Session] = {}
@@ -126,6 +127,9 @@ def _keep(
             "DO NOTHING",
         )
     changed = new | moved | {n for (n, _), one in told.items() if not one.is_silent}
+    again = pruning.sift(database, told)
+    for number in again.sifted:
+        measured.pop(number, None)
     if repeated:
         for (number, _), session in told.items():
             if leave_out(session, repeated):
@@ -133,57 +137,12 @@ def _keep(
         for number in spans.forget(database, repeated):
             changed.add(number)
             told.setdefault((number, "telemetry"), Session(NOBODY))
-    _Batch(database, words, measure, told, new, changed, measured, before, repeated).keep()
-    return late
-
-
-def _threads(
-    database: Database, threads: Sequence[Thread]
-) -> tuple[dict[Thread, int], set[int], set[int], dict[int, int]]:
-    """The number of each thread; those that are new; those that moved; by whom each was told.
-
-    New are those of which no file told anything before; moved those whose parent changed; `by whom`
-    are the bits of their tellings before. Where tellings differ in whose sub-agent a
-    thread is, one that names a parent wins.
-    """
-    found = database.rows(
-        "SELECT id, EXISTS (SELECT 1 FROM told WHERE told.thread = threads.id), agent, session_id,"
-        f" root, parent, tellings FROM threads WHERE session_id IN {LISTED_TEXTS}",
-        (listed({thread.session_id for thread in threads}),),
+    batch = _Batch(
+        database, words, measure, told, new, changed | again.changed, measured, before, repeated
     )
-    known = {(row[2], row[3]): (row[0], Thread(*row[2:6])) for row in found}
-    numbers: dict[Thread, int] = {}
-    new = {number for number, is_told, *_ in found if not is_told}
-    before = {row[0]: row[6] for row in found}
-    now = dict(before)
-    moved: set[int] = set()
-    for thread in sorted(set(threads), key=_kinship, reverse=True):
-        number, was = known.get((thread.agent, thread.session_id), (None, thread))
-        if number is None:
-            ((number,),) = database.rows(
-                "INSERT INTO threads (agent, session_id, root, parent, tellings)"
-                " VALUES (?, ?, ?, ?, ?) RETURNING id",
-                (thread.agent, thread.session_id, thread.root, thread.parent, bit(thread.telling)),
-            )
-            new.add(number)
-            before[number], now[number] = 0, bit(thread.telling)
-            known[(thread.agent, thread.session_id)] = (number, thread)
-        elif _kinship(thread) > _kinship(was):
-            database.run(
-                "UPDATE threads SET root = ?, parent = ? WHERE id = ?",
-                (thread.root, thread.parent, number),
-            )
-            known[(thread.agent, thread.session_id)] = (number, thread)
-            moved.add(number)
-        numbers[thread] = number
-        if not now[number] & bit(thread.telling):
-            now[number] |= bit(thread.telling)
-            database.run("UPDATE threads SET tellings = ? WHERE id = ?", (now[number], number))
-    return numbers, new, moved, before
-
-
-def _kinship(thread: Thread) -> tuple[bool, str, str]:
-    return (thread.parent is not None, thread.parent or "", thread.root)
+    batch.shared.update(again.shared)
+    batch.keep()
+    return late
 
 
 class _Batch:
@@ -381,10 +340,11 @@ class _Batch:
     def _figures(self) -> None:
         """The figures of every thread that changed."""
         kept: dict[int, Measured] = {}
+        measured = measuring(self.database, self.words, self.measure, self.changed)
         for number in sorted(self.changed):
             told = self.measured.get(number)
             if told is None:
-                told = self.measure.session(load_session(self.database, self.words, number))
+                told = measured(number)
                 self.database.run_many(
                     f"UPDATE calls SET {_SETTLE} WHERE key = ?",
                     [(*_settled_row(settled), key) for key, settled in told.calls.items()],

@@ -1,0 +1,343 @@
+"""Operations are deleted when they are old, and no figure of the archive shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archives import (
+    MEASURER,
+    assistant,
+    at,
+    jsonl,
+    read_in,
+    tool_result,
+    tool_use,
+    user,
+)
+from conftest import Archives
+from screens import Desk
+from tachlog import retention
+from tachlog.analysis.measurer import Measurer
+from tachlog.analysis.selection import BYS, Selection
+from tachlog.analysis.summary import summarize, totals_of
+from tachlog.config import Config
+from tachlog.config.keys import Storage
+from tachlog.metrics import Measured
+from tachlog.metrics.remainder import Remainder
+from tachlog.sessions import Session
+from tachlog.stores import Cut, Store, open_store
+
+CASES = Path(__file__).parent / "corpus"
+LATER_US = 4_000_000_000_000_000
+NOON_US = 1_793_188_800_000_000
+DAY_US = 86_400_000_000
+
+ON_BOTH = ("claude_code", "codex", "opencode")
+
+WHOSE = {
+    "claude_code/recorded_2.1.330": "a fork takes over what was deleted of the original",
+    "droid/recorded_0.215.0": "a fork takes over what was deleted of the original",
+    "gemini_cli/recorded_0.61.0": "a rewound conversation",
+    "kimi_code/fork": "a fork takes over what was deleted of the original",
+    "otlp/agent_before_calls": "a sum of calls that are told one by one after it was deleted",
+    "otlp/agent_totals": "a sum of calls that are told one by one after it was deleted",
+    "qwen_code/fork": "a fork takes over what was deleted of the original",
+    "qwen_code/recorded_0.24.4": "a fork takes over what was deleted of the original",
+}
+"""Cases that are not continued after they were deleted, and why (docs/retention.md)."""
+
+
+def prune(store: Store, cut_us: int = LATER_US, measure: Measurer = MEASURER) -> int:
+    """Delete what happened before a moment."""
+    cut = Cut(cut_us, "UTC", "storage.retention_days", cut_us)
+    return store.prune(measure, cut, store.old(cut_us).threads)
+
+
+def totals(store: Store) -> dict[str, Any]:
+    """The totals of all sessions."""
+    found: dict[str, Any] = msgspec.to_builtins(totals_of(summarize(store, Selection()).tally))
+    return found
+
+
+def sessions(store: Store) -> dict[str, dict[str, Any]]:
+    """Every figure of every session."""
+    return {
+        f"{m.agent} {m.session_id}": msgspec.to_builtins(m, str_keys=True)
+        for m in store.sessions(Selection())
+    }
+
+
+def days(store: Store) -> dict[tuple[int, str | None], list[int]]:
+    """What happened each day (UTC), by model."""
+    found: dict[tuple[int, str | None], Counter[int]] = {}
+    for quarter in store.quarters(Selection()):
+        _, _, *sums = msgspec.structs.astuple(quarter)
+        day = found.setdefault((quarter.quarter // 96, quarter.model), Counter())
+        day.update(dict(enumerate(sums)))
+    return {name: [day[place] for place in range(len(day))] for name, day in found.items()}
+
+
+def spent(store: Store, by: Any) -> Any:
+    """What was spent by group and model; days count from their beginning.
+
+    A day has one provider for a model: the first one's.
+    """
+    found: dict[Any, list[Any]] = {}
+    for each in store.spending(Selection(), by):
+        group = each.group // 96 if isinstance(each.group, int) else each.group
+        use = each.use
+        sums = found.setdefault((group, each.within, each.model), [0] * 5)
+        more = (use.calls, use.total, use.estimated, use.cost_nanousd or 0, use.unpriced_calls)
+        sums[:] = [a + b for a, b in zip(sums, more, strict=True)]
+    return found
+
+
+def files_of(directory: Path, sources: Sequence[str] = ("",)) -> list[Path]:
+    """The files of the cases of these sources, in order."""
+    return sorted(
+        path
+        for source in sources
+        for path in (directory / source).rglob("*")
+        if path.is_file() and path.name != "expected.json"
+    )
+
+
+def test_what_is_told_again_adds_nothing(archives: Archives, tmp_path: Path) -> None:
+    """Deleting moves no figure of any session, and copies of their logs are known."""
+    store = archives.new()
+    read_in(store, files_of(CASES, ON_BOTH))
+    before = sessions(store), days(store), totals(store)
+    asked = [by for by in BYS if by not in ("branch", "pr", "tool")]
+    was = {by: spent(store, by) for by in asked}
+    assert prune(store) > 400
+    assert (sessions(store), days(store), totals(store)) == before
+    assert {by: spent(store, by) for by in asked} == was
+    assert all(sum(u[0] for u in spent(store, by).values()) for by in ("branch", "pr", "tool"))
+    shutil.copytree(CASES, tmp_path / "copies")
+    read_in(store, files_of(tmp_path / "copies", ON_BOTH))
+    assert (sessions(store), days(store), totals(store)) == before
+    assert prune(store) == 0
+
+
+def continued() -> list[Path]:
+    """The cases whose logs grow by lines."""
+    return [
+        case
+        for case in sorted({path.parent for path in files_of(CASES) if path.suffix == ".jsonl"})
+        if not any(str(case.relative_to(CASES)).startswith(name) for name in WHOSE)
+    ]
+
+
+def test_every_case_goes_on_where_it_was_deleted(tmp_path: Path) -> None:
+    """The second half of a log, read when the first was deleted, gives what both would give."""
+    differ = {}
+    for case in continued():
+        halves = {
+            path: tmp_path / path.relative_to(CASES)
+            for path in sorted(case.iterdir())
+            if path.is_file()
+        }
+        for path, place in halves.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lines = path.read_bytes().splitlines(keepends=True)
+            half = lines[: len(lines) // 2] if path.suffix == ".jsonl" else lines
+            place.write_bytes(b"".join(half))
+        with closing(open_store("private:")) as whole, closing(open_store("private:")) as cut:
+            read_in(cut, list(halves.values()))
+            prune(cut)
+            for path, place in halves.items():
+                place.write_bytes(path.read_bytes())
+            read_in(whole, list(halves.values()))
+            read_in(cut, list(halves.values()))
+            first = within_a_percent(totals(cut), totals(whole))
+            prune(cut)
+            if faults := [*first, *within_a_percent(totals(cut), totals(whole))]:
+                differ[str(case.relative_to(CASES))] = faults
+    assert differ == {}
+
+
+def within_a_percent(found: Any, wanted: Any, name: str = "") -> list[str]:
+    """Where figures differ: percentiles by more than a sketch is off, others at all."""
+    if isinstance(wanted, dict):
+        return [
+            each
+            for key in wanted | found
+            for each in within_a_percent(found.get(key), wanted.get(key), f"{name}.{key}")
+        ]
+    is_quantile = name.endswith(("p95_response_time", "p95_time", "p50_time"))
+    if found == wanted or (is_quantile and found == pytest.approx(wanted, rel=0.021)):
+        return []
+    return [f"{name}: {found} and not {wanted}"]
+
+
+def step(session: str, minute: int, tool: str, *, failed: bool) -> list[dict[str, Any]]:
+    """A prompt, a reply that asks for a tool, its result, a reply."""
+    name, call = f"{session}{minute}", f"t{session}{minute}"
+    return [
+        user(session, f"u{name}", at(minute), "Go on"),
+        assistant(
+            session,
+            f"a{name}",
+            at(minute, 5),
+            f"m{name}",
+            stop="tool_use",
+            content=[tool_use(call, tool, command=tool)],
+        ),
+        tool_result(session, f"r{name}", at(minute, 9), call, "x", error=failed),
+        assistant(session, f"b{name}", at(minute, 12), f"n{name}", output=minute),
+    ]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[int], list[int]]:
+    """A session's records, where its portions end, and the minute before which is deleted after."""
+    minutes = draw(st.lists(st.integers(0, 58), min_size=2, max_size=8, unique=True))
+    records = [
+        record
+        for minute in sorted(minutes)
+        for record in step(
+            "s", minute, draw(st.sampled_from(["Bash", "Read"])), failed=draw(st.booleans())
+        )
+    ]
+    ends = sorted(draw(st.sets(st.integers(1, len(records) - 1), min_size=1, max_size=3)))
+    return records, ends, [draw(st.integers(0, 60)) for _ in ends]
+
+
+@settings(max_examples=25)
+@given(histories())
+def test_any_portions_and_horizons_give_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    history: tuple[list[dict[str, Any]], list[int], list[int]],
+) -> None:
+    """Wherever a log is cut and whatever is deleted between, the figures are those of all of it."""
+    records, ends, minutes = history
+    log = tmp_path_factory.mktemp("history") / "s.jsonl"
+    with closing(open_store("private:")) as whole, closing(open_store("private:")) as cut:
+        for end, minute in zip(ends, minutes, strict=True):
+            read_in(cut, [jsonl(log, records[:end])])
+            prune(cut, 1_795_251_600_000_000 - 7_200_000_000 + minute * 60_000_000)
+        read_in(cut, [jsonl(log, records)])
+        read_in(whole, [log])
+        assert within_a_percent(totals(cut), totals(whole)) == []
+        assert days(cut) == days(whole)
+
+
+class Killed(Measurer):
+    """Measures a few sessions, and is killed."""
+
+    left = 3
+
+    def learning(self, learned: Any) -> Killed:
+        """Stay what it is."""
+        return self
+
+    def session(self, session: Session, before: Remainder | None = None) -> Measured:
+        """Measure, or be killed."""
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        return super().session(session, before)
+
+
+def test_who_is_killed_leaves_a_whole_archive(archives: Archives, tmp_path: Path) -> None:
+    """A job that ends in the middle has deleted nothing of its part; the next one does."""
+    store = archives.new()
+    logs = [jsonl(tmp_path / f"{n}.jsonl", step(n, 1, "Bash", failed=False)) for n in "abcde"]
+    read_in(store, logs)
+    before = sessions(store)
+    with pytest.raises(KeyboardInterrupt):
+        prune(store, measure=Killed(MEASURER.price, MEASURER.project))
+    assert sum(store.old(LATER_US).operations.values()) == 20
+    assert prune(store) == 20
+    assert sessions(store) == before
+
+
+def config(**storage: Any) -> Config:
+    """A configuration that says how long operations stay."""
+    return Config(storage=Storage(**storage))
+
+
+def test_the_file_shrinks_and_the_newest_stay(tmp_path: Path) -> None:
+    """Days go from the oldest on until the archive is small enough; today stays in any case."""
+    log = [
+        {**record, "timestamp": f"2026-{month:02}-{day:02}{record['timestamp'][10:]}"}
+        for month in range(1, 11)
+        for day in range(1, 29)
+        for minute in (1, 30)
+        for record in step(f"{month}-{day}-", minute, "Bash", failed=True)
+    ]
+    log = [{**record, "sessionId": "s"} for record in log]
+    with closing(open_store(str(tmp_path / "archive.db"))) as store:
+        read_in(store, [jsonl(tmp_path / "s.jsonl", log)])
+        store.compact()
+        before, whole = sessions(store), store.size()
+        plan = retention.planned(
+            store, config(retention_days=4000, max_size=whole - 150_000), NOON_US
+        )
+        assert (plan.cut.rule, plan.bytes) == ("storage.max_size", whole)
+        assert 0 < plan.operations < 2000
+        done = retention.prune(store, plan, MEASURER)
+        assert done.operations == plan.operations
+        assert done.bytes == store.size() < whole
+        assert sessions(store) == before
+        plan = retention.planned(store, config(retention_days=4000, max_size=1), NOON_US)
+        assert plan.cut.cut_us == NOON_US // DAY_US * DAY_US
+        plan = retention.planned(store, config(retention_days=4000), NOON_US)
+        assert (plan.cut.rule, plan.operations) == ("storage.retention_days", 0)
+        assert retention.prune(store, plan, MEASURER).operations == 0
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A desk with the example logs read in."""
+    found = Desk(tmp_path)
+    found.write()
+    assert found.run("analyze").code == 0
+    return found
+
+
+def test_nothing_is_deleted_before_it_is_asked_for(desk: Desk) -> None:
+    """Without a key that says how long, the job says what it would delete and which key to set."""
+    later = datetime(2027, 6, 1, tzinfo=UTC)
+    tried = desk.run("db", "prune", "--dry-run", now=later)
+    assert tried.code == 0
+    assert "would delete from before Wed 3 Mar 2027 (storage.retention_days)" in tried.out
+    refused = desk.run("db", "prune", now=later)
+    assert (refused.code, "nothing was deleted" in refused.err) == (1, True)
+    assert "set storage.retention_days (days, as 90) or storage.max_size" in refused.err
+    told = json.loads(desk.run("db", "prune", "--json", now=later).out)
+    assert (told["deleted"], told["bytes_after"]) == (0, None)
+    assert told["operations"]["calls"] > 0
+    sessions = desk.run("sessions", now=later).out
+    days = {"TACHLOG_STORAGE__RETENTION_DAYS": "90"}
+    done = desk.run("db", "prune", now=later, **days)
+    assert (done.code, done.err) == (0, "")
+    assert "from before Wed 3 Mar 2027 (storage.retention_days); the archive takes" in done.out
+    assert desk.run("sessions", now=later).out == sessions
+    assert "nothing is from before" in desk.run("db", "prune", now=later, **days).out
+    assert desk.run("db", "prune", now=later).code == 0
+
+
+def test_an_old_session_says_what_was_deleted(desk: Desk) -> None:
+    """Its figures stay; of its operations is told when they went, and why."""
+    later = datetime(2027, 6, 1, tzinfo=UTC)
+    head = desk.run("show", "a1b2", now=later).out.splitlines()[:5]
+    assert desk.run("db", "prune", now=later, TACHLOG_STORAGE__RETENTION_DAYS="30").code == 0
+    shown = desk.run("show", "a1b2", now=later)
+    assert shown.code == 0
+    assert shown.out.splitlines()[:5] == head
+    told = "from before 2 May 2027 deleted on 1 Jun 2027 (storage.retention_days)"
+    assert told in shown.out
+    assert desk.run("explain", "a1b2", now=later).code == 0
