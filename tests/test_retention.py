@@ -62,7 +62,7 @@ WHOSE = {
 def prune(store: Store, cut_us: int = LATER_US, measure: Measurer = MEASURER) -> int:
     """Delete what happened before a moment."""
     cut = Cut(cut_us, "UTC", "storage.retention_days", cut_us)
-    return store.prune(measure, cut, store.old(cut_us).threads)
+    return store.past.prune(measure, cut, store.past.old(cut_us).threads)
 
 
 def totals(store: Store) -> dict[str, Any]:
@@ -259,7 +259,7 @@ def test_who_is_killed_leaves_a_whole_archive(archives: Archives, tmp_path: Path
     before = sessions(store)
     with pytest.raises(KeyboardInterrupt):
         prune(store, measure=Killed(MEASURER.price, MEASURER.project))
-    assert sum(store.old(LATER_US).operations.values()) == 20
+    assert sum(store.past.old(LATER_US).operations.values()) == 20
     assert prune(store) == 20
     assert sessions(store) == before
 
@@ -281,7 +281,7 @@ def test_the_file_shrinks_and_the_newest_stay(tmp_path: Path) -> None:
     log = [{**record, "sessionId": "s"} for record in log]
     with closing(open_store(str(tmp_path / "archive.db"))) as store:
         read_in(store, [jsonl(tmp_path / "s.jsonl", log)])
-        store.compact()
+        store.past.compact()
         before, whole = sessions(store), store.size()
         plan = retention.planned(
             store, config(retention_days=4000, max_size=whole - 150_000), NOON_US

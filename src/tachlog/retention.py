@@ -63,7 +63,7 @@ def planned(store: Store, config: Config, now_us: int) -> Plan:
     if too_much_us > cut_us:
         cut_us, rule = too_much_us, SIZE
     cut = Cut(cut_us, config.display.time_zone, rule, now_us)
-    return Plan(cut, store.old(cut_us), size)
+    return Plan(cut, store.past.old(cut_us), size)
 
 
 def _cut_by_size(store: Store, config: Config, size: int, zone: ZoneInfo) -> int:
@@ -71,7 +71,7 @@ def _cut_by_size(store: Store, config: Config, size: int, zone: ZoneInfo) -> int
     excess = size - config.storage.max_size
     if excess <= 0:
         return 0
-    days = store.by_day()
+    days = store.past.by_day()
     each = max(1, size // max(1, sum(count for _, count in days)) - LEFT_BYTES)
     last = 0
     for day, count in days:
@@ -93,9 +93,9 @@ def prune(
     threads = plan.old.threads
     deleted = 0
     for first in range(0, len(threads), THREADS_AT_ONCE):
-        deleted += store.prune(measure, plan.cut, threads[first : first + THREADS_AT_ONCE])
+        deleted += store.past.prune(measure, plan.cut, threads[first : first + THREADS_AT_ONCE])
         if progress is not None:
             progress(min(first + THREADS_AT_ONCE, len(threads)), len(threads))
     if deleted:
-        store.compact()
+        store.past.compact()
     return Done(deleted, store.size())

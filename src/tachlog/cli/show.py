@@ -87,7 +87,7 @@ def report_of(store: Store, session_id: str, factors: ComplexityFactors) -> Repo
         files,
         [session_view(m, None) for m in threads],
         [turn_view(turn) for turn in turns],
-        _pruned(store.pruned(session_id)),
+        _pruned(store.past.of(session_id)),
     )
     return Report(shown, turns, threads)
 

@@ -192,11 +192,36 @@ class Measure(Protocol):
         ...
 
 
+class Past(Protocol):
+    """The operations of an archive that are old, and the way to be rid of them."""
+
+    def old(self, cut_us: int) -> Old:
+        """The operations from before a moment; what has no time is of no age."""
+        ...
+
+    def by_day(self) -> list[tuple[int, int]]:
+        """How many operations each day (UTC, since the epoch) has, in order."""
+        ...
+
+    def prune(self, measure: Measure, cut: Cut, threads: Collection[int]) -> int:
+        """Delete what some threads did before a moment, in one transaction; gives how many."""
+        ...
+
+    def of(self, session_id: str) -> Pruned | None:
+        """What was deleted of a session's operations; None where they are all there."""
+        ...
+
+    def compact(self) -> None:
+        """Forget words that nothing has any more, and give the space of deleted rows back."""
+        ...
+
+
 class Store(Archive, Protocol):
     """What every store can do: what analysis asks of it, and how it is filled."""
 
     url: str
     people: People
+    past: Past
 
     @property
     def alerting(self) -> Alerting:
@@ -303,29 +328,6 @@ class Store(Archive, Protocol):
 
     def forget_mirror(self, name: str) -> None:
         """Forget what a mirror was fed with: it is fed from the start."""
-        ...
-
-    def old(self, cut_us: int) -> Old:
-        """The operations from before a moment; what has no time is of no age."""
-        ...
-
-    def by_day(self) -> list[tuple[int, int]]:
-        """How many operations each day (UTC, since the epoch) has, in order."""
-        ...
-
-    def prune(self, measure: Measure, cut: Cut, threads: Collection[int]) -> int:
-        """Delete what some threads did before a moment; gives how many operations.
-
-        One transaction. What is left stands in for them (docs/retention.md).
-        """
-        ...
-
-    def pruned(self, session_id: str) -> Pruned | None:
-        """What was deleted of a session's operations; None where they are all there."""
-        ...
-
-    def compact(self) -> None:
-        """Forget words that nothing has any more, and give the space of deleted rows back."""
         ...
 
     def size(self) -> int:

@@ -31,20 +31,17 @@ from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 from tachlog.stores import (
-    Cut,
     Figures,
     Measure,
-    Old,
+    Past,
     Portion,
     Progress,
-    Pruned,
     Renewal,
     TableSize,
     feed,
     figures,
     learning,
     periods,
-    pruning,
     reading,
     renewal,
     said,
@@ -59,6 +56,7 @@ from tachlog.stores.exporting import ArchiveExport
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.loading import load_session
 from tachlog.stores.people import People
+from tachlog.stores.pruning import OldOperations
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
@@ -75,6 +73,7 @@ class SqlArchive:
         self.database = database
         self.words = Words(database)
         self.people = People(database)
+        self.past: Past = OldOperations(database, self.words)
 
     @cached_property
     def alerting(self) -> Alerting:
@@ -365,28 +364,6 @@ class SqlArchive:
         """Forget what a mirror was fed with: it is fed from the start."""
         with self.database.transaction():
             feed.forget(self.database, name)
-
-    def old(self, cut_us: int) -> Old:
-        """The operations from before a moment; what has no time is of no age."""
-        with self.database.snapshot():
-            return pruning.old(self.database, cut_us)
-
-    def by_day(self) -> list[tuple[int, int]]:
-        """How many operations each day (UTC, since the epoch) has, in order."""
-        return pruning.by_day(self.database)
-
-    def prune(self, measure: Measure, cut: Cut, threads: Collection[int]) -> int:
-        """Delete what some threads did before a moment, in one transaction."""
-        with self._names_undone():
-            return pruning.prune(self.database, self.words, measure, cut, threads)
-
-    def pruned(self, session_id: str) -> Pruned | None:
-        """What was deleted of a session's operations; None where they are all there."""
-        return pruning.pruned_of(self.database, session_id)
-
-    def compact(self) -> None:
-        """Forget words that nothing has any more, and give the space of deleted rows back."""
-        pruning.tidy(self.database)
 
     def size(self) -> int:
         """Bytes that the archive takes."""

@@ -341,3 +341,39 @@ def tidy(database: Database) -> None:
     with database.transaction():
         database.run(f"DELETE FROM texts WHERE key NOT IN ({used})")
     database.compact()
+
+
+class OldOperations:
+    """The operations of an archive that are old: what there is of them, and the way to be rid."""
+
+    def __init__(self, database: Database, words: Words) -> None:
+        self.database = database
+        self.words = words
+
+    def old(self, cut_us: int) -> Old:
+        """The operations from before a moment; what has no time is of no age."""
+        with self.database.snapshot():
+            return old(self.database, cut_us)
+
+    def by_day(self) -> list[tuple[int, int]]:
+        """How many operations each day (UTC, since the epoch) has, in order."""
+        return by_day(self.database)
+
+    def prune(self, measure: Measure, cut: Cut, threads: Collection[int]) -> int:
+        """Delete what some threads did before a moment; gives how many operations.
+
+        One transaction. What is left stands in for them (docs/retention.md).
+        """
+        try:
+            return prune(self.database, self.words, measure, cut, threads)
+        except BaseException:
+            self.words.forget()
+            raise
+
+    def of(self, session_id: str) -> Pruned | None:
+        """What was deleted of a session's operations; None where they are all there."""
+        return pruned_of(self.database, session_id)
+
+    def compact(self) -> None:
+        """Forget words that nothing has any more, and give the space of deleted rows back."""
+        tidy(self.database)
