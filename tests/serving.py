@@ -99,3 +99,18 @@ def serving(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -
             process.terminate()
         process.wait(SECONDS)
         process.stdout.close()
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that work for a service: its follower, and who reads what was pushed."""
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for task in children for child in task.read_text().split()]
+    return [each for each in found if b"spawn_main" in command_of(each)]
+
+
+def command_of(pid: int) -> bytes:
+    """The command of a process; empty for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -149,3 +149,28 @@ def test_the_client_never_fills_the_disk(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 700
     kept = sum(path.read_bytes().count(b"\n") for path in tmp_path.iterdir())
     assert client.dropped == 1 + 5 - kept
+
+
+def test_the_client_gives_up_what_is_refused_for_good(served: Served, tmp_path: Path) -> None:
+    """A batch that no server will take is dropped and counted; a wrong token is waited for."""
+    url = f"http://127.0.0.1:{served.port}"
+    lost = Client(f"{url}/nowhere", token=served.token, spool=tmp_path / "lost", every_s=0.01)
+    lost.log(session_id="lost")
+    assert lost.flush(SECONDS)
+    lost.close()
+    assert lost.dropped == 1
+    lost.log(session_id="late")
+    assert lost.dropped == 2
+    waits = Client(url, token="wrong", spool=tmp_path / "waits", every_s=0.01)
+    waits.log(json.loads(row(new_session(), 1)))
+    assert not waits.flush(SECONDS)
+    waits.close()
+    assert waits.dropped == 0
+    assert len(list((tmp_path / "waits").iterdir())) == 1
+    nowhere = tmp_path / "file"
+    nowhere.write_text("in the way")
+    full = Client("http://127.0.0.1:9", spool=nowhere, every_s=0.01)
+    full.log(session_id="s")
+    full.close()
+    assert full.dropped == 1
+    assert Client("http://127.0.0.1:9").flush()

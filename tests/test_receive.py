@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import signal
 import socket
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from serving import Answer, Served
+from serving import Answer, Served, workers_of
 from tachlog import TelemetryResult, analyze
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -285,3 +287,13 @@ def test_logs_in_protobuf_are_read_as_their_json(served: Served) -> None:
         assert served.ask("/v1/logs", "POST", request.SerializeToString(), PROTOBUF).status == 200
     found = told_of(served, session)
     assert (found["agent"], found["model_calls"], found["total_tokens"]) == ("claude_code", 1, 10)
+
+
+def test_a_reader_that_is_killed_costs_nothing(served: Served) -> None:
+    """When the process that reads bodies dies, another one reads what it had in hand."""
+    session = new_session()
+    assert push(served, request_of(span(session, 1))).status == 200
+    for worker in workers_of(served.process.pid):
+        os.kill(worker, signal.SIGKILL)
+    assert push(served, request_of(span(session, 2))).status == 200
+    assert told_of(served, session)["model_calls"] == 2

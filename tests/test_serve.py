@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 
 from archives import assistant, jsonl, user
 from conftest import Run
-from serving import SECONDS, Served, serving
+from serving import SECONDS, Served, serving, workers_of
 from tachlog import analyze
 from tachlog.web.server import Connection, listen
 
@@ -185,11 +185,7 @@ def follower_of(pid: int) -> int:
     found: list[int] = []
 
     def look() -> bool:
-        children = Path(f"/proc/{pid}/task").glob("*/children")
-        ids = [int(child) for task in children for child in task.read_text().split()]
-        found[:] = [
-            child for child in ids if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-        ]
+        found[:] = workers_of(pid)
         return bool(found)
 
     eventually(look)

@@ -64,7 +64,7 @@ class Client:
     ) -> None:
         self.url = url.rstrip("/") + PATH
         self.token = token
-        self.spool = Path(spool) if spool is not None else _usual_spool()
+        self.spool = Path(spool) if spool is not None else _usual_spool(self.url)
         self.spool_bytes = spool_bytes
         self.every_s = every_s
         self.dropped = 0
@@ -250,6 +250,8 @@ class Handler(logging.Handler):
         super().close()
 
 
-def _usual_spool() -> Path:
+def _usual_spool(url: str) -> Path:
+    """The spool of one server below the user's cache directory."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base, "tachlog", "spool")
+    name = "".join(mark if mark.isalnum() else "-" for mark in url.removesuffix(PATH))
+    return Path(base, "tachlog", "spool", name[-100:])

@@ -24,7 +24,7 @@ from tachlog.engines import Setup, progress_after
 from tachlog.engines.work import portions_of
 from tachlog.engines.workers import begin
 from tachlog.receive.bodies import Body, Busy, Verdict
-from tachlog.receive.reading import PLACES, Read, read_bodies, source_of
+from tachlog.receive.reading import PLACES, Part, Read, read_bodies, source_of
 from tachlog.sources import all_sources
 from tachlog.stores import Portion, Progress, StoreError
 
@@ -41,7 +41,7 @@ log = logging.getLogger("tachlog.receive")
 
 _read: Final = msgspec.msgpack.Decoder(Read)
 
-Keep = Callable[[Sequence[Portion]], Awaitable[list[Portion]]]
+Keep = Callable[[Sequence[Part]], Awaitable[list[Portion]]]
 Known = Callable[[str], Awaitable[Progress | None]]
 
 
@@ -54,8 +54,8 @@ class _Waiting(NamedTuple):
 class Inbox:
     """Bodies on their way into the archive.
 
-    `keep` writes portions in one transaction and gives back those that came too late; `known` gives
-    the progress of a "file". Both may raise `StoreError`, and so does `take` then.
+    `keep` makes portions whole, writes them in one transaction and gives back those that came too
+    late; `known` gives the progress of a "file". Both may raise `StoreError`, and so does `take`.
     """
 
     def __init__(self, setup: Setup, keep: Keep, known: Known) -> None:
@@ -94,18 +94,21 @@ class _Readers:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._pool: ProcessPoolExecutor | None = None
+        self._starting = asyncio.Lock()
 
     async def read(self, source: str, bodies: Sequence[Body], progress: Progress | None) -> Read:
         """What bodies give; raises `BrokenProcessPool` when reading them ended the process."""
-        if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, spawn, _begin, (self._setup,))
+        async with self._starting:
+            if self._pool is None:
+                self._pool = await asyncio.to_thread(_started, self._setup)
+            pool = self._pool
         try:
             told = await asyncio.get_running_loop().run_in_executor(
-                self._pool, read_bodies, source, bodies, progress
+                pool, read_bodies, source, bodies, progress
             )
         except BrokenProcessPool:
-            self._drop()
+            if self._pool is pool:
+                self._drop()
             raise
         return _read.decode(told)
 
@@ -124,6 +127,13 @@ class _Readers:
         """End the process."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _started(setup: Setup) -> ProcessPoolExecutor:
+    """A pool whose process runs; raises `BrokenProcessPool`."""
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (setup,))
+    pool.submit(int).result()
+    return pool
 
 
 def _begin(setup: Setup) -> None:
@@ -171,7 +181,8 @@ class _Lane:
         if self._is_known and self._progress is not None:
             source = all_sources()[self.source]
             try:
-                await self._keep(list(portions_of(self.place, source, iter(()), self._progress)))
+                left = portions_of(self.place, source, iter(()), self._progress)
+                await self._keep([Part(portion, []) for portion in left])
             except StoreError as error:
                 log.error("%s: %s", self.place, error)
 
@@ -212,7 +223,7 @@ class _Lane:
             )
         except BrokenProcessPool:
             await self._written()
-            if len(batch) == 1:
+            if batch[0].tries:
                 log.error(
                     "%s: reading a body of %d bytes ended the worker",
                     self.place,
@@ -225,16 +236,16 @@ class _Lane:
         except StoreError as error:
             _fail(batch, error)
             return
-        if found.portions:
-            self._progress = progress_after(found.portions[-1])
+        if found.parts:
+            self._progress = progress_after(found.parts[-1].portion)
         await self._written()
         self._writing = asyncio.create_task(self._write(batch, found))
 
     async def _write(self, batch: list[_Waiting], found: Read) -> None:
-        for portion in found.portions:
-            portion.state = b""
+        for part in found.parts:
+            part.portion.state = b""
         try:
-            late = await self._keep(found.portions) if found.portions else []
+            late = await self._keep(found.parts) if found.parts else []
         except (StoreError, Busy) as error:
             self._is_known = False
             _fail(batch, error)

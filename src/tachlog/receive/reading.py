@@ -23,11 +23,15 @@ from tachlog.receive.bodies import (
     Verdict,
     unpacked,
 )
+from tachlog.sessions import Session
 from tachlog.sources import Source, all_sources
 from tachlog.stores import Portion, Progress
 
 PLACES: Final = {"otlp": "received:otlp", "agent_log": "received:agent-logs"}
 """What the "file" of each source is called in the archive."""
+
+SHARE_OPERATIONS: Final = 100
+"""About how many operations are decoded at a time."""
 
 MOST_FAULTS: Final = 100
 """Faults of one body that are told; all of them are counted."""
@@ -35,14 +39,32 @@ MOST_FAULTS: Final = 100
 _MEMBERS: Final = {"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceMetrics"}
 _UNREADABLE: Final = ("span/unreadable", "event/unreadable")
 _encoder: Final = msgspec.msgpack.Encoder()
+_sessions: Final = msgspec.msgpack.Decoder(list[Session])
 _members: Final = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Part(Struct, array_like=True):
+    """A portion without its sessions, and these encoded, a few together.
+
+    Decoding holds up every other thread of a process: what is small holds them up shortly.
+    """
+
+    portion: Portion
+    shares: list[bytes]
+
+    def whole(self) -> Portion:
+        """The portion with its sessions."""
+        self.portion.sessions = [
+            session for share in self.shares for session in _sessions.decode(share)
+        ]
+        return self.portion
 
 
 class Read(Struct, array_like=True):
     """What a batch of bodies gave: a verdict for each, and the portions to keep."""
 
     verdicts: list[Verdict]
-    portions: list[Portion]
+    parts: list[Part]
 
 
 def source_of(kind: str) -> str:
@@ -62,7 +84,21 @@ def read(source: str, bodies: Sequence[Body], progress: Progress | None) -> Read
     """What bodies of one source give."""
     batch = _Batch(all_sources()[source], bodies, progress)
     portions = list(portions_of(PLACES[source], batch.source, batch.chunks(), progress))
-    return Read(batch.verdicts, portions if batch.has_any else [])
+    return Read(batch.verdicts, [_part(each) for each in portions] if batch.has_any else [])
+
+
+def _part(portion: Portion) -> Part:
+    """A portion with its sessions put aside; it is measured where it is written."""
+    sessions = portion.sessions
+    portion.sessions, portion.measured = [], []
+    shares = []
+    begin = size = 0
+    for end, session in enumerate(sessions, 1):
+        size += len(session.calls) + len(session.tools) + 1
+        if size >= SHARE_OPERATIONS or end == len(sessions):
+            shares.append(_encoder.encode(sessions[begin:end]))
+            begin, size = end, 0
+    return Part(portion, shares)
 
 
 class _Batch:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from tachlog.config import Config, ConfigError
 from tachlog.pipeline import setup_of
 from tachlog.receive.inbox import Inbox
+from tachlog.receive.reading import Part
 from tachlog.service.changes import Changes
 from tachlog.service.following import Following
 from tachlog.service.jobs import Jobs, Moment
@@ -157,8 +158,10 @@ class Service:
         self._tokens[digest] = (now_s, found)
         return found
 
-    async def _keep(self, portions: Sequence[Portion]) -> list[Portion]:
-        return await self.writer.run(lambda store: store.write(portions, self._measure))
+    async def _keep(self, parts: Sequence[Part]) -> list[Portion]:
+        return await self.writer.run(
+            lambda store: store.write([part.whole() for part in parts], self._measure)
+        )
 
     async def _known(self, path: str) -> Progress | None:
         known = await self.ask(lambda store: store.progress([path]))

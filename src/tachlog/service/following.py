@@ -24,7 +24,7 @@ LATE_MS: Final = 60_000
 """How far behind what was just written may be."""
 
 LONGEST_PAUSE_S: Final = 60.0
-END_S: Final = 2.0
+END_S: Final = 1.0
 """How long the process may take to end when it is told to."""
 
 log = logging.getLogger("tachlog.service")

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from time import monotonic_ns
@@ -22,6 +23,9 @@ from tachlog.web.guard import Access
 
 DRAIN_S = 3
 """How long requests may go on after SIGTERM; with what follows the service ends within 5 s."""
+
+END_S = 4.5
+"""How long the end may take in all."""
 
 MOST_FILES = 8192
 """Open files that are asked of the system: connections, and openings of the archive."""
@@ -73,6 +77,9 @@ class Server(uvicorn.Server):
         if not self.should_exit:
             log.info("stopping")
             notify("STOPPING=1")
+            cut = threading.Timer(END_S, _cut_off)
+            cut.daemon = True
+            cut.start()
         self.should_exit = True
         self.service.stopping()
 
@@ -86,6 +93,15 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             notify("READY=1")
+
+
+def _cut_off() -> None:
+    """End at once what did not end in time: a question that takes long, a job at work.
+
+    Whatever was acknowledged is in the archive; a transaction that is cut off never was.
+    """
+    log.warning("cut off after %.1f s", END_S)
+    os._exit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:
