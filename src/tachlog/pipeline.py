@@ -5,6 +5,7 @@ files ─▶ tasks ─▶ engine (frames ▸ source ▸ sessions) ─▶ portion
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -23,6 +24,9 @@ from tachlog.upgrade import renew_outdated
 
 ROUNDS: Final = 3
 """How often files that another process read meanwhile are taken up again."""
+
+FEW: Final = 100
+"""Up to so many files the archive is asked for these alone, beyond it for all that it knows."""
 
 Shown = Callable[[int, int], None]
 """Told of progress: bytes read, bytes to read."""
@@ -69,8 +73,7 @@ def bring_up_to_date(
     renewed = renew_outdated(store, setup, jobs, progress)
     tally = Tally()
     for _ in range(ROUNDS):
-        known = store.progress()
-        tasks = [task for path in wanted.paths if (task := wanted.task(path, known.get(path)))]
+        tasks = wanted.tasks(store)
         total = sum(task.size for task in tasks)
         late = False
         for kept in read_into(store, tasks, setup, jobs):
@@ -104,6 +107,8 @@ def read_into(
     store: Store, tasks: Sequence[Task], setup: Setup, jobs: int | None = None
 ) -> Generator[Kept, None, None]:
     """Read the tasks into the store, a transaction at a time."""
+    if not tasks:
+        return
     from tachlog.engines import local
     from tachlog.engines.work import prepare
 
@@ -132,10 +137,10 @@ def task_for(path: str, known: Progress | None, status: Status | None = None) ->
 
 def learn(store: Store, setup: Setup, config: Config) -> None:
     """Let the archive learn of its reported counts how far its estimates are off, if any is new."""
-    from tachlog.engines.work import measurer_of
-
     learns = config.estimates.factors == "learned"
     if store.unlearned(learns=learns):
+        from tachlog.engines.work import measurer_of
+
         store.learn(measurer_of(setup), learns=learns)
 
 
@@ -191,9 +196,26 @@ class Wanted:
             if status is not None:
                 self.listed[name] = status
 
-    def task(self, path: str, known: Progress | None) -> Task | None:
-        """What is to be done for a file; None when nothing is."""
-        return task_for(path, known, self.listed.get(path))
+    def tasks(self, store: Store) -> list[Task]:
+        """What is to be done; nothing for files that are still as they were read to their end."""
+        at_rest = store.at_rest(self.paths if len(self.paths) <= FEW else None)
+        moved = [path for path in self.paths if not self._rests(path, at_rest.get(path))]
+        known = store.progress(moved) if moved else {}
+        tasks = (task_for(path, known.get(path), self.listed.get(path)) for path in moved)
+        return [task for task in tasks if task is not None]
+
+    def _rests(self, path: str, was: tuple[int, int] | None) -> bool:
+        """Whether a file has the size and time that it had when it was read to its end."""
+        if was is None or is_table(path):
+            return False
+        status = self.listed.get(path)
+        if status is not None or is_remote(path):
+            return status is not None and (status.size, status.mtime_ns) == was
+        try:
+            found = os.stat(path)
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == was
 
 
 class Tally:

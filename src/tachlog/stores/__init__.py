@@ -232,6 +232,10 @@ class Store(Archive, Protocol):
         """The progress of every known file, or of these, by path."""
         ...
 
+    def at_rest(self, paths: Collection[str] | None = None) -> dict[str, tuple[int, int]]:
+        """Size and time (ns) of every file that was read to its end, or of these, by path."""
+        ...
+
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file another process read."""
         ...
@@ -292,8 +296,8 @@ class Store(Archive, Protocol):
         """The files that tell a thread."""
         ...
 
-    def files(self) -> list[FileReport]:
-        """Every file that was looked at."""
+    def files(self, *, odd: bool = False) -> list[FileReport]:
+        """Every file that was looked at; `odd`: those with a note or records of unknown kinds."""
         ...
 
     def last_read_us(self) -> int | None:

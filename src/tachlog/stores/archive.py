@@ -101,6 +101,15 @@ class SqlArchive:
         )
         return {row[0]: msgspec.convert(row, Progress, strict=False) for row in found}
 
+    def at_rest(self, paths: Collection[str] | None = None) -> dict[str, tuple[int, int]]:
+        """Size and time (ns) of every file that was read to its end, or of these, by path."""
+        of = "" if paths is None else f" AND path IN {LISTED_TEXTS}"
+        found = self.database.rows(
+            f"SELECT path, size, mtime_ns FROM files WHERE done = 1 AND host IN ('', ?){of}",
+            (self.database.host, *(() if paths is None else (listed(paths),))),
+        )
+        return {path: (size, mtime_ns) for path, size, mtime_ns in found}
+
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file was read by another."""
         with self._names_undone():
@@ -254,10 +263,10 @@ class SqlArchive:
         with self.database.snapshot():
             return reading.inputs(self.database, selection)
 
-    def files(self) -> list[FileReport]:
-        """Every file that was looked at."""
+    def files(self, *, odd: bool = False) -> list[FileReport]:
+        """Every file that was looked at; `odd`: those with a note or records of unknown kinds."""
         with self.database.snapshot():
-            return reading.files(self.database)
+            return reading.files(self.database, odd=odd)
 
     def last_read_us(self) -> int | None:
         """When a file was read last; None before any was."""

@@ -282,18 +282,23 @@ def inputs(database: Database, selection: Selection) -> tuple[Input, dict[str, I
     return total, by_source
 
 
-def files(database: Database) -> list[FileReport]:
-    """Every file that was looked at, by path."""
+def files(database: Database, *, odd: bool) -> list[FileReport]:
+    """Every file that was looked at, or those of which there is something odd to tell, by path."""
+    asked = "f.note IS NOT NULL OR f.unknown <> '{}'" if odd else "true"
+    some = f"file IN (SELECT f.id FROM files f WHERE {asked})"
     problems: dict[int, list[tuple[int, str, str]]] = {}
     for file, offset, kind, detail in database.rows(
-        'SELECT file, "offset", kind, detail FROM problems ORDER BY file, "offset", kind'
+        f'SELECT file, "offset", kind, detail FROM problems WHERE {some}'
+        ' ORDER BY file, "offset", kind'
     ):
         problems.setdefault(file, []).append((offset, kind, detail))
-    threads: dict[int, int] = dict(database.rows("SELECT file, count(*) FROM told GROUP BY file"))
+    threads: dict[int, int] = dict(
+        database.rows(f"SELECT file, count(*) FROM told WHERE {some} GROUP BY file")
+    )
     copies: dict[int, int] = dict(
         database.rows(
             "SELECT c.file, sum(c.told) - count(*) FILTER (WHERE l.file = c.file)"
-            " FROM copies c JOIN ledger l ON l.key = c.key GROUP BY c.file"
+            f" FROM copies c JOIN ledger l ON l.key = c.key WHERE c.{some} GROUP BY c.file"
         )
     )
     return [
@@ -329,7 +334,7 @@ def files(database: Database) -> list[FileReport]:
         ) in database.rows(
             f'SELECT f.id, {PLACE}, f.source, f.size, f."offset", f.tail_bytes, f.records,'
             " f.parsed, f.skipped, f.unknown, f.note, f.read_us"
-            " FROM files f ORDER BY f.path, f.host",
+            f" FROM files f WHERE {asked} ORDER BY f.path, f.host",
             (database.host,),
         )
     ]
