@@ -15,7 +15,7 @@ from tachlog.analysis.turns import Step, Turn, turns_of
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.format import cells
 from tachlog.cli.moments import moment_us
-from tachlog.cli.naming import agent_name, model_name, resolve, short_ids, when, words
+from tachlog.cli.naming import ShortIds, agent_name, model_name, resolve, when, words
 from tachlog.cli.parser import near, size
 from tachlog.cli.table import Column, table
 from tachlog.cli.timeline import MOST_SPELLS, Agent, chart, spells_of, turn_lines
@@ -87,7 +87,7 @@ def test_a_near_word_is_offered_and_a_far_one_not() -> None:
 
 def test_short_ids_tell_sessions_apart() -> None:
     """Four characters where they suffice, as many as it takes where they do not."""
-    ids = short_ids(["a1b2c3", "a1b2d4", "ffff0000", "ffff", "x"])
+    ids = ShortIds(["a1b2c3", "a1b2d4", "ffff0000", "ffff", "x"])
     assert ids == {
         "a1b2c3": "a1b2c",
         "a1b2d4": "a1b2d",
@@ -100,7 +100,7 @@ def test_short_ids_tell_sessions_apart() -> None:
 @given(st.sets(st.text("ab/", min_size=1, max_size=8), max_size=20))
 def test_short_ids_lead_back(session_ids: set[str]) -> None:
     """What is shown for a session finds that session among all of them."""
-    for session_id, shown in short_ids(session_ids).items():
+    for session_id, shown in ShortIds(session_ids).items():
         found = [each for each in sorted(session_ids) if each.startswith(shown)]
         assert resolve(found, shown) == session_id
 

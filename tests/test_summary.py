@@ -385,7 +385,13 @@ def test_the_selection_and_the_reading_are_told() -> None:
 def test_an_overview_holds_the_same_result() -> None:
     """The terminal and `--json` tell the same figures."""
     shelf = Shelf([thread()])
-    found = overview(shelf, Selection(), time_zone="UTC", prices="list", now_us=NOW)
+    asked: dict[str, Any] = {"time_zone": "UTC", "prices": "list", "now_us": NOW}
+    found = overview(shelf, Selection(), **asked, views=True)
+    without = overview(shelf, Selection(), **asked)
+    assert without.result == msgspec.structs.replace(found.result, sessions=[])
+    assert [tree.head.session_id for tree in without.trees] == [
+        view.session_id for view in found.result.sessions
+    ]
     assert found.result == build(
         shelf, Selection(), time_zone="UTC", prices="list", generated_at_us=NOW
     )

@@ -6,15 +6,26 @@ from msgspec import Struct
 
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.selection import Selection
-from tachlog.analysis.summary import ReadNowView, TelemetryResult, result_of, summarize
+from tachlog.analysis.summary import (
+    ReadNowView,
+    TelemetryResult,
+    result_of,
+    session_views,
+    summarize,
+)
+from tachlog.analysis.tally import Tree
 from tachlog.analysis.windows import Windows, windows_of, zone_of
 
 
 class Overview(Struct, frozen=True):
-    """What a selection comes to, in all and by windows of time."""
+    """What a selection comes to, in all and by windows of time.
+
+    `trees` are its sessions. Their views are in `result` only where they were asked for.
+    """
 
     result: TelemetryResult
     windows: Windows
+    trees: list[Tree]
 
 
 def overview(
@@ -25,11 +36,13 @@ def overview(
     prices: str,
     now_us: int,
     read_now: ReadNowView | None = None,
+    views: bool = False,
 ) -> Overview:
-    """Ask the archive once for both."""
+    """Ask the archive once for all; `views` fills the result's list of sessions."""
     summary = summarize(archive, selection)
     result = result_of(
         summary,
+        session_views(summary.trees) if views else [],
         selection,
         archive.input(selection),
         time_zone=time_zone,
@@ -40,4 +53,5 @@ def overview(
     )
     threads = [m for tree in summary.trees for m in tree.threads]
     zone = zone_of(time_zone)
-    return Overview(result, windows_of(archive, selection, threads, zone=zone, now_us=now_us))
+    windows = windows_of(archive, selection, threads, zone=zone, now_us=now_us)
+    return Overview(result, windows, summary.trees)

@@ -172,8 +172,10 @@ def build(
     read_now: ReadNowView = ReadNowView(),  # noqa: B008 (frozen)
 ) -> TelemetryResult:
     """Everything that the archive tells about a selection."""
+    summary = summarize(archive, selection)
     return result_of(
-        summarize(archive, selection),
+        summary,
+        session_views(summary.trees),
         selection,
         archive.input(selection),
         time_zone=time_zone,
@@ -203,6 +205,7 @@ def merge(a: Summary, b: Summary) -> Summary:
 
 def result_of(
     summary: Summary,
+    views: list[SessionView],
     selection: Selection,
     read: tuple[Input, dict[str, Input]],
     *,
@@ -212,14 +215,14 @@ def result_of(
     generated_at_us: int,
     read_now: ReadNowView,
 ) -> TelemetryResult:
-    """The result that shows a summary."""
+    """The result that shows a summary, with these views of its sessions."""
     return TelemetryResult(
         generated_at=rfc3339(generated_at_us),
         prices=prices,
         estimates=estimates,
         time_zone=time_zone,
         selection=selection_view(selection),
-        sessions=session_views(summary.trees),
+        sessions=views,
         totals=totals_of(summary.tally),
         patterns=patterns_of(summary.tally),
         recommendations=recommend(summary.trees, summary.tally),

@@ -15,7 +15,7 @@ from tachlog.analysis.alerting.silences import Silence
 from tachlog.analysis.units import optional_rfc3339, rfc3339
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Ask
-from tachlog.cli.naming import short_ids
+from tachlog.cli.naming import ShortIds
 from tachlog.cli.table import Column, table
 from tachlog.stores.alerting import Happened
 
@@ -164,7 +164,7 @@ def _where(labels: dict[str, str], titles: dict[str, str]) -> str:
     told = []
     for name, value in labels.items():
         if name == "session":
-            (short,) = short_ids([value]).values()
+            (short,) = ShortIds([value]).values()
             told.append(f"{short} {titles.get(value, '')}".strip())
         else:
             told.append(value)

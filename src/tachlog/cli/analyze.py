@@ -55,7 +55,7 @@ def analyze(ask: Ask) -> Answer:
             )
         selection = replace(selection, paths=read.paths if logs.chosen else None)
         found = _overview(ask, store, selection, _read_now(store, read, before))
-        files = store.files()
+        files = store.files(odd=True)
         missing = [] if ask.options.json else _not_in_any_log(ask, store, selection)
         mirrors = [] if ask.options.no_store else followed(ask, store)
     finally:
@@ -162,6 +162,7 @@ def _overview(
         prices=ask.prices,
         now_us=ask.caller.now_us,
         read_now=read_now,
+        views=ask.options.json,
     )
 
 

@@ -12,7 +12,7 @@ from tachlog.analysis.windows import zone_of
 from tachlog.cli import blocks, findings
 from tachlog.cli import format as fmt
 from tachlog.cli.blocks import Line
-from tachlog.cli.naming import short_ids
+from tachlog.cli.naming import ShortIds
 
 WIDTH = 100
 WIDEST = 120
@@ -36,18 +36,19 @@ def render_answer(
     width = min(width, WIDEST)
     result, windows = found.result, found.windows
     zone = zone_of(result.time_zone)
-    ids = short_ids(session.root_session_id for session in result.sessions)
+    trees = found.trees
+    ids = ShortIds(tree.threads[0].root for tree in trees)
     parts = [
-        blocks.header(result, windows, zone, width),
+        blocks.header(result, trees, windows, zone, width),
         blocks.how_much(result, windows, billing),
         blocks.how_long(result.totals, width),
         findings.tools(result),
         findings.errors(result.totals, width),
-        findings.dearest(result, zone, ids, width),
-        findings.unusual(result, zone, ids, width),
+        findings.dearest(result.totals, trees, zone, ids, width),
+        findings.unusual(result.patterns.anomalies, trees, zone, ids, width),
         findings.do_next(result.recommendations, width),
         blocks.how_sure(result, unknown or {}, width, not_in_any_log),
-        blocks.where_next(result, ids),
+        blocks.where_next(trees, ids),
     ]
     return _text([line for part in parts if part for line in ([], *part)][1:], width, color)
 
@@ -64,13 +65,14 @@ def render_short(
     `found` is of the whole archive; `alerts` are those that fire now (None: nobody looked).
     """
     result, windows = found.result, found.windows
-    if not result.sessions:
-        return _text(blocks.where_next(result, {}), width, color)
+    if not found.trees:
+        return _text(blocks.where_next((), {}), width, color)
     zone = zone_of(result.time_zone)
-    ids = short_ids(session.root_session_id for session in result.sessions)
+    trees = found.trees
+    ids = ShortIds(tree.threads[0].root for tree in trees)
     lines = [
         *(blocks.window_line(window, windows) for window in windows.windows[:2]),
-        blocks.latest(result, zone, ids),
+        blocks.latest(trees, result.generated_at, zone, ids),
         blocks.firing(alerts, windows),
         findings.best_advice(result.recommendations),
     ]

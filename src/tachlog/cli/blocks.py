@@ -14,7 +14,9 @@ from tachlog.analysis.billing import Billing
 from tachlog.analysis.plans import UnmatchedBill
 from tachlog.analysis.shapes import Totals
 from tachlog.analysis.summary import InputView, ReadNowView, SelectionView, TelemetryResult
+from tachlog.analysis.tally import Tree
 from tachlog.analysis.unlogged import NotLogged
+from tachlog.analysis.view import session_view
 from tachlog.analysis.windows import Change, Day, Window, Windows
 from tachlog.cli import format as fmt
 from tachlog.cli.format import Span
@@ -38,14 +40,16 @@ SIDE_CALLS: Mapping[str, tuple[str, str]] = {
 WORSE_WHEN_UP = frozenset({"cost", "error_rate", "p95"})
 
 
-def header(result: TelemetryResult, windows: Windows, zone: tzinfo, width: int) -> list[Line]:
+def header(
+    result: TelemetryResult, trees: Sequence[Tree], windows: Windows, zone: tzinfo, width: int
+) -> list[Line]:
     """What is shown: which part of the archive, which days, whose zone and prices."""
     facts = [
         _selected(result.selection, windows, zone) or "no history",
         result.time_zone,
         result.prices,
     ]
-    agents = Counter(agent for agent, _ in {(s.agent, s.root_session_id) for s in result.sessions})
+    agents = Counter(tree.head.agent for tree in trees)
     told = [
         f"{agent_name(agent)} {fmt.count(number)}"
         for agent, number in sorted(agents.items(), key=lambda item: (-item[1], item[0]))
@@ -173,12 +177,13 @@ def paid(billing: Sequence[Billing], today: date) -> list[Line]:
     return [[(f"  you pay ${total:,.0f} a month ({names})", "dim")]]
 
 
-def where_next(result: TelemetryResult, ids: Mapping[str, str]) -> list[Line]:
+def where_next(trees: Sequence[Tree], ids: Mapping[str, str]) -> list[Line]:
     """Commands that go on from here."""
-    if not result.sessions:
+    if not trees:
         return [[("tachlog doctor", "cyan"), " says where logs were looked for, and what to do"]]
-    last = max(result.sessions, key=lambda s: (s.end_time or "", s.session_id))
-    verbs = [f"show {ids[last.root_session_id]}", "errors", "patterns", "doctor"]
+    threads = (m for tree in trees for m in tree.threads)
+    last = max(threads, key=lambda m: (m.end_us or 0, m.session_id))
+    verbs = [f"show {ids[last.root]}", "errors", "patterns", "doctor"]
     return [[(" · ".join(f"tachlog {verb}" for verb in verbs), "dim")]]
 
 
@@ -326,10 +331,12 @@ def window_line(window: Window, windows: Windows) -> Line:
     ]
 
 
-def latest(result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str]) -> Line:
+def latest(trees: Sequence[Tree], generated_at: str, zone: tzinfo, ids: Mapping[str, str]) -> Line:
     """The session that did something last, and when."""
-    session = max(result.sessions, key=lambda s: (s.end_time or "", s.parent_session_id is None))
-    ago = _ago(session.end_time, result.generated_at) if session.end_time else ""
+    threads = (m for tree in trees for m in tree.threads)
+    last = max(threads, key=lambda m: (m.end_us or 0, m.parent is None))
+    session = session_view(last, None)
+    ago = _ago(session.end_time, generated_at) if session.end_time else ""
     parts = [fmt.plain(name_of(session, zone)), fmt.plain(session.project or ""), ago]
     short = ids[session.root_session_id]
     return [

@@ -13,7 +13,7 @@ from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse
 from tachlog.cli.limits import limit_lines
-from tachlog.cli.naming import short_ids
+from tachlog.cli.naming import ShortIds
 from tachlog.cli.table import Column, table
 from tachlog.config.writing import set_values
 from tachlog.stores import Store
@@ -158,7 +158,7 @@ def _cells(use: BudgetUse, titles: Mapping[str | None, str]) -> list[str]:
         projected += f"  {fmt.percent(use.projected_share, 0)}"
     session = ""
     if use.session_id:
-        (short,) = short_ids([use.session_id]).values()
+        (short,) = ShortIds([use.session_id]).values()
         session = f"{short}  {titles.get(use.session_id, '')}"
     return [
         NAMES[use.period],
@@ -178,7 +178,7 @@ def _warnings(found: BudgetView) -> Iterator[tuple[str, str]]:
             style, words = WARNINGS[use.state]
             yield f"{NAMES[use.period]}: {words}", style
     if len(found.over_sessions) > 1:
-        ids = " ".join(short_ids(found.over_sessions).values())
+        ids = " ".join(ShortIds(found.over_sessions).values())
         yield f"sessions of this week over the budget: {ids}", "red"
 
 

@@ -17,7 +17,7 @@ from tachlog.cli.blocks import unlogged, unmatched_bill
 from tachlog.cli.calling import Misuse
 from tachlog.cli.findings import tool_name
 from tachlog.cli.look import nothing
-from tachlog.cli.naming import agent_name, model_name, short_ids
+from tachlog.cli.naming import ShortIds, agent_name, model_name
 from tachlog.cli.table import Column, table
 from tachlog.stores import Store
 
@@ -135,7 +135,7 @@ def _lines(found: Costs, titles: Mapping[str, str], ask: Ask) -> Iterator[str]:
 
 def _table(found: Costs, titles: Mapping[str, str], ask: Ask) -> Iterator[str]:
     shown, rest = _cut(found, ask.options.limit or MOST_ROWS)
-    ids = short_ids(row.key or "" for row in found.rows) if found.by == "session" else {}
+    ids = ShortIds(row.key or "" for row in found.rows) if found.by == "session" else {}
     rows = [_cells(row, _name(row, found, titles, ids), found) for row in shown]
     if rest:
         earlier = "earlier" if found.by in PERIODS else "more"

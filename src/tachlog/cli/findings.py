@@ -9,6 +9,8 @@ from itertools import chain
 from tachlog.analysis.advice import gist
 from tachlog.analysis.shapes import AnomalyView, Recommendation, SessionView, ToolUsage, Totals
 from tachlog.analysis.summary import TelemetryResult
+from tachlog.analysis.tally import Tree
+from tachlog.analysis.view import session_view, tree_totals
 from tachlog.cli import format as fmt
 from tachlog.cli.blocks import SHORT_LABEL, Line
 from tachlog.cli.naming import model_name, name_of, when
@@ -70,18 +72,23 @@ def errors(totals: Totals, width: int) -> list[Line]:
 
 
 def dearest(
-    result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str], width: int
+    totals: Totals, trees: Iterable[Tree], zone: tzinfo, ids: Mapping[str, str], width: int
 ) -> list[Line]:
     """The sessions that cost most, sub-agents included; by tokens where nothing has a price."""
-    totals = result.totals
     priced = bool(totals.cost_usd)
     whole = totals.cost_usd if priced else totals.total_tokens
-    weighed = [(w, s) for s in result.sessions if (w := _weight(s, priced))]
+    weighed = [
+        (weight, m, tree)
+        for tree in trees
+        if (weight := _weight(tree, priced))
+        for m in tree.threads
+        if m.parent is None
+    ]
     if not weighed or not whole:
         return []
     weighed.sort(key=lambda item: (-item[0], item[1].session_id))
-    shown = weighed[:MOST_SESSIONS]
-    id_width = max(fmt.cells(ids[s.session_id]) for _, s in shown) + 2
+    shown = [(m, tree_totals(tree.threads)) for _, m, tree in weighed[:MOST_SESSIONS]]
+    id_width = max(fmt.cells(ids[m.session_id]) for m, _ in shown) + 2
     project_width = PROJECT if width >= PROJECT_FROM else 0
     title_width = max(LEAST_TITLE, width - id_width - project_width - FIGURES)
     titles = f"{'when':>8}{'active':>9}{'calls':>7}{'cost' if priced else 'tokens':>10}{'share':>8}"
@@ -89,9 +96,10 @@ def dearest(
     lines: list[Line] = [
         [(fmt.left(head, id_width + title_width + project_width), "bold"), (titles, "dim")]
     ]
-    for weight, session in shown:
-        told = fmt.money(weight) if priced else fmt.short_count(weight)
-        calls = session.tree.tool_calls if session.tree else 0
+    for m, tree_figures in shown:
+        session = session_view(m, tree_figures)
+        cost, tokens = tree_figures.cost_usd or 0, tree_figures.tokens
+        told = fmt.money(cost) if priced else fmt.short_count(tokens)
         lines.append(
             [
                 (fmt.left(ids[session.session_id], id_width), "cyan"),
@@ -99,22 +107,26 @@ def dearest(
                 (_column(fmt.plain(session.project or ""), project_width), "dim"),
                 fmt.right(fmt.day(session.start_time, zone) if session.start_time else "", 8),
                 fmt.right(fmt.duration(session.active_duration), 9),
-                fmt.fitted_count(calls, 7),
+                fmt.fitted_count(tree_figures.tool_calls, 7),
                 (fmt.right(told, 10), "bold"),
-                fmt.right(fmt.percent(weight / whole), 8),
+                fmt.right(fmt.percent((cost if priced else tokens) / whole), 8),
             ]
         )
     return lines
 
 
 def unusual(
-    result: TelemetryResult, zone: tzinfo, ids: Mapping[str, str], width: int
+    anomalies: Iterable[AnomalyView],
+    trees: Iterable[Tree],
+    zone: tzinfo,
+    ids: Mapping[str, str],
+    width: int,
 ) -> list[Line]:
     """The most striking anomalies, the latest first."""
-    sessions = {session.session_id: session for session in result.sessions}
+    threads = {m.session_id: m for tree in trees for m in tree.threads}
     lines: list[Line] = []
-    for anomaly in _most_striking(result.patterns.anomalies):
-        session = sessions[anomaly.session_id]
+    for anomaly in _most_striking(anomalies):
+        session = session_view(threads[anomaly.session_id], None)
         head = fmt.left("UNUSUAL" if not lines else "", 9)
         at = fmt.left(when(anomaly.start, zone) if anomaly.start else "", 14)
         project = f"{fmt.plain(session.project)}: " if session.project else ""
@@ -247,10 +259,11 @@ def _why(result: TelemetryResult, tool: str) -> str:
     return " · ".join(f"{name} {fmt.count(n)}" for name, n in list(usage.errors.items())[:MOST_WHY])
 
 
-def _weight(session: SessionView, priced: bool) -> float:
-    if session.tree is None:
-        return 0
-    return (session.tree.cost_usd or 0) if priced else session.tree.tokens
+def _weight(tree: Tree, priced: bool) -> int:
+    """What a session cost in nano-dollars, or its tokens."""
+    if priced:
+        return sum(use.cost_nanousd or 0 for m in tree.threads for use in m.models.values())
+    return sum(m.total_tokens for m in tree.threads)
 
 
 def _most_striking(anomalies: Iterable[AnomalyView]) -> list[AnomalyView]:

@@ -13,7 +13,7 @@ from tachlog.analysis.tally import Tree, place_of, tally_of, trees_of
 from tachlog.cli import format as shown
 from tachlog.cli.answering import Answer, Ask, selected
 from tachlog.cli.findings import tool_name
-from tachlog.cli.naming import agent_name, model_name, name_of, short_ids, when, words
+from tachlog.cli.naming import ShortIds, agent_name, model_name, name_of, when, words
 from tachlog.cli.table import Column, table
 from tachlog.stores import Store
 
@@ -28,7 +28,7 @@ def sessions(ask: Ask) -> Answer:
         views.sort(key=_order(ask.options.sort), reverse=True)
         views = views[: ask.options.limit]
         ids = {view.session_id for view in views}
-        shown_ids = short_ids(ids | store.neighbours(ids))
+        shown_ids = ShortIds(ids | store.neighbours(ids))
 
     def lines() -> list[str]:
         rows = [_session_row(view, shown_ids[view.session_id], ask) for view in views]

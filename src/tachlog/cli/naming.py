@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 
 from tachlog.analysis.shapes import SessionView
@@ -41,15 +42,28 @@ AGENTS = {
 """Agents as their makers write them; others are told as their logs do."""
 
 
-def short_ids(session_ids: Iterable[str]) -> dict[str, str]:
-    """The shortest beginnings, of at least four characters, that tell the ids apart."""
-    ordered = sorted(set(session_ids))
-    shown = {}
-    for place, session_id in enumerate(ordered):
-        near = ordered[max(0, place - 1) : place] + ordered[place + 1 : place + 2]
+class ShortIds(Mapping[str, str]):
+    """The shortest beginnings, of at least four characters, that tell the ids apart.
+
+    Each is found when it is asked for: of many sessions only few are shown.
+    """
+
+    def __init__(self, session_ids: Iterable[str]) -> None:
+        self._ordered = sorted(set(session_ids))
+
+    def __getitem__(self, session_id: str) -> str:
+        place = bisect_left(self._ordered, session_id)
+        if self._ordered[place : place + 1] != [session_id]:
+            raise KeyError(session_id)
+        near = self._ordered[max(0, place - 1) : place] + self._ordered[place + 1 : place + 2]
         least = max((_shared(session_id, other) + 1 for other in near), default=0)
-        shown[session_id] = session_id[: max(SHORTEST_ID, least)]
-    return shown
+        return session_id[: max(SHORTEST_ID, least)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ordered)
+
+    def __len__(self) -> int:
+        return len(self._ordered)
 
 
 def _shared(a: str, b: str) -> int:

@@ -11,7 +11,7 @@ from tachlog.analysis.summary import patterns_of
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask, summarized
 from tachlog.cli.look import nothing
-from tachlog.cli.naming import short_ids, when, words
+from tachlog.cli.naming import ShortIds, when, words
 from tachlog.cli.table import Column, table
 
 MOST = 10
@@ -41,7 +41,7 @@ def patterns(ask: Ask) -> Answer:
         told.behaviors,
         [each for each in told.anomalies if each.type != "loop"],
     )
-    ids = short_ids(m.session_id for tree in summary.trees for m in tree.threads)
+    ids = ShortIds(m.session_id for tree in summary.trees for m in tree.threads)
     return Answer(found, lambda: _lines(found, ids, ask))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tachlog.analysis.waste import Waste, WasteRow, waste_of
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
-from tachlog.cli.naming import short_ids
+from tachlog.cli.naming import ShortIds
 from tachlog.cli.table import Column, table
 
 MOST_SESSIONS = 3
@@ -63,7 +63,7 @@ def _lines(found: Waste, ask: Ask) -> Iterator[str]:
     if not found.rows:
         yield "nothing of what was looked for"
         return
-    ids = short_ids(each.session_id for row in found.rows for each in row.sessions)
+    ids = ShortIds(each.session_id for row in found.rows for each in row.sessions)
     rows = [_cells(row, found, ids) for row in found.rows]
     *body, last = table([*_COLUMNS], [*rows, _total(found)], ask.width, ask.has_color)
     yield from body
@@ -73,7 +73,7 @@ def _lines(found: Waste, ask: Ask) -> Iterator[str]:
         yield from fmt.wrap(text, ask.width)
 
 
-def _cells(row: WasteRow, found: Waste, ids: dict[str, str]) -> list[str]:
+def _cells(row: WasteRow, found: Waste, ids: Mapping[str, str]) -> list[str]:
     share = None
     if found.used_usd and row.cost_usd is not None:
         share = row.cost_usd / found.used_usd
