@@ -1,0 +1,78 @@
+"""The little SVG that charts are made of: elements, escaped texts, round axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from math import ceil, floor, log10
+from typing import Final
+
+COLORS: Final = 6
+"""How many colours the style sheet has; beyond that they come again."""
+
+TEXT_WIDTH: Final = 6.6
+"""Units that a character of a label takes, near enough to keep labels apart."""
+
+
+def element(name: str, inner: str = "", /, **attributes: float | str | None) -> str:
+    """An element; attributes that are None are left out, `class_` is `class`."""
+    told = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{_told(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return f"<{name}{told}>{inner}</{name}>" if inner else f"<{name}{told}/>"
+
+
+def _told(value: float | str) -> str:
+    if isinstance(value, str):
+        return escape(value)
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def title(text: str) -> str:
+    """What is told where one points."""
+    return f"<title>{escape(text)}</title>"
+
+
+def text(at: tuple[float, float], words: str, anchor: str = "start", class_: str = "text") -> str:
+    """A label."""
+    x, y = at
+    inner = escape(words)
+    return element("text", inner, x=x, y=y, text_anchor=anchor, class_=f"chart-{class_}")
+
+
+def picture(width: float, height: float, label: str, parts: Iterable[str]) -> str:
+    """A whole chart, which says in words what it shows."""
+    return element(
+        "svg",
+        "".join(parts),
+        class_="chart",
+        viewBox=f"0 0 {width:g} {height:g}",
+        role="img",
+        aria_label=label,
+        preserveAspectRatio="xMinYMin meet",
+        xmlns="http://www.w3.org/2000/svg",
+    )
+
+
+def color(place: int) -> str:
+    """The class of the colour of a series."""
+    return f"chart-{place % COLORS + 1}"
+
+
+def round_up(value: float) -> float:
+    """The least 1, 2, 2.5 or 5 times a power of ten that is not below a value."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** floor(log10(value))
+    for step in (1, 2, 2.5, 5, 10):
+        if value <= step * power * (1 + 1e-9):
+            return step * power
+    return 10 * power
+
+
+def thinned(count: int, room: float, widest: int) -> int:
+    """Of how many labels one is shown, so that they stay apart."""
+    most = max(1, int(room / (widest * TEXT_WIDTH + 10)))
+    return max(1, ceil(count / most))
