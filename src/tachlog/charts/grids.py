@@ -19,14 +19,14 @@ def heat(
     rows: Sequence[str],
     columns: Sequence[str],
     values: Sequence[Sequence[float | None]],
-    told: Callable[[str, str, float], str],
+    told: Callable[[int, int, float], str],
     *,
     every: int = 1,
 ) -> str:
     """A grid of `values[row][column]`; None is no cell at all.
 
-    `told` writes what a cell says; of the columns' labels each `every`th that is not empty is
-    shown.
+    `told` writes what the cell of a row and column says; of the columns' labels each `every`th that
+    is not empty is shown.
     """
     most = max((value for row in values for value in row if value is not None), default=0.0)
     parts = []
@@ -41,7 +41,7 @@ def heat(
                 parts.append(
                     element(
                         "rect",
-                        title(told(name, columns[place], value)),
+                        title(told(number, place, value)),
                         x=LEFT + place * CELL,
                         y=y,
                         width=CELL - 2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
+from html import escape as escaped
 from math import ceil, floor, log10
 from typing import Final
 
@@ -12,6 +12,11 @@ COLORS: Final = 6
 
 TEXT_WIDTH: Final = 6.6
 """Units that a character of a label takes, near enough to keep labels apart."""
+
+
+def escape(words: str) -> str:
+    """A text as SVG has it, without what steers a terminal or turns the direction of writing."""
+    return escaped(words if words.isprintable() else "".join(filter(str.isprintable, words)))
 
 
 def element(name: str, inner: str = "", /, **attributes: float | str | None) -> str:

@@ -300,6 +300,10 @@ class Store(Archive, Protocol):
         """Every file that was looked at; `odd`: those with a note or records of unknown kinds."""
         ...
 
+    def facets(self) -> dict[str, list[str]]:
+        """The values that sessions can be selected by: agent, provider, model, project."""
+        ...
+
     def last_read_us(self) -> int | None:
         """When a file was read last; None before any was."""
         ...

@@ -268,6 +268,10 @@ class SqlArchive:
         with self.database.snapshot():
             return reading.files(self.database, odd=odd)
 
+    def facets(self) -> dict[str, list[str]]:
+        """The values that sessions can be selected by, by column."""
+        return reading.facets(self.database)
+
     def last_read_us(self) -> int | None:
         """When a file was read last; None before any was."""
         ((at_us,),) = self.database.rows("SELECT max(read_us) FROM files")

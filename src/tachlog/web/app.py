@@ -10,12 +10,35 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from tachlog.service import Service
-from tachlog.web import agent_logs, endpoints, health, ingest, live, now, openapi, pages, sessions
+from tachlog.web import (
+    activity,
+    agent_logs,
+    alerting,
+    endpoints,
+    figures,
+    health,
+    ingest,
+    live,
+    now,
+    openapi,
+    pages,
+    sessions,
+    spending,
+    status,
+)
 from tachlog.web.endpoints import Answers, Endpoint
 from tachlog.web.guard import Access, Guard
 from tachlog.web.problems import HANDLERS
 
-ENDPOINTS: list[Endpoint] = [*now.ENDPOINTS, *sessions.ENDPOINTS]
+ENDPOINTS: list[Endpoint] = [
+    *now.ENDPOINTS,
+    *figures.ENDPOINTS,
+    *spending.ENDPOINTS,
+    *activity.ENDPOINTS,
+    *alerting.ENDPOINTS,
+    *status.ENDPOINTS,
+    *sessions.ENDPOINTS,
+]
 ROUTES: list[BaseRoute] = [
     *health.ROUTES,
     *map(endpoints.route, ENDPOINTS),

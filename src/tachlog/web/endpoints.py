@@ -117,9 +117,8 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def parameters_of(request: Request, shape: type[Q]) -> Q:
-    """The parameters of a request; raises `Refusal` (400) that names the one that cannot be."""
-    given = dict(request.query_params)
+def parameters_of(given: Mapping[str, str], shape: type[Q]) -> Q:
+    """The parameters of a question; raises `Refusal` (400) that names the one that cannot be."""
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
@@ -134,19 +133,25 @@ def tag_of(request: Request, change: int, every_s: int | None) -> str:
     return f'W/"{__version__}-{service.generation}-{change}{period}"'
 
 
-async def answer_to(request: Request, endpoint: Endpoint) -> Answered:
-    """The answer to a request; raises `Refusal` and `StoreError`."""
+async def answer_to(
+    request: Request, endpoint: Endpoint, given: Mapping[str, str] | None = None
+) -> Answered:
+    """The answer to a request; raises `Refusal` and `StoreError`.
+
+    With `given` the question has these parameters, and is answered whatever the asker has.
+    """
     service = service_of(request)
-    query = parameters_of(request, endpoint.query)
+    asked_with = dict(request.query_params) if given is None else given
+    query = parameters_of(asked_with, endpoint.query)
     answers: Answers = request.app.state.answers
-    had = request.headers.get("if-none-match", "")
+    had = request.headers.get("if-none-match", "") if given is None else ""
+    address = f"{endpoint.path} {sorted(request.path_params.items())} {sorted(asked_with.items())}"
 
     def answer(store: Store) -> Answered:
         tag = tag_of(request, store.last_change(), endpoint.every_s)
         if tag in had:
             return Answered(tag, None)
         asked = Asked(store, service.config, service.clock(), query, request.path_params)
-        address = f"{request.url.path}?{request.url.query}"
         return Answered(
             tag, answers.made((address, tag), lambda: _encoder.encode(endpoint.answer(asked)))
         )

@@ -1,9 +1,11 @@
-"""Pages: each is a template over the answer to one question, its JSON twin."""
+"""Pages: each is a template over the answers to questions, its JSON twins."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -13,22 +15,79 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tachlog import __version__
-from tachlog.web.endpoints import Endpoint, answer_to
+from tachlog.model import key_of
+from tachlog.web.activity import ACTIVITY
+from tachlog.web.alerting import ALERTS
+from tachlog.web.endpoints import Endpoint, answer_to, service_of
+from tachlog.web.figures import ADVICE, ERRORS, OVERVIEW, TOOLS, TRENDS
+from tachlog.web.looks import looks
 from tachlog.web.now import REALTIME
+from tachlog.web.sessions import SESSION, SESSIONS, Filters
+from tachlog.web.spending import BUDGET, COST
+from tachlog.web.status import STATUS
 
 HERE = Path(__file__).resolve().parent
 
 
+class Part(NamedTuple):
+    """A question that a page shows the answer to, under a name, with parameters of its own."""
+
+    endpoint: Endpoint
+    given: Mapping[str, str] = {}
+
+
 class Page(NamedTuple):
-    """A page: its address, its name in the navigation, its template, and what it shows."""
+    """A page: its address, its name, its template, what it shows.
+
+    One without a name is not in the navigation. With `filters` it has those of sessions.
+    """
 
     path: str
     name: str
     template: str
-    twin: Endpoint
+    parts: Mapping[str, Part]
+    filters: bool = True
 
 
-PAGES = (Page("/", "Now", "now.html", REALTIME),)
+PAGES = (
+    Page(
+        "/",
+        "Now",
+        "now.html",
+        {
+            "now": Part(REALTIME),
+            "overview": Part(OVERVIEW),
+            "budget": Part(BUDGET),
+            "alerts": Part(ALERTS),
+            "latest": Part(SESSIONS, {"limit": "8"}),
+        },
+        filters=False,
+    ),
+    Page("/sessions", "Sessions", "sessions.html", {"found": Part(SESSIONS)}),
+    Page(
+        "/activity", "Activity", "activity.html", {"found": Part(ACTIVITY), "trends": Part(TRENDS)}
+    ),
+    Page("/tools", "Tools", "tools.html", {"found": Part(TOOLS)}),
+    Page("/errors", "Errors", "errors.html", {"found": Part(ERRORS)}),
+    Page(
+        "/cost",
+        "Cost",
+        "cost.html",
+        {
+            "days": Part(COST, {"by": "day"}),
+            "models": Part(COST, {"by": "model"}),
+            "projects": Part(COST, {"by": "project"}),
+            "agents": Part(COST, {"by": "agent"}),
+            "budget": Part(BUDGET),
+        },
+    ),
+    Page("/alerts", "Alerts", "alerts.html", {"found": Part(ALERTS)}, filters=False),
+    Page("/advice", "Advice", "advice.html", {"found": Part(ADVICE)}),
+    Page("/status", "Status", "status.html", {"found": Part(STATUS)}, filters=False),
+    Page(
+        "/sessions/{session_id:path}", "", "session.html", {"found": Part(SESSION)}, filters=False
+    ),
+)
 
 templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),
@@ -38,18 +97,37 @@ templates = Environment(
     auto_reload=False,
 )
 templates.globals.update(version=__version__, pages=PAGES)
+looks(templates)
 
 
 def route(page: Page) -> Route:
     """The route of a page."""
 
     async def respond(request: Request) -> Response:
-        found = await answer_to(request, page.twin)
-        headers = {"ETag": found.tag, "Cache-Control": "private, no-cache"}
-        if found.body is None:
+        query = dict(request.query_params)
+        answers: dict[str, Any] = {}
+        tags = []
+        for name, part in page.parts.items():
+            fields = part.endpoint.query.__struct_fields__
+            given = {key: value for key, value in query.items() if key in fields and value}
+            found = await answer_to(request, part.endpoint, {**given, **part.given})
+            assert found.body is not None
+            answers[name] = msgspec.json.decode(found.body)
+            tags.append(found.tag)
+        tag = f'W/"{key_of(*tags):x}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        answer: Any = msgspec.json.decode(found.body)
-        text = templates.get_template(page.template).render(page=page, answer=answer)
+        service = service_of(request)
+        facets = await service.ask(lambda store: store.facets()) if page.filters else {}
+        text = templates.get_template(page.template).render(
+            page=page,
+            query=query,
+            filters=Filters.__struct_fields__ if page.filters else (),
+            facets=facets,
+            zone=ZoneInfo(service.config.display.time_zone),
+            **answers,
+        )
         return HTMLResponse(text, headers=headers)
 
     return Route(page.path, respond, methods=["GET"], name=f"page:{page.path}")

@@ -112,7 +112,6 @@ def session(asked: Asked[NoParameters]) -> Shown:
     return report_of(asked.store, session_id, asked.config.analysis.complexity_factors).shown
 
 
-ENDPOINTS = [
-    Endpoint("/api/v1/sessions", "the sessions, newest first", sessions, SessionList, Page),
-    Endpoint("/api/v1/sessions/{session_id:path}", "one session in full", session, Shown),
-]
+SESSIONS = Endpoint("/api/v1/sessions", "the sessions, newest first", sessions, SessionList, Page)
+SESSION = Endpoint("/api/v1/sessions/{session_id:path}", "one session in full", session, Shown)
+ENDPOINTS = [SESSIONS, SESSION]

@@ -1,10 +1,76 @@
-// Show the page anew when the archive changed: its main part alone, so that nothing else moves.
-const events = new EventSource("/api/v1/live");
-let first = true;
-events.addEventListener("change", async () => {
-  if (first) { first = false; return; }
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
+// Pages that stay true: when the archive changed, the page is asked for anew and only what differs
+// is put in its place, so that scrolling, focus and selection stay. One tab of a browser listens
+// for all of them; a hidden tab asks for nothing until it is looked at.
+const note = document.getElementById("link");
+const channel = new BroadcastChannel("tachlog-live");
+let stale = false;
+let asking = false;
+let seen = null;
+
+const same = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.id === b.id;
+
+function settle(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) { old.nodeValue = fresh.nodeValue; return; }
+  const open = old.open;
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  if (old.nodeName === "DETAILS") old.open = open;
+  let place = old.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    if (child.id && place && place.id !== child.id) {
+      const known = [...old.children].find((each) => each.id === child.id);
+      if (known) old.insertBefore(known, place), place = known;
+    }
+    if (place && same(place, child)) {
+      const next = place.nextSibling;
+      settle(place, child);
+      place = next;
+    } else old.insertBefore(child, place);
+  }
+  while (place) { const next = place.nextSibling; place.remove(); place = next; }
+}
+
+async function refresh() {
+  if (document.hidden) { stale = true; return; }
+  if (asking) { stale = true; return; }
+  asking = true; stale = false;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.ok) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      settle(document.getElementById("main"), page.getElementById("main"));
+    }
+  } catch { /* the stream says that the connection is lost */ } finally {
+    asking = false;
+    if (stale && !document.hidden) setTimeout(refresh, 1000);
+  }
+}
+
+function told({ state, change }) {
+  note.textContent = state === "live" ? "● live" : "connection lost, trying again";
+  note.className = state;
+  if (state !== "live") return;
+  if (seen !== null && seen !== change) refresh();
+  seen = change;
+}
+
+channel.onmessage = (event) => event.data.ask ? null : told(event.data);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) refresh(); });
+document.querySelector(".filters")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
+document.querySelector(".filters")?.addEventListener("submit", (event) => {
+  for (const field of event.currentTarget.elements) if (field.name && !field.value) field.disabled = true;
 });
+
+function listen() {
+  const events = new EventSource("/api/v1/live");
+  let last = null;
+  const tell = (state) => { const all = { state, change: last }; told(all); channel.postMessage(all); };
+  events.addEventListener("change", (event) => { last = JSON.parse(event.data).change; tell("live"); });
+  events.onerror = () => tell("lost");
+  channel.addEventListener("message", (event) => { if (event.data.ask && last !== null) tell("live"); });
+}
+
+if (navigator.locks) navigator.locks.request("tachlog-live", () => { listen(); return new Promise(() => {}); });
+else listen();
+channel.postMessage({ ask: true });
