@@ -53,6 +53,8 @@ def picture(width: float, height: float, label: str, parts: Iterable[str]) -> st
         "svg",
         "".join(parts),
         class_="chart",
+        width=width,
+        height=height,
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
         aria_label=label,

@@ -116,7 +116,9 @@ def trend_chart(trend: Mapping[str, Any]) -> Markup:
         label,
         labels,
         [Line(words(trend["name"]), values)],
-        lambda value: _told(value, trend["unit"]),
+        lambda value: _told(value, trend["unit"], ""),
+        width=440,
+        height=150,
     )
     return Markup(shown)
 
@@ -240,12 +242,14 @@ def _add_step(lanes: Mapping[str, list[Piece]], step: Mapping[str, Any], start: 
         lanes["errors"].append(Piece(start, start, "error", step.get("excerpt") or told))
 
 
-def _told(value: float, unit: str) -> str:
+def _told(value: float, unit: str, named: str | None = None) -> str:
+    """A value with its unit; `named` is what stands for the unit where it is told elsewhere."""
     if unit in ("cost", "USD"):
         return fmt.money(value)
     if unit == "share":
         return fmt.percent(value)
-    return f"{fmt.short_count(value)}{'' if unit == 'score' else f' {unit}'}"
+    words = unit if named is None else named
+    return f"{fmt.short_count(value)} {words}".rstrip()
 
 
 def _legend(names: Sequence[str]) -> Markup:

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tachlog import __version__
+from tachlog.cli.format import plain
 from tachlog.model import key_of
 from tachlog.web.activity import ACTIVITY
 from tachlog.web.alerting import ALERTS
@@ -95,6 +96,7 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     auto_reload=False,
+    finalize=lambda value: plain(value) if type(value) is str else value,
 )
 templates.globals.update(version=__version__, pages=PAGES)
 looks(templates)
