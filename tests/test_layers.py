@@ -24,6 +24,7 @@ LAYERS = (
         "report",
         "config",
         "demo",
+        "charts",
     }
     | {"statements", "service"},
     {"engines", "export", "stores", "glance"},

@@ -15,6 +15,7 @@ from archives import assistant, jsonl, user
 from screens import Desk
 from serving import Served
 from tachlog import analyze, web
+from tachlog.cli.format import plain
 from tachlog.web.pages import PAGES
 
 NAMED = [page.path for page in PAGES if page.name]
@@ -74,7 +75,7 @@ def test_figures_are_those_of_the_twin(filled: Served) -> None:
     assert f"${cost['total']['cost_usd']:,.2f}" in text_of(filled.ask("/cost").body)
     tools = filled.ask("/api/v1/tools").json["tools"]
     shown = text_of(filled.ask("/tools").body)
-    assert all(name in shown for name in tools)
+    assert all(plain(name) in shown for name in tools)
     found = filled.ask("/api/v1/sessions").json
     assert f"{found['total']} sessions" in text_of(filled.ask("/sessions").body)
 
