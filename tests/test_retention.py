@@ -38,6 +38,7 @@ from tachlog.metrics import Measured
 from tachlog.metrics.remainder import Remainder
 from tachlog.sessions import Session
 from tachlog.stores import Cut, Store, open_store
+from tachlog.stores.following import Mirrored, MirrorState
 
 CASES = Path(__file__).parent / "corpus"
 LATER_US = 4_000_000_000_000_000
@@ -341,3 +342,68 @@ def test_an_old_session_says_what_was_deleted(desk: Desk) -> None:
     told = "from before 2 May 2027 deleted on 1 Jun 2027 (storage.retention_days)"
     assert told in shown.out
     assert desk.run("explain", "a1b2", now=later).code == 0
+
+
+def test_an_export_keeps_what_was_deleted(desk: Desk) -> None:
+    """Days that were exported stay when their operations go, and it says so; new ones follow."""
+    later = datetime(2027, 6, 1, tzinfo=UTC)
+    place = desk.home / "out"
+    assert desk.run("export", str(place), "--format", "csv", now=later).code == 0
+    calls = {path: path.read_bytes() for path in place.rglob("calls.csv")}
+    assert sum(len(content.splitlines()) - 1 for content in calls.values()) > 5
+    assert desk.run("db", "prune", now=later, TACHLOG_STORAGE__RETENTION_DAYS="30").code == 0
+    again = desk.run("export", str(place), "--format", "csv", now=later)
+    assert "operations from before 2027-05-02 were deleted" in again.out
+    assert {path: path.read_bytes() for path in calls} == calls
+    told = json.loads(desk.run("export", str(place), "--format", "csv", "--json", now=later).out)
+    assert (told["removed"], told["pruned_before"]) == ([], "2027-05-02T00:00:00.000Z")
+
+
+def test_a_mirror_is_told_what_it_will_never_have(archives: Archives, tmp_path: Path) -> None:
+    """Operations deleted before a mirror had them are counted; those that it has are not."""
+    store = archives.new()
+    read_in(store, [jsonl(tmp_path / "s.jsonl", step("s", 1, "Bash", failed=True))])
+    (change,) = store.changes(MirrorState("old"))
+    assert (len(change.calls), len(change.tools), change.deleted) == (2, 1, 0)
+    store.keep_mirror(MirrorState("old", change.changed, change.thread), [(change, Mirrored(1, 1))])
+    prune(store)
+    (change,) = store.changes(MirrorState("new"))
+    assert (len(change.calls), len(change.tools), change.deleted) == (0, 0, 3)
+    assert [each.deleted for each in store.changes(MirrorState("old"))] == [0]
+
+
+def test_what_was_deleted_is_not_read_again_by_a_newer_revision(tmp_path: Path) -> None:
+    """Files of sessions whose operations went stay as they were read; others are read again."""
+    old, new = (
+        jsonl(tmp_path / f"{name}.jsonl", step(name, minute, "Bash", failed=False))
+        for name, minute in (("a", 1), ("b", 40))
+    )
+    with closing(open_store("private:")) as store:
+        read_in(store, [old, new])
+        first_us = min(m.start_us or 0 for m in store.sessions(Selection()))
+        assert prune(store, first_us + 600_000_000) == 4
+        renewals, staying = store.renewals({str(old), str(new)}, set())
+        assert [one.outdated for one in renewals] == [frozenset({str(new)})]
+        assert staying == [str(old)]
+
+
+def test_what_was_learned_from_stays(tmp_path: Path) -> None:
+    """Corrections of estimates are the same when the calls that led to them are deleted."""
+    long = [{"type": "text", "text": "A sentence of some length about nothing. " * 5}]
+    log = [
+        assistant("s", f"a{n}", at(n % 60, n // 60), f"m{n}", output=120, content=long)
+        for n in range(80)
+    ]
+    guess = assistant("s", "g", at(59, 59), "g", output=1, stop=None, content=long)
+    path = jsonl(tmp_path / "s.jsonl", [*log, guess])
+    with closing(open_store("private:")) as store:
+        read_in(store, [path])
+        learned = store.learn(MEASURER)
+        assert learned.steps["claude_code"]
+        was = totals(store)
+        prune(store)
+        assert store.learn(MEASURER) == learned
+        read_in(store, [jsonl(path, [*log, guess, *step("s", 58, "Read", failed=False)])])
+        assert store.learn(MEASURER, learns=False).steps == {}
+        assert store.learn(MEASURER).steps == learned.steps
+        assert totals(store)["model_calls"] == was["model_calls"] + 2

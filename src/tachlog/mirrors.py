@@ -133,6 +133,7 @@ class _Follower:
             if change.former is not None and change.former != place
         )
         self._count(mirror.write(line for change in step for line in lines_of(change, shape)))
+        self._count(Written(expired=sum(change.deleted for change in step)))
         for change in step:
             times = [each.at_us for each in change.calls] + [each.at_us for each in change.tools]
             self.oldest_us = min(self.oldest_us, *times, self.now_us)

@@ -60,6 +60,10 @@ class Export(Protocol):
         """What no other archive has."""
         ...
 
+    def pruned_until_us(self) -> int | None:
+        """The moment before which operations were deleted; None where all are there."""
+        ...
+
     def days(self, table: str) -> list[Day]:
         """The days of a table, in order."""
         ...

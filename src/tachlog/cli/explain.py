@@ -11,6 +11,7 @@ from tachlog.analysis.derivation import Figure, Step, derive
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import resolve
+from tachlog.cli.show import PrunedView, pruned_line, pruned_view
 
 VALUE = 15
 """Columns of the values."""
@@ -19,13 +20,15 @@ VALUE = 15
 class Explanation(Struct, frozen=True):
     """What is told of a session: the files that tell it, and its figures step by step.
 
-    `shared` has the sessions that own what its log tells too, and how many operations.
+    `shared` has the sessions that own what its log tells too, and how many operations. `pruned`
+    says which of its operations were deleted: they count, and are not among the steps.
     """
 
     session_id: str
     files: list[str]
     shared: dict[str, int]
     figures: list[Figure]
+    pruned: PrunedView | None = None
 
 
 def explain(ask: Ask) -> Answer:
@@ -37,17 +40,20 @@ def explain(ask: Ask) -> Answer:
         paths = store.files_of(session_id)
         shared = store.shared(session_id)
         learned = store.learned()
+        pruned = pruned_view(store.past.of(session_id))
         reports = [report for report in store.files() if report.path in paths]
     metrics, session = found
     factors = ask.config.analysis.complexity_factors
     figures = derive(metrics, session, reports, factors, shared, context_report(session, learned))
-    explanation = Explanation(session_id, paths, shared, figures)
+    explanation = Explanation(session_id, paths, shared, figures, pruned)
     return Answer(explanation, lambda: _lines(explanation, ask))
 
 
 def _lines(found: Explanation, ask: Ask) -> Iterator[str]:
     yield fmt.line([(found.session_id, "bold")], ask.width, ask.has_color)
     yield from (f"  {fmt.plain(path)}" for path in found.files)
+    if found.pruned is not None:
+        yield fmt.line([pruned_line(found.pruned, ask)], ask.width, False)
     for figure in found.figures:
         yield ""
         heading = f"{figure.name}: {_value(figure.value, figure.unit)}"

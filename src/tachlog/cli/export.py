@@ -54,3 +54,9 @@ def _lines(found: Exported, ask: Ask) -> Iterator[str]:
     if not found.written and not found.removed:
         yield ""
         yield "nothing changed since the last export"
+    if found.pruned_before is not None:
+        yield ""
+        yield (
+            f"operations from before {found.pruned_before[:10]} were deleted from the archive:"
+            " what was exported of them stays"
+        )

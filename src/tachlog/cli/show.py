@@ -87,12 +87,13 @@ def report_of(store: Store, session_id: str, factors: ComplexityFactors) -> Repo
         files,
         [session_view(m, None) for m in threads],
         [turn_view(turn) for turn in turns],
-        _pruned(store.past.of(session_id)),
+        pruned_view(store.past.of(session_id)),
     )
     return Report(shown, turns, threads)
 
 
-def _pruned(found: Pruned | None) -> PrunedView | None:
+def pruned_view(found: Pruned | None) -> PrunedView | None:
+    """What is told of deleted operations."""
     if found is None:
         return None
     return PrunedView(found.operations, rfc3339(found.cut_us), rfc3339(found.pruned_us), found.rule)

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from tachlog.analysis.exporting import DAY_US, NO_DAY, SESSIONS, Day, Export, Kept
 from tachlog.analysis.selection import Selection
+from tachlog.analysis.units import optional_rfc3339
 from tachlog.export import manifest as manifests
 from tachlog.export.columns import SCHEMA, TABLES, Column, session_row, values
 from tachlog.export.manifest import File, Manifest
@@ -45,7 +46,11 @@ class TableWritten(Struct, frozen=True):
 
 
 class Exported(Struct, frozen=True):
-    """What an export came to; `written` and `removed` are paths within the directory."""
+    """What an export came to; `written` and `removed` are paths within the directory.
+
+    `pruned_before` is the time before which the archive's operations were deleted: days from before
+    it that were exported stay as they are.
+    """
 
     directory: str
     format: str
@@ -54,6 +59,7 @@ class Exported(Struct, frozen=True):
     tables: list[TableWritten]
     written: list[str]
     removed: list[str]
+    pruned_before: str | None = None
 
 
 class Wish(NamedTuple):
@@ -87,6 +93,7 @@ class _Run:
         self.columns = {name: table.chosen(wish.hints) for name, table in TABLES.items()}
         self.manifest = self._manifest()
         self.written: list[str] = []
+        self.pruned_us = archive.pruned_until_us()
 
     def run(self) -> Exported:
         """Claim what is to be written, write it, remove what is no more."""
@@ -96,11 +103,13 @@ class _Run:
         }
         paths = {self._path(table, day): (table, day) for table in TABLES for day in days[table]}
         files = self.manifest.files
+        past = {path: place for path in files if (place := self._past(path)) is not None}
         stale = [
             (path, table, day)
             for path, (table, day) in paths.items()
-            if not self._stands(path, days[table][day])
+            if path not in past and not self._stands(path, days[table][day])
         ]
+        paths |= past
         foreign = [p for p, _, _ in stale if p not in files and (self.directory / p).exists()]
         if foreign:
             raise ExportError(
@@ -154,6 +163,17 @@ class _Run:
             and place.is_file()
             and place.stat().st_size == known.bytes
         )
+
+    def _past(self, path: str) -> tuple[str, int] | None:
+        """The table and day of a file whose operations the archive may not have any more.
+
+        It stays as it was exported.
+        """
+        table, day = path.partition("/")[0], self.manifest.files[path].day
+        if self.pruned_us is None or table == SESSIONS or day is None or day.day == NO_DAY:
+            return None
+        is_past = day.day * DAY_US < self.pruned_us and self._stands(path, day)
+        return (table, day.day) if is_past else None
 
     def _write(self, table: str, first: int, last: int, days: Mapping[int, Day]) -> None:
         """Write these days and all between."""
@@ -209,7 +229,14 @@ class _Run:
             )
         wish = self.wish
         return Exported(
-            str(self.directory), wish.format, SCHEMA, wish.hints, tables, self.written, gone
+            str(self.directory),
+            wish.format,
+            SCHEMA,
+            wish.hints,
+            tables,
+            self.written,
+            gone,
+            optional_rfc3339(self.pruned_us),
         )
 
 

@@ -42,6 +42,11 @@ class ArchiveExport:
         ((found,),) = self.database.rows("SELECT id FROM users WHERE name = ?", (LOCAL_USER,))
         return str(found)
 
+    def pruned_until_us(self) -> int | None:
+        """The moment before which operations were deleted; None where all are there."""
+        ((cut_us,),) = self.database.rows("SELECT max(cut_us) FROM remainders")
+        return None if cut_us is None else int(cut_us)
+
     def days(self, table: str) -> list[Day]:
         """The days of a table, in order."""
         if table == SESSIONS:

@@ -89,21 +89,22 @@ def changes(database: Database, words: Words, known: MirrorState) -> list[Change
     if gone := _gone(database, known.name):
         return gone
     found = database.rows(
-        "SELECT s.thread, s.changed, s.metrics, m.at_ns, m.series"
-        " FROM agent_telemetry_summaries s"
+        "SELECT s.thread, s.changed, s.metrics, m.at_ns, m.series,"
+        " p.thread IS NOT NULL AND m.thread IS NULL"
+        " FROM agent_telemetry_summaries s LEFT JOIN remainders p ON p.thread = s.thread"
         " LEFT JOIN mirrored m ON m.mirror = ? AND m.thread = s.thread"
         f" WHERE (s.changed, s.thread) > (?, ?) ORDER BY s.changed, s.thread LIMIT {MOST_THREADS}",
         (known.name, known.changed, known.thread),
     )
     step: list[Change] = []
     size = 0
-    for thread, changed, blob, at_ns, series in found:
+    for thread, changed, blob, at_ns, series, is_cut in found:
         metrics = metrics_of(blob)
         size += metrics.calls + metrics.tool_calls + metrics.failures
         if step and size > MOST_OPERATIONS:
             break
         former = None if at_ns is None else Mirrored(at_ns, series)
-        step.append(Change(thread, changed, metrics, former, [], [], []))
+        step.append(Change(thread, changed, metrics, former, [], [], [], bool(is_cut)))
     _fill(database, words, known.name, {change.thread: change for change in step})
     return step
 

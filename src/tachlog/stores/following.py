@@ -55,7 +55,8 @@ class CallFacts(Struct, frozen=True, array_like=True, gc=False):
 class Change(Struct, frozen=True):
     """A thread that changed; `metrics` is None of one that is no more.
 
-    `former` is where the mirror has its point, None where it has none.
+    `former` is where the mirror has its point, None where it has none. `is_cut` says that operations
+    were deleted before the mirror had any of it.
     """
 
     thread: int
@@ -65,6 +66,16 @@ class Change(Struct, frozen=True):
     calls: list[CallFacts]
     tools: list[ToolUse]
     failures: list[Failure]
+    is_cut: bool = False
+
+    @property
+    def deleted(self) -> int:
+        """How many operations the mirror will never have."""
+        m = self.metrics
+        if m is None or not self.is_cut:
+            return 0
+        told = len(self.calls) + len(self.tools) + len(self.failures)
+        return m.calls + m.tool_calls + m.failures - told
 
 
 class AlertFacts(Struct, frozen=True):
