@@ -55,8 +55,8 @@ class CallFacts(Struct, frozen=True, array_like=True, gc=False):
 class Change(Struct, frozen=True):
     """A thread that changed; `metrics` is None of one that is no more.
 
-    `former` is where the mirror has its point, None where it has none. `is_cut` says that operations
-    were deleted before the mirror had any of it.
+    `former` is where the mirror has its point, None where it has none. `is_cut` says that some
+    operations were deleted before the mirror had any of it.
     """
 
     thread: int
