@@ -21,7 +21,7 @@ from tachlog.pricing import price
 from tachlog.projects import project_of
 from tachlog.stores import open_store
 
-USUAL = Usual({"Bash": 38 * SECOND}, response_us=40 * SECOND)
+USUAL = Usual({"Bash": 38 * SECOND, "Edit": SECOND // 20}, response_us=40 * SECOND)
 
 
 def asked(told: Told) -> None:
@@ -61,6 +61,11 @@ def question(told: Told) -> None:
     told.tool(5, tool="AskUserQuestion", call=told.reply(3, 5, stop="tool_use"))
 
 
+def fast(told: Told) -> None:
+    """A tool whose calls are over at once."""
+    told.tool(5, tool="Edit", call=told.reply(3, 5, stop="tool_use"))
+
+
 def unknown_tool(told: Told) -> None:
     """A tool of which nothing is known."""
     told.tool(5, tool="mcp__jira__search", call=told.reply(3, 5, stop="tool_use"))
@@ -97,6 +102,14 @@ def lost_result(told: Told) -> None:
             "mcp__jira__search has no result for 61 s, little is known of its calls: waiting or"
             " slow?",
         ),
+        (
+            fast,
+            5 + 6,
+            "waiting_approval",
+            5,
+            "Edit has no result for 6 s, 99 % of its calls take less than 1 s: waiting or slow?",
+        ),
+        (fast, 5 + 4, "tool", 5, "Edit has no result yet"),
         (question, 6, "waiting_prompt", 5, "AskUserQuestion asks"),
         (answered, 15, "model", 9, "the model has not replied yet to what it was given"),
         (answered, 9 + 301, "stalled", 9, "no reply for 5 min after what it was given"),

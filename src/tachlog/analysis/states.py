@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.selection import Selection
-from tachlog.data import asks_person
+from tachlog.data import asks_person, context_window
 from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.sketch import merge, quantile
 from tachlog.model import Failure, Prompt
@@ -25,6 +25,9 @@ StateKind = Literal["model", "tool", "waiting_approval", "waiting_prompt", "stal
 
 LEAST_CALLS: Final = 20
 """A tool's 99th percentile is taken from so many calls; with fewer it is `UNUSUAL_US`."""
+
+SOON_US: Final = 5_000_000
+"""An open call is not told as waiting before so long, however fast the tool is."""
 
 UNUSUAL_US: Final = 60_000_000
 """How long a tool call of which little is known may last."""
@@ -82,10 +85,17 @@ def usual_of(threads: Iterable[SessionMetrics]) -> Usual:
 
 
 class Live(Struct, frozen=True):
-    """A thread that is not over, and its state."""
+    """A thread that is not over, and its state.
+
+    `context_tokens` are those that its last call had to read, `window` what its model can; both
+    None where that is not known. `last_error` is the class of its last failure and the tool.
+    """
 
     metrics: SessionMetrics
     state: State
+    context_tokens: int | None = None
+    window: int | None = None
+    last_error: str | None = None
 
 
 def live_threads(archive: Archive, now_us: int) -> list[Live]:
@@ -101,8 +111,8 @@ def live_threads(archive: Archive, now_us: int) -> list[Live]:
             continue
         told = archive.session(metrics.session_id)
         state = state_of(told[1], now_us, usual, metrics.kind) if told else None
-        if state is not None and state.kind != "ended":
-            found.append(Live(metrics, state))
+        if told and state is not None and state.kind != "ended":
+            found.append(Live(metrics, state, *_context(told[1]), _last_error(told[1])))
     return sorted(
         found,
         key=lambda each: (
@@ -111,6 +121,27 @@ def live_threads(archive: Archive, now_us: int) -> list[Live]:
             each.metrics.session_id,
         ),
     )
+
+
+def _context(session: Session) -> tuple[int | None, int | None]:
+    """What the last call had to read, and the window of its model."""
+    told = [call for call in session.calls.values() if call.usage is not None]
+    last = max(told, key=lambda call: (call.at_us, call.key), default=None)
+    if last is None or last.usage is None:
+        return None, None
+    window = context_window(last.model)
+    return last.usage.prompt, window if window and window >= last.usage.prompt else None
+
+
+def _last_error(session: Session) -> str | None:
+    """What failed last: `command_failed (Bash)`, `overloaded`."""
+    failed = [(each.at_us, str(each.error_class)) for each in session.failures.values()]
+    failed += [
+        (use.end_us or use.at_us, f"{use.error_class} ({use.tool})")
+        for use in session.tools.values()
+        if use.outcome == "error"
+    ]
+    return max(failed)[1] if failed else None
 
 
 def _p99(sketch: Sketch) -> int | None:
@@ -175,7 +206,7 @@ def _in_tool(use: ToolUse, now_us: int, usual: Usual, *, is_asked: bool) -> Stat
         return State("waiting_prompt", use.at_us, f"{use.tool} asks", use.tool, target)
     known = usual.tools.get(use.tool)
     longest = known or UNUSUAL_US
-    if open_us <= longest:
+    if open_us <= max(longest, SOON_US):
         return State("tool", use.at_us, f"{use.tool} has no result yet", use.tool, target)
     what = f"99 % of its calls take {_told(longest)}" if known else "little is known of its calls"
     basis = f"{use.tool} has no result for {_told(open_us)}, {what}"
@@ -212,6 +243,8 @@ def _moment(operation: _Operation) -> int:
 
 def _told(duration_us: int) -> str:
     seconds = duration_us / 1e6
+    if seconds < 1:
+        return "less than 1 s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

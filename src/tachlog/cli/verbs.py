@@ -118,6 +118,18 @@ VERBS = (
         direct=True,
     ),
     Verb(
+        "top",
+        "show live which agents wait for you and what the others do",
+        "top",
+        ARCHIVE,
+        "a list of threads that are not over, those first that wait for a person: `session_id`,"
+        " `agent`, `project`, `model`, `title`, `state`, `since`, `basis`, `tool`, `target`,"
+        " `context_tokens`, `window`, `cost_usd`, `last_error`",
+        "It follows the logs meanwhile, as `tachlog watch` does. Where the answer is no terminal,"
+        " it reads what is new and tells once.",
+        direct=True,
+    ),
+    Verb(
         "sessions",
         "list the sessions",
         "look",

@@ -1,0 +1,156 @@
+"""`tachlog top` begins with the agents that wait for somebody, and is driven by keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from textual.widgets import DataTable, Static
+
+from archives import assistant, jsonl, tool_result, tool_use, user
+from conftest import Run
+from tachlog.analysis.states import live_threads
+from tachlog.cli.top import Row, rows_of
+from tachlog.cli.top_screen import Top
+from tachlog.config import Config
+from tachlog.pipeline import bring_up_to_date
+from tachlog.stores import open_store
+
+NOW_S = time.time()
+
+
+def ago(seconds: float) -> str:
+    """A time so long ago."""
+    return datetime.fromtimestamp(NOW_S - seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def logs(home: Path) -> Path:
+    """Sessions of which one asks, one works with a sub-agent, and one is done."""
+    projects = home / ".claude" / "projects" / "shop"
+    asks = [tool_use("t1", "AskUserQuestion", questions=[])]
+    runs = [tool_use("t2", "Bash", command="make test")]
+    looks = [tool_use("t3", "Grep", pattern="ledger", path="src")]
+    jsonl(
+        projects / "asks.jsonl",
+        [
+            user("asks", "u1", ago(430), "Which port shall it be?"),
+            assistant("asks", "a1", ago(420), "m1", content=asks, stop="tool_use"),
+        ],
+    )
+    jsonl(
+        projects / "runs.jsonl",
+        [
+            user("runs", "u2", ago(60), "Mend the flaky test"),
+            assistant("runs", "a2", ago(50), "m2", content=runs, stop="tool_use"),
+            tool_result("runs", "r2", ago(20), "t2", "Exit code 2", error=True),
+        ],
+    )
+    jsonl(
+        projects / "runs" / "subagents" / "agent-x1.jsonl",
+        [
+            user("runs", "u3", ago(15), "Look around", isSidechain=True, agentId="x1"),
+            assistant(
+                "runs",
+                "a3",
+                ago(2),
+                "m3",
+                content=looks,
+                stop="tool_use",
+                isSidechain=True,
+                agentId="x1",
+            ),
+        ],
+    )
+    jsonl(
+        projects / "done.jsonl",
+        [
+            user("done", "u4", ago(100), "Add VAT to the export"),
+            assistant("done", "a4", ago(90), "m4"),
+        ],
+    )
+    return projects
+
+
+def rows(home: Path) -> list[Row]:
+    """What is shown of them."""
+    store = open_store("private:")
+    try:
+        bring_up_to_date(store, [str(logs(home))], Config())
+        now_us = round(NOW_S * 1e6)
+        return rows_of(live_threads(store, now_us), now_us)
+    finally:
+        store.close()
+
+
+def test_rows_begin_with_who_waits(home: Path) -> None:
+    """First who waits, the longest first; then the others, a sub-agent below its session."""
+    found = rows(home)
+    assert [(row.needs, row.title, row.doing, row.since) for row in found] == [
+        (True, "Which port shall it be?", "asks: AskUserQuestion", "7 min"),
+        (True, "Add VAT to the export", "turn done", "90 s"),
+        (False, "Mend the flaky test", "model thinking", "20 s"),
+        (False, "└ sub-agent", "Grep src", "2.0 s"),
+    ]
+    assert found[2].error == "command failed (Bash)"
+    assert found[2].context == "░░░░░░░░ 1 %"
+    assert {row.cost for row in found} == {"<$0.01"}
+
+
+def test_the_screen_is_driven_by_keys(home: Path) -> None:
+    """`n` goes to the next that needs somebody, `r` looks again, `q` leaves."""
+    shown: list[Sequence[Row]] = [rows(home), rows(home)[1:]]
+
+    async def drive() -> None:
+        app = Top(lambda: shown.pop(0) if len(shown) > 1 else shown[0])
+        async with app.run_test(size=(160, 24)) as pilot:
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            table = app.query_one(DataTable)
+            chosen = app.query_one("#chosen", Static)
+            assert str(app.query_one("#heading", Static).content) == "NEEDS YOU 2 · WORKING 2"
+            assert [str(cell) for cell in table.get_row_at(0)][:2] == [
+                "⏸",
+                "Which port shall it be?",
+            ]
+            await pilot.press("n")
+            assert "tachlog show done" in str(chosen.content)
+            await pilot.press("r")
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            assert (table.row_count, table.cursor_row) == (3, 0)
+            assert "tachlog show done" in str(chosen.content)
+            await pilot.press("down")
+            assert "tachlog show runs" in str(chosen.content)
+            await pilot.press("n")
+            assert table.cursor_row == 0
+            await pilot.press("q")
+
+    asyncio.run(drive())
+
+
+def test_nothing_at_work_is_said(home: Path) -> None:
+    """Without a session the screen says so, and keys do no harm."""
+
+    async def drive() -> None:
+        app = Top(list)
+        async with app.run_test() as pilot:
+            await app.workers.wait_for_complete()
+            await pilot.press("n", "down")
+            assert str(app.query_one("#chosen", Static).content) == "no session is at work"
+
+    asyncio.run(drive())
+
+
+def test_the_command_tells_once_without_a_terminal(tachlog: Run, home: Path) -> None:
+    """What waits and what works is told as lines or JSON, of what was just read."""
+    logs(home)
+    told = json.loads(tachlog("top", "--json").stdout)
+    assert [each["state"] for each in told] == ["waiting_prompt", "waiting_prompt", "model", "tool"]
+    assert told[0]["basis"] == "AskUserQuestion asks"
+    lines = tachlog("top").stdout.splitlines()
+    assert lines[0] == "NEEDS YOU 2 · WORKING 2"
+    assert lines[1].startswith("needs you Which port shall it be? · Claude Code: asks: AskUser")
