@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Static
 from archives import assistant, jsonl, tool_result, tool_use, user
 from conftest import Run
 from tachlog.analysis.states import live_threads
-from tachlog.cli.top import Row, rows_of
+from tachlog.cli.top_rows import Row, rows_of
 from tachlog.cli.top_screen import Top
 from tachlog.config import Config
 from tachlog.pipeline import bring_up_to_date
@@ -32,7 +32,7 @@ def logs(home: Path) -> Path:
     """Sessions of which one asks, one works with a sub-agent, and one is done."""
     projects = home / ".claude" / "projects" / "shop"
     asks = [tool_use("t1", "AskUserQuestion", questions=[])]
-    runs = [tool_use("t2", "Bash", command="make test")]
+    runs = [tool_use("t2", "Bash", command="make deploy")]
     looks = [tool_use("t3", "Grep", pattern="ledger", path="src")]
     jsonl(
         projects / "asks.jsonl",

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Static
 
 from tachlog.cli import format as fmt
-from tachlog.cli.top import Row, heading
+from tachlog.cli.top_rows import Row, heading
 
 LOOK_SECONDS: Final = 2.0
 """How often the archive is asked."""
