@@ -93,8 +93,8 @@ def test_a_wide_answer_is_no_json_matter(desk: Desk, words: tuple[str, ...]) -> 
     assert desk.run(*words, COLUMNS="40").out == desk.run(*words, COLUMNS="200").out
 
 
-UNASKED = {"db", "demo", "export", "query", "reconcile", "serve", "token", "user", "watch"}
-"""Verbs that need more than their name, or change something."""
+UNASKED = {"db", "demo", "export", "query", "reconcile", "serve", "token", "top", "user", "watch"}
+"""Verbs that need more than their name or the logs of long ago, or change something."""
 
 
 def json_calls() -> Iterator[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gzip
 import json
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -322,3 +324,35 @@ def test_a_mount_of_another_machine_is_known_by_its_kind(tmp_path: Path) -> None
     assert on_network(str(tmp_path / "logs"), mounts)
     assert not on_network(str(tmp_path / "fast" / "logs"), mounts)
     assert not on_network("/", mounts)
+
+
+def as_nobody(place: str) -> Places:
+    """A place, for a thread that loses root's right to open every file when it asks for it."""
+
+    def places() -> list[str]:
+        if os.geteuid() == 0:
+            ctypes.CDLL(None).setfsuid(65_534)
+        return [place]
+
+    return places
+
+
+def test_a_file_that_may_not_be_read_is_read_once_it_may() -> None:
+    """A log without rights is told of; with them it is read, and the note is gone."""
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)  # pytest's own directories are closed to others
+        log = Path(directory, "logs", "a.jsonl")
+        log.parent.mkdir()
+        log.write_text(text_of("a", 1))
+        log.chmod(0)
+        following = Following(
+            Path(directory, "archive.db"), as_nobody(str(log.parent)), Config(), False
+        )
+        try:
+            step = following.until(lambda step: str(log) in step.notes)
+            assert step.notes[str(log)].startswith("cannot be opened (Permission denied)")
+            log.chmod(0o644)
+            following.until_calls(2)
+            assert str(log) not in following.steps[-1].notes
+        finally:
+            following.stop()
