@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 LOGS ?=
+BENCHES := $(filter-out bench/compare_commits.py bench/profile_analyze.py,$(wildcard bench/*.py))
 AGENTS ?= amp claude_code cline codex droid gemini_cli goose inspect_ai kimi_cli kimi_code opencode openhands pi qwen_code mini_swe_agent
 
 PIP := -m pip --quiet --disable-pip-version-check
@@ -9,7 +10,7 @@ TEST := .venv-test/bin
 PACKAGE := pyproject.toml $(shell find src -name __pycache__ -prune -o -print)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench record compare docs clean
+.PHONY: help run test lint bench profile record compare docs clean
 
 help: ## list these commands
 	@sed -En 's/^([a-z]+):[^#]*## /make \1\t/p' Makefile | expand -t 14
@@ -26,7 +27,10 @@ lint: .venv-test/tools ## check style and types
 	@$(TEST)/mypy --strict src
 
 bench: .venv-test/wheel ## run the benchmarks; each prints its figures as JSON
-	@for bench in bench/*.py; do $(TEST)/python $$bench || exit 1; done
+	@for bench in $(BENCHES); do $(TEST)/python $$bench || exit 1; done
+
+profile: .venv-test/wheel ## where the time of reading LOGS (else the examples) goes; the profile is kept in run.prof
+	@$(TEST)/python bench/profile_analyze.py run.prof analyze --no-store --jobs 1 $(or $(LOGS),--or-demo)
 
 record: .venv-test/tools ## run real agents against a scripted model and keep their logs as cases (Linux)
 	@for agent in $(AGENTS); do $(TEST)/python tests/record/$$agent.py || exit 1; done
