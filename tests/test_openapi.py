@@ -67,7 +67,7 @@ def test_whatever_is_asked_gets_an_answer_that_is_described(
     What the shape of a parameter cannot say (times, cursors) may be refused.
     """
 
-    @settings(max_examples=8, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy())
     def ask(case: schemathesis.Case) -> None:
         case.call_and_validate(

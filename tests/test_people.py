@@ -2,15 +2,15 @@
 
 import json
 import os
-import subprocess
-import sysconfig
-from pathlib import Path
+from io import StringIO
 
 import pytest
 
 from archives import alert_acknowledged_by
-from conftest import Archives, Run
+from conftest import Archives, Ran
 from serving import Served, serving
+from tachlog.cli.calling import Caller
+from tachlog.cli.running import run
 from tachlog.passwords import hash_of, is_password, new_token
 from tachlog.stores.people import digest_of_token
 
@@ -57,45 +57,39 @@ def test_users_sign_in_with_a_password(archives: Archives) -> None:
     assert left == {"ana": None, "local": None}
 
 
-def piped(home: Path, *words: str, said: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run the command with something on its standard input."""
-    command = Path(sysconfig.get_path("scripts")) / "tachlog"
-    return subprocess.run(
-        [command, *words],
-        input=said,
-        capture_output=True,
-        text=True,
-        cwd=home,
-        env=os.environ,
-        timeout=60,
-        check=False,
-    )
+def called(*words: str, said: str = "") -> Ran:
+    """Run the command in this process with something on its standard input."""
+    out, err = StringIO(), StringIO()
+    code = run(list(words), Caller(os.environ, NOW_US, out, err, StringIO(said)))
+    return Ran(out.getvalue(), err.getvalue(), code)
 
 
-def test_the_command_adds_lists_and_removes(home: Path, tachlog: Run) -> None:
+def test_the_command_adds_lists_and_removes() -> None:
     """`user` and `token` say what they did; a token is shown once, and nowhere else."""
-    added = piped(home, "user", "add", "ana", "--role", "lead", said=PASSWORD + "\n")
-    assert (added.returncode, added.stdout) == (0, "ana can sign in, as lead\n")
-    assert piped(home, "user", "add", "ana", said=PASSWORD).returncode == 1
-    assert piped(home, "user", "add", "bo", said="short").returncode == 2
-    assert tachlog("user", "add", check=False).code == 2
-    assert "ana" in tachlog("user", "list").stdout
-    made = json.loads(tachlog("token", "create", "ci", "--scope", "read", "--json").stdout)
+    added = called("user", "add", "ana", "--role", "lead", said=PASSWORD + "\n")
+    assert added[::2] == ("ana can sign in, as lead\n", 0)
+    assert called("user", "add", "ana", said=PASSWORD).code == 1
+    assert called("user", "add", "bo", said="short").code == 2
+    assert called("user", "add").code == 2
+    assert called("user", "add", "two\nlines", said=PASSWORD).code == 2
+    assert "ana" in called("user", "list").stdout
+    assert called("token", "list").stdout == "none\n"
+    made = json.loads(called("token", "create", "ci", "--scope", "read", "--json").stdout)
     assert made["token"].startswith("tachlog_")
-    listed = tachlog("token", "list", "--json").stdout
+    listed = called("token", "list", "--json").stdout
     assert made["token"] not in listed
     assert json.loads(listed)[0]["scope"] == "read"
-    assert tachlog("token", "create", "ci", check=False).code == 1
-    tachlog("token", "revoke", "ci")
-    assert tachlog("token", "revoke", "ci", check=False).code == 1
-    assert " no" in tachlog("token", "list").stdout
-    tachlog("user", "remove", "ana")
-    assert tachlog("user", "remove", "ana", check=False).code == 1
+    assert called("token", "create", "ci").code == 1
+    assert called("token", "revoke", "ci").code == 0
+    assert called("token", "revoke", "ci").code == 1
+    assert " no" in called("token", "list").stdout
+    assert called("user", "remove", "ana").code == 0
+    assert called("user", "remove", "ana").code == 1
 
 
-def test_others_are_served_only_with_a_way_in(home: Path, tachlog: Run) -> None:
+def test_others_are_served_only_with_a_way_in() -> None:
     """An address beyond this machine needs a token; the refusal says the command that makes one."""
-    refused = tachlog("serve", "--host", "0.0.0.0", "--port", "0", check=False)
+    refused = called("serve", "--host", "0.0.0.0", "--port", "0")
     assert refused.code == 2
     assert "tachlog token create" in refused.stderr
 
@@ -107,7 +101,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> object:
     tokens = {}
     for scope in ("ingest", "read", "admin"):
         words = ("token", "create", scope, "--scope", scope, "--db", str(home / "served.db"))
-        tokens[scope] = piped(home, *words).stdout.strip()
+        tokens[scope] = called(*words).stdout.strip()
     with serving(home, "--host", "0.0.0.0", env={"TACHLOG_SERVE__FOLLOW": "false"}) as own:
         yield own, tokens
 

@@ -14,9 +14,9 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from archives import assistant, jsonl, user
-from conftest import Run
 from serving import SECONDS, Served, serving, workers_of
 from tachlog import analyze
+from tachlog.cli import main
 from tachlog.web.server import Connection, listen
 
 CASE = Path(__file__).parent / "corpus" / "gemini_cli"
@@ -269,17 +269,13 @@ def test_systemd_is_told(home: Path) -> None:
             assert systemd.recv(100) == b"STOPPING=1"
 
 
-def test_an_archive_that_cannot_be_used_is_told(tachlog: Run, home: Path) -> None:
-    """What is no archive keeps the service from starting, with a sentence."""
+def test_what_keeps_it_from_starting_is_told(
+    served: Served, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no archive, and a port that is taken, end it with a sentence."""
     (home / "no.db").write_bytes(b"nothing like it" * 100)
-    ran = tachlog("serve", "--port", "0", "--db", home / "no.db", check=False)
-    assert ran.code == 1
-    assert "not a readable archive" in ran.stderr
-    assert tachlog("serve", "--db", "private:", check=False).code == 2
-
-
-def test_a_taken_port_is_told(served: Served, tachlog: Run) -> None:
-    """A second service at the same port does not start, and says what to do."""
-    ran = tachlog("serve", "--port", str(served.port), check=False)
-    assert ran.code == 1
-    assert "--port 0" in ran.stderr
+    assert main(["serve", "--port", "0", "--db", str(home / "no.db")]) == 1
+    assert "not a readable archive" in capsys.readouterr().err
+    assert main(["serve", "--db", "private:"]) == 2
+    assert main(["serve", "--port", str(served.port)]) == 1
+    assert "--port 0" in capsys.readouterr().err
