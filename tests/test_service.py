@@ -10,9 +10,9 @@ import pytest
 
 from tachlog.analysis.selection import Selection
 from tachlog.api import analyze
-from tachlog.config import Config
+from tachlog.config import load
 from tachlog.engines import Setup
-from tachlog.engines.work import prepare
+from tachlog.engines.work import measurer_of
 from tachlog.receive.bodies import Busy
 from tachlog.receive.inbox import MOST_BYTES, Inbox
 from tachlog.service.jobs import JOBS, Job, Jobs, Moment
@@ -21,6 +21,7 @@ from tachlog.service.writer import MOST_WAITING, Writer
 from tachlog.stores import StoreError, open_store
 
 CASE = Path(__file__).parent / "corpus" / "gemini_cli"
+LOADED = load({"HOME": "/nowhere", "TACHLOG_STORAGE__RETENTION_DAYS": "100000"})
 NOW_US = 1_795_000_000_000_000
 
 
@@ -101,7 +102,7 @@ def test_jobs_are_done_again_and_rest_while_nothing_changes(archive: str) -> Non
         done.append("idle")
 
     async def check() -> None:
-        jobs = Jobs(archive, lambda store: Moment(store, Config(), prepare(Setup()), NOW_US))
+        jobs = Jobs(archive, lambda store: Moment(store, LOADED, measurer_of(Setup()), NOW_US))
         jobs.start((Job("shaky", 0.01, shaky), Job("idle", 0.01, idle, if_changed=True)))
         await until(lambda: jobs.faults == {"shaky": "the disk is full"})
         await until(lambda: done.count("shaky") > 5 and not jobs.faults)
@@ -116,7 +117,7 @@ def test_the_usual_jobs_do_their_work(archive: str) -> None:
     store = open_store(archive)
     before = store.sessions(Selection())
     for job in JOBS:
-        job.work(Moment(store, Config(), prepare(Setup()), NOW_US))
+        job.work(Moment(store, LOADED, measurer_of(Setup()), NOW_US))
     assert store.sessions(Selection()) == before
     store.close()
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from tachlog.cli.calling import Caller, Misuse, Unanswered
 from tachlog.cli.format import plain
-from tachlog.config import Config, data_home, load
+from tachlog.config import Loaded, data_home, load
 from tachlog.stores import PRIVATE, open_store
 from tachlog.stores.people import People
 
@@ -36,7 +36,7 @@ def serve(options: Namespace, caller: Caller) -> int:
     from tachlog.web import logs, server
     from tachlog.web.guard import Access
 
-    def config() -> Config:
+    def loaded() -> Loaded:
         flags = {
             key: (flag, value)
             for key, flag, value in (
@@ -46,9 +46,9 @@ def serve(options: Namespace, caller: Caller) -> int:
             )
             if value is not None
         }
-        return load(caller.environ, flags=flags).config
+        return load(caller.environ, flags=flags)
 
-    at_first = config()
+    at_first = loaded().config
     if at_first.storage.url == PRIVATE:
         raise Misuse("--db: a service needs an archive that stays")
     host = at_first.serve.host
@@ -83,7 +83,7 @@ def serve(options: Namespace, caller: Caller) -> int:
     caller.out.flush()
     if options.open:
         threading.Thread(target=_open, args=(url,), daemon=True).start()
-    return 0 if server.run(Service(config, caller.environ), access, listening) else 1
+    return 0 if server.run(Service(loaded, caller.environ), access, listening) else 1
 
 
 def _check_way_in(people: People, host: str) -> None:

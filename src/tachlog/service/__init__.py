@@ -11,8 +11,10 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from tachlog.config import Config, ConfigError
+from tachlog.config import Config, ConfigError, Loaded
+from tachlog.engines.work import measurer_of
 from tachlog.pipeline import setup_of
+from tachlog.pricing import PriceFileError
 from tachlog.receive.inbox import Inbox
 from tachlog.receive.reading import Part
 from tachlog.service.changes import Changes
@@ -58,13 +60,13 @@ class Service:
 
     def __init__(
         self,
-        load: Callable[[], Config],
+        load: Callable[[], Loaded],
         environ: Mapping[str, str],
         clock: Callable[[], int] = now_us,
     ) -> None:
         self._load = load
         self.clock = clock
-        self.config = load()
+        self.loaded = load()
         self.generation = 0
         """How often the configuration was loaded anew: answers made before it are stale."""
         self.readers = Readers(self.config.storage.url)
@@ -74,14 +76,13 @@ class Service:
         self.writer = Writer(url, self.changes.poke)
         self.following = Following(url, environ, self.changes.poke)
         self.jobs = Jobs(url, self._moment)
-        self._measure = self._prepared()
+        self._measure: Measure = measurer_of(setup_of(self.config))
         self.inbox = Inbox(setup_of(self.config), self._keep, self._known)
 
-    def _prepared(self) -> Measure:
-        """The arithmetic of the configuration, in force in this process."""
-        from tachlog.engines.work import prepare
-
-        return prepare(setup_of(self.config))
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.loaded.config
 
     async def start(self) -> None:
         """Make or open the archive and start what feeds it; raises `StoreError`."""
@@ -110,7 +111,7 @@ class Service:
         return None
 
     def _moment(self, store: Store) -> Moment:
-        return Moment(store, self.config, self._measure, self.clock())
+        return Moment(store, self.loaded, self._measure, self.clock())
 
     async def stop(self) -> None:
         """End in order: what feeds the archive, who writes it, then who reads it."""
@@ -127,15 +128,16 @@ class Service:
     async def reload(self) -> None:
         """Take up the configuration as it is now; one that cannot be used changes nothing."""
         try:
-            config = self._load()
-        except (ConfigError, OSError) as error:
+            loaded = self._load()
+            measure = measurer_of(setup_of(loaded.config))
+        except (ConfigError, PriceFileError, OSError) as error:
             log.error("the configuration was not taken up: %s", error)
             return
-        self.config = config
+        self.loaded, config = loaded, loaded.config
         self.generation += 1
         if config.storage.url != self.readers.url:
             log.warning("another archive is served after a restart: storage.url has changed")
-        self._measure = self._prepared()
+        self._measure = measure
         self.inbox.use(setup_of(config))
         await self.following.stop()
         if config.serve.follow:

@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tachlog.config import Config
+from tachlog import retention
+from tachlog.config import Config, Loaded
 from tachlog.stores import Measure, Store, StoreError, open_store
 
 log = logging.getLogger("tachlog.service")
@@ -19,21 +20,28 @@ class Moment(NamedTuple):
     """What a job may know: an opening of the archive of its own, the configuration, the time."""
 
     store: Store
-    config: Config
+    loaded: Loaded
     measure: Measure
     now_us: int
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.loaded.config
 
 
 class Job(NamedTuple):
     """Work that is done every so often, in a thread; it tells what it did, None for nothing.
 
-    With `if_changed` it rests while the archive does not change.
+    With `if_changed` it rests while the archive does not change; `first_s` is when it is done first
+    (None: after its span).
     """
 
     name: str
     every_s: float
     work: Callable[[Moment], str | None]
     if_changed: bool = False
+    first_s: float | None = None
 
 
 def learn(moment: Moment) -> None:
@@ -62,7 +70,21 @@ def alerts(moment: Moment) -> str | None:
     return f"{len(found)} changed" if found else None
 
 
+def prune(moment: Moment) -> str | None:
+    """Delete operations that are older than the person wants them kept."""
+    if not retention.is_asked_for(moment.loaded):
+        return None
+    plan = retention.planned(moment.store, moment.config, moment.now_us)
+    if not plan.operations:
+        return None
+    done = retention.prune(moment.store, plan, moment.measure)
+    return f"{done.operations} operations deleted, {done.bytes} bytes left"
+
+
+DAY_S: Final = 86_400.0
+
 JOBS: tuple[Job, ...] = (
+    Job("retention", DAY_S, prune, first_s=600),
     Job("alerts", 60, alerts),
     Job("learning", 60, learn, if_changed=True),
     Job("mirrors", 15, feed_mirrors, if_changed=True),
@@ -84,8 +106,10 @@ class Jobs:
 
     async def _repeat(self, job: Job) -> None:
         last: int | None = None
+        pause = job.every_s if job.first_s is None else job.first_s
         while True:
-            await asyncio.sleep(job.every_s)
+            await asyncio.sleep(pause)
+            pause = job.every_s
             begun = monotonic()
             try:
                 last, told = await asyncio.to_thread(self._once, job, last)
