@@ -8,7 +8,7 @@ docs/http.md by itself. `every_s` says how long an answer that depends on the ti
 
 A page is one `Page` in `pages.PAGES`: a template in `templates/` that extends `base.html`, over the
 answer of an endpoint, its JSON twin, with the same parameters. Templates escape everything; scripts
-and styles are files in `static/`, since the policy that goes with every answer lets in nothing else.
+and styles are files in `static/`, since the policy of every answer lets in nothing else.
 Who asks is `request.state.viewer`, with scopes; a path that is not for readers gets its scope in
 `guard.scope_of`. What changes something is a route of its own with POST, for the scope `admin`.
 """
