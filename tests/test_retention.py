@@ -38,6 +38,7 @@ from tachlog.metrics import Measured
 from tachlog.metrics.remainder import Remainder
 from tachlog.sessions import Session
 from tachlog.stores import Cut, Store, open_store
+from tachlog.stores.archive import SqlArchive
 from tachlog.stores.following import Mirrored, MirrorState
 
 CASES = Path(__file__).parent / "corpus"
@@ -407,3 +408,31 @@ def test_what_was_learned_from_stays(tmp_path: Path) -> None:
         assert store.learn(MEASURER, learns=False).steps == {}
         assert store.learn(MEASURER).steps == learned.steps
         assert totals(store)["model_calls"] == was["model_calls"] + 2
+
+
+def test_everything_derived_can_be_recomputed(archives: Archives, tmp_path: Path) -> None:
+    """A rebuild finds nothing to do, also after a deletion; a figure that is wrong is put right."""
+    store = archives.new()
+    read_in(store, files_of(CASES, ("codex",)))
+    assert store.past.rebuild(MEASURER, writes=False) == []
+    prune(store)
+    assert store.past.rebuild(MEASURER, writes=False) == []
+    was = sessions(store), days(store)
+    assert isinstance(store, SqlArchive)
+    with store.database.transaction():
+        ((thread, session_id),) = store.database.rows(
+            "SELECT q.thread, t.session_id FROM model_quarters q JOIN threads t ON t.id = q.thread"
+            " WHERE q.calls = 2 ORDER BY q.thread LIMIT 1"
+        )
+        store.database.run("UPDATE model_quarters SET calls = 7 WHERE thread = ?", (thread,))
+    assert store.past.rebuild(MEASURER, writes=False) == [session_id]
+    assert store.past.rebuild(MEASURER, writes=True) == [session_id]
+    assert store.past.rebuild(MEASURER, writes=False) == []
+    assert sessions(store) == was[0]
+
+
+def test_the_command_says_whether_figures_are_right(desk: Desk) -> None:
+    """`db rebuild` says that all figures are what their operations come to."""
+    assert desk.run("db", "rebuild").out == (
+        "2 sessions: all figures are what their operations come to\n"
+    )

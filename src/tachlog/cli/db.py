@@ -13,6 +13,8 @@ from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.table import Column, table
 from tachlog.stores import TableSize
 
+MOST_NAMED = 20
+
 _COLUMNS = (
     Column("TABLE"),
     Column("ROWS", right=True),
@@ -39,6 +41,15 @@ class PruneView(Struct, frozen=True):
     bytes_after: int | None
 
 
+class Rebuilt(Struct, frozen=True):
+    """What `rebuild` found: the sessions whose figures are not what they come to."""
+
+    archive: str
+    sessions: int
+    differing: list[str]
+    written: bool
+
+
 class Sizes(Struct, frozen=True):
     """What the archive takes, in all and by table."""
 
@@ -48,9 +59,11 @@ class Sizes(Struct, frozen=True):
 
 
 def db(ask: Ask) -> Answer:
-    """Answer `tachlog db sizes` and `tachlog db prune`."""
+    """Answer `tachlog db sizes`, `tachlog db prune` and `tachlog db rebuild`."""
     if ask.options.what == "prune":
         return _prune(ask)
+    if ask.options.what == "rebuild":
+        return _rebuild(ask)
     with ask.store() as store:
         found = Sizes(ask.archive, store.size(), store.tables())
     return Answer(found, lambda: _lines(found, ask))
@@ -130,3 +143,29 @@ def _pruned_lines(view: PruneView, ask: Ask) -> Iterator[str]:
         yield from table((Column("OPERATIONS"), Column("COUNT", right=True)), rows, ask.width)
         yield ""
     yield "sessions, days and totals stay as they are; docs/retention.md says what goes with it"
+
+
+def _rebuild(ask: Ask) -> Answer:
+    from tachlog.engines.work import measurer_of
+    from tachlog.pipeline import setup_of
+
+    with ask.store() as store:
+        measure = measurer_of(setup_of(ask.config))
+        differing = store.past.rebuild(measure, writes=False)
+        writes = bool(differing) and not ask.options.dry_run
+        view = Rebuilt(ask.archive, store.count(), differing, writes)
+        if writes:
+            store.past.rebuild(measure, writes=True)
+    return Answer(view, lambda: _rebuilt_lines(view))
+
+
+def _rebuilt_lines(view: Rebuilt) -> Iterator[str]:
+    of = fmt.plural(view.sessions, "session")
+    if not view.differing:
+        yield f"{of}: all figures are what their operations come to"
+        return
+    yield f"{of}: figures of {len(view.differing)} are not what their operations come to now"
+    yield from (f"  {fmt.plain(name)}" for name in view.differing[:MOST_NAMED])
+    if len(view.differing) > MOST_NAMED:
+        yield f"  and {len(view.differing) - MOST_NAMED:,} more"
+    yield "they were put right" if view.written else "nothing was written"

@@ -319,16 +319,20 @@ VERBS = (
         "say what the archive takes, table by table; delete what is too old",
         "db",
         (
-            Option("WHAT", "what to do", choices=("sizes", "prune")),
-            Option("--dry-run", "say what `prune` would delete, and delete nothing"),
+            Option("WHAT", "what to do", choices=("sizes", "prune", "rebuild")),
+            Option(
+                "--dry-run", "say what `prune` would delete, or `rebuild` write, and do nothing"
+            ),
             *ARCHIVE,
         ),
         "one object. `sizes`: `archive`, `bytes`, `tables`, each with `table`, `rows`, `bytes`."
         " `prune`: `archive`, `rule`, `before`, `first`, `threads`, `operations` by table,"
-        " `deleted`, `bytes_before`, `bytes_after`",
+        " `deleted`, `bytes_before`, `bytes_after`. `rebuild`: `archive`, `sessions`, `differing`,"
+        " `written`",
         "A table's size includes its indexes. `prune` deletes operations that are older than"
         " `storage.retention_days`, or the oldest where the archive takes more than"
-        " `storage.max_size`: one of the two must be set (docs/retention.md).",
+        " `storage.max_size`: one of the two must be set (docs/retention.md). `rebuild` recomputes"
+        " all figures, names the sessions for which others are kept, and puts these right.",
     ),
     Verb(
         "user",

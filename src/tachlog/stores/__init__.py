@@ -211,6 +211,10 @@ class Past(Protocol):
         """What was deleted of a session's operations; None where they are all there."""
         ...
 
+    def rebuild(self, measure: Measure, *, writes: bool) -> list[str]:
+        """The sessions whose figures are wrong; with `writes` they are put right."""
+        ...
+
     def compact(self) -> None:
         """Forget words that nothing has any more, and give the space of deleted rows back."""
         ...

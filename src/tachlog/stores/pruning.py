@@ -22,7 +22,7 @@ from tachlog.metrics import QUARTER_US
 from tachlog.metrics.remainder import Remainder, in_days, kinds, split, unhinted
 from tachlog.model import UNTIMED_US, Telling
 from tachlog.sessions import Session
-from tachlog.stores import Cut, Measure, Old, Pruned, figures, learning, quarters
+from tachlog.stores import Cut, Measure, Old, Pruned, figures, learning, quarters, rebuilding
 from tachlog.stores.database import LISTED, Database, listed, replacing
 from tachlog.stores.families import Shared
 from tachlog.stores.loading import TABLES, load_session
@@ -373,6 +373,10 @@ class OldOperations:
     def of(self, session_id: str) -> Pruned | None:
         """What was deleted of a session's operations; None where they are all there."""
         return pruned_of(self.database, session_id)
+
+    def rebuild(self, measure: Measure, *, writes: bool) -> list[str]:
+        """The sessions whose figures are wrong; with `writes` they are put right."""
+        return rebuilding.rebuild(self.database, self.words, measure, writes=writes)
 
     def compact(self) -> None:
         """Forget words that nothing has any more, and give the space of deleted rows back."""

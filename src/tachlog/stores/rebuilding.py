@@ -1,0 +1,70 @@
+"""Everything derived is recomputed and compared with what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tachlog.metrics import Measured, QuarterMetrics
+from tachlog.stores import Measure, figures, learning, quarters
+from tachlog.stores.database import Database
+from tachlog.stores.remaining import measuring
+from tachlog.stores.rows import SETTLED_COLUMNS
+from tachlog.stores.summaries import metrics_of
+from tachlog.stores.words import Words
+
+AT_ONCE = 200
+"""Threads whose remainders are in memory together."""
+
+_SETTLE = ", ".join(f"{name} = ?" for name in SETTLED_COLUMNS.split(", "))
+
+
+def rebuild(database: Database, words: Words, measure: Measure, *, writes: bool) -> list[str]:
+    """The sessions whose figures are not what their operations, and what is left, come to.
+
+    With `writes` these are put right, in one transaction.
+    """
+    if not writes:
+        with database.snapshot():
+            return [name for name, _, _ in _differing(database, words, measure)]
+    with database.transaction():
+        found = list(_differing(database, words, measure))
+        for _, _, told in found:
+            database.run_many(
+                f"UPDATE calls SET {_SETTLE} WHERE key = ?",
+                [
+                    (call.output, call.estimated, call.cost_nanousd, call.response_us, key)
+                    for key, call in told.calls.items()
+                ],
+            )
+        figures.keep(database, words, {thread: told for _, thread, told in found}, ())
+        words.keep_texts()
+        return [name for name, _, _ in found]
+
+
+def _differing(
+    database: Database, words: Words, measure: Measure
+) -> Iterable[tuple[str, int, Measured]]:
+    """Sessions of which something else is kept than is measured: id, thread, what is measured."""
+    measure = measure.learning(learning.known(database))
+    rows = database.rows(
+        "SELECT session_id, thread, metrics FROM agent_telemetry_summaries ORDER BY thread"
+    )
+    for first in range(0, len(rows), AT_ONCE):
+        part = rows[first : first + AT_ONCE]
+        measured = measuring(database, words, measure, [thread for _, thread, _ in part])
+        for session_id, thread, blob in part:
+            told, kept = measured(thread), metrics_of(blob)
+            told.metrics.project = kept.project
+            if told.metrics != kept or _plain(told.quarters) != _plain(
+                quarters.load(database, words, thread)
+            ):
+                yield session_id, thread, told
+
+
+def _plain(found: Iterable[QuarterMetrics]) -> list[QuarterMetrics]:
+    """Quarter hours without what is not kept of them: the exact percentiles of tools."""
+    every = list(found)
+    for each in every:
+        for stats in each.tools.values():
+            stats.p95_us = None
+    return every
