@@ -52,7 +52,8 @@ def spans(
         y = TOP + place * LANE
         parts.append(text((LEFT - 6, y + 14), lane.name, "end"))
         parts += [_piece(piece, y, scale) for piece in lane.pieces]
-    return picture(width, height, label, parts)
+    has_links = any(piece.href for lane in lanes for piece in lane.pieces)
+    return picture(width, height, label, parts, "group" if has_links else "img")
 
 
 def _piece(piece: Piece, y: float, scale: float) -> str:
@@ -69,4 +70,4 @@ def _piece(piece: Piece, y: float, scale: float) -> str:
     )
     if piece.label and wide > 7 * len(piece.label) + 6:
         inner += text((x + 3, y + 14), piece.label, class_="on")
-    return element("a", inner, href=piece.href) if piece.href else inner
+    return element("a", inner, href=piece.href, aria_label=piece.words) if piece.href else inner

@@ -47,8 +47,10 @@ def text(at: tuple[float, float], words: str, anchor: str = "start", class_: str
     return element("text", inner, x=x, y=y, text_anchor=anchor, class_=f"chart-{class_}")
 
 
-def picture(width: float, height: float, label: str, parts: Iterable[str]) -> str:
-    """A whole chart, which says in words what it shows."""
+def picture(
+    width: float, height: float, label: str, parts: Iterable[str], role: str = "img"
+) -> str:
+    """A whole chart, which says in words what it shows; with links in it, it is a `group`."""
     return element(
         "svg",
         "".join(parts),
@@ -56,7 +58,7 @@ def picture(width: float, height: float, label: str, parts: Iterable[str]) -> st
         width=width,
         height=height,
         viewBox=f"0 0 {width:g} {height:g}",
-        role="img",
+        role=role,
         aria_label=label,
         preserveAspectRatio="xMinYMin meet",
         xmlns="http://www.w3.org/2000/svg",

@@ -1,0 +1,184 @@
+"""The pages in a real browser: readable for everybody, live, and quiet about the outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+import serving
+from archives import assistant, jsonl, user
+from screens import MAIN, Desk
+from serving import Served
+from tachlog import analyze
+from tachlog.web.pages import PAGES
+
+ADDRESSES = [page.path for page in PAGES if page.name] + [f"/sessions/{MAIN}"]
+CHROMIUM = next(
+    (place for place in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(place).exists()),
+    None,
+)
+PICTURES = os.environ.get("PAGES_PICTURES")
+"""A directory that takes pictures of the pages, for people to look at."""
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; that it is missing is a fault, not a reason to skip."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A home with a few sessions."""
+    desk = Desk(tmp_path_factory.mktemp("browser"))
+    desk.write()
+    return desk
+
+
+@pytest.fixture(scope="module")
+def filled(desk: Desk) -> Iterator[Served]:
+    """A service over them."""
+    with serving.serving(desk.home) as served:
+        analyze(desk.logs, archive=str(served.archive), jobs=1)
+        yield served
+
+
+def entered(browser: Browser, served: Served, **options: object) -> BrowserContext:
+    """A browser that came in by the printed address; whatever it complains of is a fault."""
+    context = browser.new_context(**options)  # type: ignore[arg-type] # Playwright checks them
+    context.new_page().goto(f"http://127.0.0.1:{served.port}/?token={served.token}")
+    return context
+
+
+def watched(context: BrowserContext, faults: list[str]) -> Page:
+    """A page whose complaints, and requests to anybody else, are noted."""
+    page = context.new_page()
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: (
+            None if urlsplit(asked.url).hostname == "127.0.0.1" else faults.append(asked.url)
+        ),
+    )
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of a page where somebody asked for it."""
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_and_asks_nobody_else(
+    browser: Browser, filled: Served, scheme: str
+) -> None:
+    """No page has a fault of WCAG 2.2 AA that a checker finds, in either theme."""
+    context = entered(browser, filled, color_scheme=scheme)
+    faults: list[str] = []
+    page = watched(context, faults)
+    for address in ADDRESSES:
+        page.goto(f"http://127.0.0.1:{filled.port}{address}")
+        faults += [
+            f"{address} {each['id']} {node['html'][:200]} {node['failureSummary'][:300]}"
+            for each in Axe().run(page, options={"runOnly": TAGS}).response["violations"]
+            for node in each["nodes"][:2]
+        ]
+        picture(page, f"{scheme}{address.replace('/', '-')}")
+    assert not faults, "\n".join(faults)
+    context.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280, 3840])
+def test_pages_fit_the_screen(browser: Browser, filled: Served, width: int) -> None:
+    """Nothing stands beyond the right edge, on a phone or a wall; wide tables scroll."""
+    context = entered(browser, filled, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    for address in ADDRESSES:
+        page.goto(f"http://127.0.0.1:{filled.port}{address}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        picture(page, f"{width}{address.replace('/', '-')}")
+    context.close()
+
+
+def test_pages_grow_while_one_looks(browser: Browser, filled: Served, desk: Desk) -> None:
+    """What is read appears without a reload; what was opened stays open, the scroll where it is."""
+    context = entered(browser, filled, viewport={"width": 900, "height": 500})
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{filled.port}/sessions/{MAIN}")
+    expect(page.locator("#link")).to_have_text("● live")
+    turn = page.locator("details").last
+    if not turn.evaluate("each => each.open"):
+        turn.locator("summary").click()
+    page.evaluate("window.kept = document.querySelector('details:last-of-type')")
+    page.evaluate("scrollTo(0, 300)")
+    lists = context.new_page()
+    lists.goto(f"http://127.0.0.1:{filled.port}/sessions")
+    expect(lists.locator("tbody tr")).to_have_count(2)
+    told = [
+        user("late", "late-u", "2026-11-18T11:00:00.000Z", "A session that comes late"),
+        assistant("late", "late-r", "2026-11-18T11:00:05.000Z", "late-m"),
+    ]
+    jsonl(desk.logs / "late.jsonl", told)
+    analyze(desk.logs, archive=str(filled.archive), jobs=1)
+    expect(lists.locator("tbody tr")).to_have_count(3)
+    expect(lists.locator("tbody")).to_contain_text("A session that comes late")
+    page.bring_to_front()
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.kept.isConnected && window.kept.open")
+    assert page.evaluate("scrollY") == 300
+    context.close()
+
+
+def test_eight_tabs_listen_with_one_connection(browser: Browser, filled: Served) -> None:
+    """All tabs of a browser are live, and one of them listens for all."""
+    context = browser.new_context()
+    listening: list[str] = []
+    context.on(
+        "request",
+        lambda asked: listening.append(asked.url) if asked.url.endswith("/api/v1/live") else None,
+    )
+    context.new_page().goto(f"http://127.0.0.1:{filled.port}/?token={filled.token}")
+    tabs = [context.new_page() for _ in range(7)]
+    for tab in tabs:
+        tab.goto(f"http://127.0.0.1:{filled.port}/alerts")
+        expect(tab.locator("#link")).to_have_text("● live")
+    assert len(listening) == 1
+    context.close()
+
+
+def test_a_lost_connection_is_told_and_comes_back(browser: Browser, tmp_path: Path) -> None:
+    """A page says that the service is gone, and is live again when it is back."""
+    with serving.serving(tmp_path) as served:
+        context = entered(browser, served)
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{served.port}/")
+        expect(page.locator("#link")).to_have_text("● live")
+        served.stop()
+        expect(page.locator("#link")).to_have_text("connection lost, trying again")
+        context.close()
+
+
+def test_filters_work_from_the_keyboard(browser: Browser, filled: Served) -> None:
+    """A filter that is chosen is in the address, and the page shows what it selects."""
+    context = entered(browser, filled)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{filled.port}/sessions")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.locator("select[name=since]").select_option("today")
+    page.wait_for_url("**/sessions?since=today")
+    expect(page.locator("main")).to_contain_text("0 sessions")
+    context.close()
