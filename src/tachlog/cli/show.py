@@ -106,8 +106,7 @@ def pruned_line(pruned: PrunedView, ask: Ask) -> str:
     )
     return (
         f"{fmt.plural(pruned.operations, 'operation')} from before"
-        f" {before.day} {before:%b %Y} deleted on {at.day} {at:%b %Y} ({pruned.rule});"
-        " figures still count them"
+        f" {before.day} {before:%b %Y} were deleted on {at.day} {at:%b %Y} ({pruned.rule})"
     )
 
 
