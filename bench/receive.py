@@ -166,6 +166,15 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def cpu_seconds(pids: list[int]) -> float:
+    """The processor time that processes have used, as long as they live."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def told_calls(port: int) -> Counter[str]:
     """Model calls by session, as the service tells."""
     told: Counter[str] = Counter()
@@ -210,6 +219,7 @@ def main() -> None:
                 sender.start()
             ready.wait()
             begun, load = time.monotonic(), os.getloadavg()[0]
+            started = cpu_seconds([service.pid])
             before = peak = tree_kib(service.pid)
             results: list[Sent] = []
             while len(results) < len(senders):
@@ -218,6 +228,7 @@ def main() -> None:
                     results.append(out.get())
                 time.sleep(0.2)
             seconds = time.monotonic() - begun
+            writing, reading = cpu_seconds([service.pid]), cpu_seconds(children(service.pid))
             for sender in senders:
                 sender.join()
             sent = sum((each.calls for each in results), Counter[str]())
@@ -238,6 +249,10 @@ def main() -> None:
                         "doubled": sum((kept - sent).values()),
                         "memory_before_mib": before // 1024,
                         "memory_peak_mib": peak // 1024,
+                        "cpu_us_per_span": {
+                            "answering_and_writing": round(1e6 * (writing - started) / spans),
+                            "reading": round(1e6 * reading / spans),
+                        },
                         "load_before": round(load, 2),
                         "processors": os.cpu_count(),
                     }
