@@ -41,6 +41,7 @@ compare: .venv-test/wheel ## run tachlog and its peers on the conformance set, w
 docs: .venv-test/wheel ## write the reference pages in docs/ anew
 	@$(TEST)/python docs/generate.py
 	@$(TEST)/python docs/picture.py
+	@$(TEST)/python docs/pages.py
 
 clean: ## remove everything that these commands made
 	rm -rf .venv .venv-test .compare dist .coverage .coverage.* .hypothesis .*_cache
