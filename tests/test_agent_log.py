@@ -226,7 +226,6 @@ def test_empty_error_is_none(error: Any) -> None:
         ({"total_tokens": 500, "input_tokens": 460}, Usage(460, 0, 0, 40), True),
         ({"input_tokens": 460}, Usage(460), False),
         ({"output_tokens": "12"}, Usage(output=12), True),
-        ({"input_tokens": -5, "output_tokens": 1e300}, None, False),
         ({}, None, False),
     ],
 )

@@ -24,7 +24,7 @@ from tachlog.model import (
     Usage,
     digest_of,
 )
-from tachlog.records import lenient
+from tachlog.records import lenient, part
 from tachlog.sources.agent_log.shapes import Told
 from tachlog.sources.agent_log.usage import usage_of
 from tachlog.sources.agent_log.values import Scalar, moment, number, text_of, unwrapped
@@ -149,9 +149,12 @@ def refused(key: int, thread: Thread, at_us: int, outcome: Outcome) -> ToolResul
     return ToolResult(key, thread, at_us, outcome)
 
 
-def usage(raw: Raw) -> Usage | None:
-    """The tokens of a call in disjoint buckets; None where the log tells none."""
-    found = lenient(raw, Told)
+def usage(raw: Raw, unknown: dict[str, int]) -> Usage | None:
+    """The tokens of a call in disjoint buckets; None where the log tells none.
+
+    Nor is one taken of which a count cannot be: it is noted among what is `unknown`.
+    """
+    found = part(raw, Told, "usage", unknown)
     return usage_of(found)[0] if found else None
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tachlog.model import Chunk, Problem
+from tachlog.model import MOST_TOKENS, Chunk, Problem
 
 T = TypeVar("T")
 
@@ -31,6 +31,17 @@ StoredInt = Annotated[int, Meta(ge=-_MOST, le=_MOST)]
 
 StoredFloat = Annotated[float, Meta(ge=-_MOST, le=_MOST)]
 """A duration in milliseconds or seconds, as logs write it."""
+
+Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
+"""A number of tokens: what holds one that cannot be (negative, huge, a text, NaN) is not read."""
+
+AnyCount = (
+    Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
+    | Annotated[float, Meta(ge=0, le=MOST_TOKENS)]
+    | Annotated[str, Meta(pattern=r"^\s*(?:\d{1,14}(?:\.\d*)?)?\s*$")]
+    | None
+)
+"""The same in logs where it may be a text that holds it, as in CSV: an empty one tells nothing."""
 
 _REFUSED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, or not of the shape that is asked for."""
@@ -86,6 +97,15 @@ def lenient(raw: Raw, shape: type[T]) -> T | None:
         found: T = _decoder(shape).decode(raw)
     except _REFUSED:
         return None
+    return found
+
+
+def part(raw: Raw, shape: type[T], name: str, unknown: dict[str, int]) -> T | None:
+    """The same, noted among what is `unknown` where something stands there that cannot be read."""
+    found = lenient(raw, shape)
+    if found is None and raw != _NULL:
+        kind = f"{name}/unreadable"
+        unknown[kind] = unknown.get(kind, 0) + 1
     return found
 
 
@@ -180,8 +200,9 @@ def _tolerant(line: bytes, decoder: msgspec.json.Decoder[T], nan: bool) -> Itera
         position = _value_from(text, end)
 
 
-def _no_number(name: str) -> None:
-    """What stands for NaN and the infinities: there was no number."""
+def _no_number(name: str) -> str:
+    """What stands for NaN and the infinities: their names, which are no numbers."""
+    return name
 
 
 def _value_from(text: str, position: int) -> int:

@@ -25,7 +25,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
-from tachlog.records import lenient
+from tachlog.records import lenient, part
 from tachlog.sources.agent_log.shapes import AGENT, Data, Error, Payload, Row, Told, Tool
 from tachlog.sources.agent_log.usage import usage_of
 from tachlog.sources.agent_log.values import milliseconds, moment, text_of, unwrapped, whole
@@ -87,10 +87,7 @@ class Message:
         opened = unwrapped(raw)
         if bytes(opened) in _EMPTY:
             return None
-        found = lenient(opened, shape)
-        if found is None:
-            self.note(f"{name}/unreadable")
-        return found
+        return part(opened, shape, name, self.unknown)
 
     def tool_calls(self, raw: Raw) -> list[Tool]:
         """The tool calls of the row: the log has one, as an object; a list of them is taken too."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
+from tachlog.records import AnyCount
 from tachlog.sources.agent_log.values import Scalar, milliseconds
 
 AGENT: Final = "agent_log"
@@ -51,30 +52,30 @@ class Data(Struct):
 class Details(Struct):
     """Parts of an input or output count, as OpenAI's APIs tell them."""
 
-    cached_tokens: Scalar = None
-    reasoning_tokens: Scalar = None
+    cached_tokens: AnyCount = None
+    reasoning_tokens: AnyCount = None
 
 
 class Lifetimes(Struct):
     """Cache writes by lifetime, as Anthropic's API tells them."""
 
-    ephemeral_1h_input_tokens: Scalar = None
+    ephemeral_1h_input_tokens: AnyCount = None
 
 
 class Told(Struct):
     """Usage in the words of Anthropic's, OpenAI's (chat and responses) and DeepSeek's APIs."""
 
-    input_tokens: Scalar = None
-    prompt_tokens: Scalar = None
-    output_tokens: Scalar = None
-    completion_tokens: Scalar = None
-    total_tokens: Scalar = None
-    cache_read_input_tokens: Scalar = None
-    cache_creation_input_tokens: Scalar = None
+    input_tokens: AnyCount = None
+    prompt_tokens: AnyCount = None
+    output_tokens: AnyCount = None
+    completion_tokens: AnyCount = None
+    total_tokens: AnyCount = None
+    cache_read_input_tokens: AnyCount = None
+    cache_creation_input_tokens: AnyCount = None
     cache_creation: Lifetimes | None = None
-    cached_tokens: Scalar = None
-    prompt_cache_hit_tokens: Scalar = None
-    reasoning_tokens: Scalar = None
+    cached_tokens: AnyCount = None
+    prompt_cache_hit_tokens: AnyCount = None
+    reasoning_tokens: AnyCount = None
     input_tokens_details: Details | None = None
     prompt_tokens_details: Details | None = None
     output_tokens_details: Details | None = None

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from tachlog.model import Usage
+from tachlog.model import MOST_TOKENS, Usage
 from tachlog.sources.agent_log.shapes import Details, Told
 from tachlog.sources.agent_log.values import Scalar, whole
-
-MAX_TOKENS: Final = 1 << 48
 
 
 def usage_of(told: Told) -> tuple[Usage | None, bool]:
@@ -52,7 +48,7 @@ def usage_of(told: Told) -> tuple[Usage | None, bool]:
 def tokens(*values: Scalar) -> int | None:
     """The first token count that is told."""
     for value in values:
-        count = whole(value, MAX_TOKENS)
+        count = whole(value, MOST_TOKENS)
         if count is not None:
             return count
     return None

@@ -33,7 +33,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
-from tachlog.records import decode, lenient
+from tachlog.records import AnyCount, decode, lenient, part
 from tachlog.sources.agent_log.values import Scalar, whole
 from tachlog.sources.atif import AGENT
 
@@ -101,9 +101,9 @@ class Result(Struct):
 class Metrics(Struct):
     """The tokens of a step: the prompt's include the cached, the completion's the reasoning."""
 
-    prompt_tokens: Scalar = None
-    completion_tokens: Scalar = None
-    cached_tokens: Scalar = None
+    prompt_tokens: AnyCount = None
+    completion_tokens: AnyCount = None
+    cached_tokens: AnyCount = None
     cost_usd: Scalar = None
     extra: Raw = NULL
 
@@ -111,17 +111,17 @@ class Metrics(Struct):
 class Extra(Struct):
     """What agents are seen to tell beside it, by the names that their APIs give it."""
 
-    cache_creation_input_tokens: Scalar = None
-    reasoning_tokens: Scalar = None
-    reasoning_output_tokens: Scalar = None
+    cache_creation_input_tokens: AnyCount = None
+    reasoning_tokens: AnyCount = None
+    reasoning_output_tokens: AnyCount = None
 
 
 class Sums(Struct):
     """The sums of a run."""
 
-    total_prompt_tokens: Scalar = None
-    total_completion_tokens: Scalar = None
-    total_cached_tokens: Scalar = None
+    total_prompt_tokens: AnyCount = None
+    total_completion_tokens: AnyCount = None
+    total_cached_tokens: AnyCount = None
     total_cost_usd: Scalar = None
 
 
@@ -231,8 +231,9 @@ class Trajectory:
 
     def reply(self, step: Step, key: int, at_us: int, tools: list[Asked]) -> None:
         """The call of the model."""
-        metrics = lenient(step.metrics, Metrics) or Metrics()
-        spent = usage_of(metrics)
+        metrics = part(step.metrics, Metrics, "metrics", self.reading.unknown) or Metrics()
+        extra = part(metrics.extra, Extra, "metrics", self.reading.unknown) or Extra()
+        spent = usage_of(metrics, extra)
         model = step.model_name or self.agent.model_name or "unknown"
         features, behaviors = told(words(step.message), tools, step.reasoning_content or "")
         self.tell_event(
@@ -258,10 +259,12 @@ class Trajectory:
 
     def summed_up(self) -> Sums | None:
         """The sums of a run of which no step tells any; a continuation's repeat the whole."""
-        sums = lenient(self.document.final_metrics, Sums)
+        sums = part(self.document.final_metrics, Sums, "metrics", self.reading.unknown)
         if sums is None or self.inner or self.continues or not sums.total_prompt_tokens:
             return None
-        told = (usage_of(lenient(step.metrics, Metrics) or Metrics()) for step in self.steps)
+        told = (
+            usage_of(lenient(step.metrics, Metrics) or Metrics(), Extra()) for step in self.steps
+        )
         return sums if all(spent is None for spent in told) else None
 
     def sum_up(self, sums: Sums) -> None:
@@ -286,7 +289,7 @@ class Trajectory:
                 key_of(AGENT, self.name, "totals"),
                 model,
                 provider_of(model),
-                usage_of(metrics),
+                usage_of(metrics, Extra()),
                 stop_reason=RUN_TOTALS,
                 cost_nanousd=nanousd(sums.total_cost_usd) or None,
             )
@@ -318,13 +321,12 @@ def asked_for(use: Use) -> Asked:
     return Asked(use.tool_call_id or None, (use.function_name or "unknown")[:120], given)
 
 
-def usage_of(metrics: Metrics) -> Usage | None:
+def usage_of(metrics: Metrics, extra: Extra) -> Usage | None:
     """Tokens in disjoint buckets; None where a step tells none."""
     prompt = whole(metrics.prompt_tokens, MOST_TOKENS)
     output = whole(metrics.completion_tokens, MOST_TOKENS)
     if prompt is None and output is None:
         return None
-    extra = lenient(metrics.extra, Extra) or Extra()
     read = min(whole(metrics.cached_tokens, MOST_TOKENS) or 0, prompt or 0)
     write = whole(extra.cache_creation_input_tokens, MOST_TOKENS) or 0
     fresh = max(0, (prompt or 0) - read - write)

@@ -9,15 +9,11 @@ look at it (`gc=False`).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from tachlog.records import StoredFloat, StoredInt
-
-MAX_TOKENS = 1 << 48
-
-Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
+from tachlog.records import Count, StoredFloat, StoredInt
 
 
 class CacheCreation(Struct, gc=False):

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Raw, Struct, field
 
-from tachlog.records import lenient
+from tachlog.records import lenient, part
 from tachlog.sources.cline.shapes import Beside, Message, ModelUse, Request, Said
 from tachlog.sources.cline.tools import blocks_of
 from tachlog.tellings import micros
@@ -99,7 +99,9 @@ class Folder:
         return "unknown", None
 
 
-def steps_of(messages: list[Message], history: list[Raw] | None) -> list[Step]:
+def steps_of(
+    messages: list[Message], history: list[Raw] | None, unknown: dict[str, int]
+) -> list[Step]:
     """The requests in order, each with what belongs to it.
 
     A message of the conversation belongs to the latest request before it, by its time where it has
@@ -108,7 +110,7 @@ def steps_of(messages: list[Message], history: list[Raw] | None) -> list[Step]:
     steps: list[Step] = []
     for message in messages:
         if message.kind == REQUEST:
-            steps.append(Step(message, request_in(message)))
+            steps.append(Step(message, request_in(message, unknown)))
         elif steps:
             steps[-1].seen.append(message)
     starts = [step.message.ts or 0 for step in steps]
@@ -123,9 +125,9 @@ def steps_of(messages: list[Message], history: list[Raw] | None) -> list[Step]:
     return steps
 
 
-def request_in(message: Message) -> Request:
-    """The JSON in a message's text; empty where it is none."""
-    return lenient(raw_of(message.text), Request) or Request()
+def request_in(message: Message, unknown: dict[str, int]) -> Request:
+    """The JSON in a message's text; empty and noted where it cannot be read."""
+    return part(raw_of(message.text), Request, "request", unknown) or Request()
 
 
 def raw_of(text: str | None) -> Raw:

@@ -110,7 +110,7 @@ class Task:
         if not messages:
             return
         self.origin = str(messages[0].ts)
-        steps = steps_of(messages, self.folder.history)
+        steps = steps_of(messages, self.folder.history, self.reading.unknown)
         self.folder.listen(steps)
         self.thread = self.whose(messages[0], steps)
         self.cwd = self.folder.item.workspace or found_in(steps, CWD)
@@ -212,7 +212,7 @@ class Task:
 
     def sum_of(self, message: Message, key: int, thread: Thread, at_us: int) -> None:
         """The sum of requests that are not told one by one."""
-        told = request_in(message)
+        told = request_in(message, self.reading.unknown)
         model, provider = self.folder.model_of(Step(message, told))
         usage = usage_of(told, provider)
         if usage is None:

@@ -7,15 +7,11 @@ its line a problem. Fields that kinds use differently, and those that hold much 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from tachlog.records import StoredFloat, StoredInt
-
-MAX_TOKENS = 1 << 48
-
-Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None
+from tachlog.records import Count, StoredFloat, StoredInt
 
 NOTHING: Final = Raw(b"null")
 

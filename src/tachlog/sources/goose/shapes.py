@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from tachlog.model import MOST_TOKENS
-from tachlog.records import StoredInt
-
-Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
+from tachlog.records import Count, StoredInt
 
 NULL: Final = Raw(b"null")
 

@@ -9,7 +9,6 @@ from msgspec import Raw
 
 from tachlog import signals
 from tachlog.chat import (
-    NULL,
     Asked,
     Clock,
     content_digest,
@@ -37,7 +36,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
-from tachlog.records import lenient
+from tachlog.records import lenient, part
 from tachlog.sources.agent_log.values import Scalar, milliseconds, moment, number, whole
 from tachlog.sources.inspect_ai.shapes import (
     Block,
@@ -143,10 +142,7 @@ class Run:
 
     def used(self, raw: Raw, shape: type[T]) -> T | None:
         """What was used; a count that cannot be is noted, and what stands with it not taken."""
-        found = lenient(raw, shape)
-        if found is None and raw != NULL:
-            self.unknown("usage/unreadable")
-        return found
+        return part(raw, shape, "usage", self.reading.unknown)
 
     def text(self, raw: Raw) -> str:
         """A text, taken from the sample's attachments where only its digest stands."""

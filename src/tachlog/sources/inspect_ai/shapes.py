@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 
 from tachlog.chat import NULL, Asked
+from tachlog.records import AnyCount
 from tachlog.sources.agent_log.values import Scalar
 
 
@@ -65,12 +66,12 @@ class Error(Struct):
 class ModelUsage(Struct):
     """Tokens; whether the input includes the cached ones shows in the total (it did at first)."""
 
-    input_tokens: Scalar = None
-    output_tokens: Scalar = None
-    total_tokens: Scalar = None
-    input_tokens_cache_write: Scalar = None
-    input_tokens_cache_read: Scalar = None
-    reasoning_tokens: Scalar = None
+    input_tokens: AnyCount = None
+    output_tokens: AnyCount = None
+    total_tokens: AnyCount = None
+    input_tokens_cache_write: AnyCount = None
+    input_tokens_cache_read: AnyCount = None
+    reasoning_tokens: AnyCount = None
     total_cost: Scalar = None
 
 
@@ -142,5 +143,5 @@ class Event(Struct):
     type: str | None = None
     source: str | None = None
     message: Raw = NULL
-    tokens_before: Scalar = None
-    tokens_after: Scalar = None
+    tokens_before: AnyCount = None
+    tokens_after: AnyCount = None

@@ -5,14 +5,11 @@ A message is a kind with a payload; the payloads of all kinds are one struct her
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from tachlog.model import MOST_TOKENS
-from tachlog.records import StoredFloat, StoredInt
-
-Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
+from tachlog.records import Count, StoredFloat, StoredInt
 
 
 class Tokens(Struct):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from tachlog.model import MOST_TOKENS
-from tachlog.records import StoredFloat, StoredInt
-
-Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
+from tachlog.records import Count, StoredFloat, StoredInt
 
 
 class Tokens(Struct):

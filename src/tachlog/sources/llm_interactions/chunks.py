@@ -32,7 +32,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
-from tachlog.records import decode, lenient
+from tachlog.records import AnyCount, decode, lenient
 from tachlog.sources.agent_log.values import Scalar, moment, whole
 from tachlog.sources.llm_interactions import AGENT
 
@@ -47,8 +47,8 @@ class Record(Struct):
     request_params: Raw = NULL
     response: Raw = NULL
     outputs: Raw = NULL
-    input_tokens: Scalar = None
-    output_tokens: Scalar = None
+    input_tokens: AnyCount = None
+    output_tokens: AnyCount = None
     cost: Scalar = None
 
 
@@ -129,7 +129,7 @@ def response(record: Record, thread: Thread, at_us: int, reading: Reading) -> No
     tools = [tool for output in outputs for tool in asked(output.tool_calls)]
     text = "\n".join(output.message for output in outputs if output.message)
     features, behaviors = told(text, tools)
-    spent = usage(found.usage)
+    spent = usage(found.usage, reading.unknown)
     given = whole(record.input_tokens, MOST_TOKENS)
     if spent is None and given is not None:
         spent = Usage(given, output=whole(record.output_tokens, MOST_TOKENS) or 0)

@@ -218,7 +218,7 @@ class Run:
         text = message.text
         tools = self.commands(message, extra, text)
         features, behaviors = told(text, tools, message.reasoning_content or "")
-        spent = usage(response.usage)
+        spent = usage(response.usage, self.reading.unknown)
         cost = nanousd(extra.cost)
         self.events.append(
             Reply(

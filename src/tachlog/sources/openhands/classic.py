@@ -25,7 +25,7 @@ from tachlog.chat import (
 )
 from tachlog.model import Mark, Prompt, Reading, Reply, Usage, key_of
 from tachlog.providers import provider_of
-from tachlog.records import lenient
+from tachlog.records import lenient, part
 from tachlog.sources.openhands.completions import FINISH
 from tachlog.sources.openhands.places import AGENT, thread_of
 from tachlog.sources.openhands.sdk import exit_code, usage_of
@@ -99,7 +99,7 @@ class EventList:
             tools = asked(message.tool_calls)
             features, behaviors = told(words(message.content) or text, tools)
             model = response.model or "unknown"
-            spent = usage(response.usage) or (added if added.total else None)
+            spent = usage(response.usage, self.reading.unknown) or (added if added.total else None)
             self.tell_event(
                 Reply(
                     call,
@@ -125,7 +125,7 @@ class EventList:
 
     def added(self, event: ClassicEvent) -> tuple[Usage, int]:
         """What an event added to the running totals; totals that shrink began anew."""
-        metrics = lenient(event.llm_metrics, RunningMetrics)
+        metrics = part(event.llm_metrics, RunningMetrics, "metrics", self.reading.unknown)
         if metrics is None:
             return Usage(), 0
         now = usage_of(metrics.accumulated_token_usage) if metrics.accumulated_token_usage else None

@@ -38,7 +38,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
-from tachlog.records import lenient
+from tachlog.records import lenient, part
 from tachlog.sources.agent_log.values import Scalar, milliseconds, moment, number, unwrapped, whole
 from tachlog.sources.openhands.places import AGENT, SKIPS
 from tachlog.sources.openhands.shapes import (
@@ -212,10 +212,8 @@ def state_events(state: BaseState, times: dict[str, int], thread: Thread, readin
     workspace = lenient(state.workspace, Workspace) or Workspace()
     latest = max(times.values(), default=0)
     for purpose, raw in metrics.items():
-        found = lenient(raw, Metrics)
-        if found is None:
-            reading.unknown["metrics/unreadable"] = reading.unknown.get("metrics/unreadable", 0) + 1
-        else:
+        found = part(raw, Metrics, "metrics", reading.unknown)
+        if found is not None:
             latest = max(latest, tell_metrics(purpose, found, times, thread, reading))
     if workspace.working_dir:
         reading.events.append(Mark(thread, latest, "cwd", workspace.working_dir))

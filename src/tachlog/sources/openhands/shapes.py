@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 
 from tachlog.chat import NULL
+from tachlog.records import AnyCount
 from tachlog.sources.agent_log.values import Scalar
 
 
@@ -111,11 +112,11 @@ class TokenUsage(Struct):
     """The tokens of one call, or of all: `prompt_tokens` include what the cache read and wrote."""
 
     model: str | None = None
-    prompt_tokens: Scalar = None
-    completion_tokens: Scalar = None
-    cache_read_tokens: Scalar = None
-    cache_write_tokens: Scalar = None
-    reasoning_tokens: Scalar = None
+    prompt_tokens: AnyCount = None
+    completion_tokens: AnyCount = None
+    cache_read_tokens: AnyCount = None
+    cache_write_tokens: AnyCount = None
+    reasoning_tokens: AnyCount = None
     response_id: str | None = None
 
 

@@ -14,7 +14,7 @@ from tachlog.sources.otlp import spans
 from tachlog.sources.otlp.attributes import Attributes, micros
 from tachlog.sources.otlp.nesting import State
 from tachlog.sources.otlp.spans import Span
-from tachlog.sources.otlp.telling import Told, count
+from tachlog.sources.otlp.telling import Told, count, noted
 
 _COLUMN: Final = "attributes."
 
@@ -58,7 +58,7 @@ def tell(row: Row, state: State) -> Told:
     span = span_of(row)
     if span is None:
         return Told(unknown="row/unreadable")
-    return spans.tell(span, FORMAT, None, state)
+    return noted(spans.tell(span, FORMAT, None, state), span.attributes)
 
 
 def span_of(row: Row) -> Span | None:

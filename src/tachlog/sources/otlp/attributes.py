@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
 
+from tachlog.model import MOST_TOKENS
 from tachlog.records import is_possible, lenient, utc_micros
 from tachlog.sources.agent_log.values import MAX_MS, whole
-
-MAX_TOKENS: Final = 1 << 48
 
 
 class AnyValue(Struct):
     """A value of an OTLP attribute: one member is told. Whole numbers may be texts, NaN is one."""
 
     stringValue: str | None = None
-    intValue: int | str | None = None
+    intValue: int | float | str | None = None
     doubleValue: float | str | None = None
     boolValue: bool | str | None = None
     arrayValue: Raw = Raw(b"null")
@@ -36,7 +34,7 @@ class ScalarValue(Struct, forbid_unknown_fields=True):
     """A value that is no list and no map, as almost all are."""
 
     stringValue: str | None = None
-    intValue: int | str | None = None
+    intValue: int | float | str | None = None
     doubleValue: float | str | None = None
     boolValue: bool | str | None = None
 
@@ -72,11 +70,12 @@ class Attributes:
     """Named values with getters that give None for what is absent or of another type.
 
     `values` are plain, or raw JSON that is decoded when it is asked for; a name with dots is also
-    found in nested maps.
+    found in nested maps. `refuses` says whether one was asked for tokens and told what cannot be.
     """
 
     def __init__(self, values: dict[str, object]) -> None:
         self._values = values
+        self.refuses = False
         # Most attributes are flat, and most names that are asked for are not there.
         self._nests = any(isinstance(value, dict | Raw) for value in values.values())
 
@@ -106,7 +105,18 @@ class Attributes:
 
     def count(self, *names: str) -> int | None:
         """The first of these that is a whole number, also as text."""
-        return self._whole(names, MAX_TOKENS)
+        return self._whole(names, MOST_TOKENS)
+
+    def tokens(self, *names: str) -> int | None:
+        """The same of a number of tokens: what is told and cannot be one is remembered."""
+        for name in names:
+            told = self.value(name)
+            if isinstance(told, int | float | str) and str(told).strip():
+                number = whole(told, MOST_TOKENS)
+                if number is not None:
+                    return number
+                self.refuses = True
+        return None
 
     def milliseconds(self, *names: str) -> int | None:
         """The first of these that is a duration in milliseconds."""

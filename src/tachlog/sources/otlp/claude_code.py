@@ -86,14 +86,14 @@ def reply(
 ) -> Reply:
     """A model call; its input excludes the cache, as in the API's usage."""
     model = attributes.text("model", "gen_ai.request.model") or "unknown"
-    asked, said = attributes.count("input_tokens"), attributes.count("output_tokens")
+    asked, said = attributes.tokens("input_tokens"), attributes.tokens("output_tokens")
     usage = None
     if asked is not None or said is not None:
         read, written = (
-            attributes.count("cache_read_tokens"),
-            attributes.count("cache_creation_tokens"),
+            attributes.tokens("cache_read_tokens"),
+            attributes.tokens("cache_creation_tokens"),
         )
-        hour = attributes.count("cache_creation_1h_tokens")
+        hour = attributes.tokens("cache_creation_1h_tokens")
         usage = Usage(asked or 0, read or 0, written or 0, said or 0, min(hour or 0, written or 0))
     return Reply(
         key,
@@ -185,7 +185,7 @@ def _compaction(log: Log) -> Told:
     attributes = log.attributes
     if attributes.flag("success") is False:
         return Told()
-    before, after = attributes.count("pre_tokens"), attributes.count("post_tokens")
+    before, after = attributes.tokens("pre_tokens"), attributes.tokens("post_tokens")
     trigger = attributes.text("trigger")
     return Told((Compaction(log.key(), log.thread, log.at_us, before, after, trigger),))
 

@@ -73,16 +73,16 @@ def _failure(log: Log) -> Failure:
 def _reply(log: Log) -> Told:
     """A reply that ended: input includes what the cache read, output includes reasoning."""
     attributes = log.attributes
-    asked = attributes.count("input_token_count")
-    said = attributes.count("output_token_count")
+    asked = attributes.tokens("input_token_count")
+    said = attributes.tokens("output_token_count")
     if asked is None and said is None:
         return Told(skipped="codex.sse_event")
     usage = buckets(
         asked or 0,
         said or 0,
-        read=attributes.count("cached_token_count") or 0,
-        written=attributes.count("cache_write_token_count") or 0,
-        reasoning=attributes.count("reasoning_token_count"),
+        read=attributes.tokens("cached_token_count") or 0,
+        written=attributes.tokens("cache_write_token_count") or 0,
+        reasoning=attributes.tokens("reasoning_token_count"),
     )
     model = attributes.text("model", "slug") or "unknown"
     key = log.key(str(usage.total))

@@ -40,8 +40,8 @@ def event(log: Log) -> Told:
             return _tool_call(log)
         case "chat_compression":
             before, after = (
-                log.attributes.count("tokens_before"),
-                log.attributes.count("tokens_after"),
+                log.attributes.tokens("tokens_before"),
+                log.attributes.tokens("tokens_after"),
             )
             return Told((Compaction(log.key(), log.thread, log.at_us, before, after),))
         case _:
@@ -83,14 +83,14 @@ def usage_of(attributes: Attributes) -> Usage | None:
     The input includes what was cached, unless the total counts it on top; tokens of tools are a
     part of the input, unless the total proves otherwise (as in chats of the Gemini CLI, measured).
     """
-    asked, said = attributes.count("input_token_count"), attributes.count("output_token_count")
+    asked, said = attributes.tokens("input_token_count"), attributes.tokens("output_token_count")
     if asked is None and said is None:
         return None
     asked, said = asked or 0, said or 0
-    cached = attributes.count("cached_content_token_count") or 0
-    thoughts = attributes.count("thoughts_token_count")
-    tools = attributes.count("tool_token_count") or 0
-    total = attributes.count("total_token_count")
+    cached = attributes.tokens("cached_content_token_count") or 0
+    thoughts = attributes.tokens("thoughts_token_count")
+    tools = attributes.tokens("tool_token_count") or 0
+    total = attributes.tokens("total_token_count")
     output = said + (thoughts or 0)
     if tools and total in (asked + tools + output, asked + tools + output + cached):
         asked += tools

@@ -15,7 +15,7 @@ from tachlog.sources.otlp.attributes import Attributes, micros, of_pairs, plain
 from tachlog.sources.otlp.logs import SERVICES, log_of, named
 from tachlog.sources.otlp.nesting import State
 from tachlog.sources.otlp.spans import FORMAT, Span
-from tachlog.sources.otlp.telling import Told
+from tachlog.sources.otlp.telling import Told, noted
 
 Scalar = int | float | str | None
 _ABSENT: Final = Raw(b"null")
@@ -178,10 +178,10 @@ def span(raw: Raw, process: Process, state: State) -> Told:
     )
     own = claude_code.span(found, process.session, state)
     if own is not None:
-        return own
+        return noted(own, attributes)
     if process.agent in ("codex", "gemini_cli"):
         return Told(skipped=f"span/{process.agent}")
-    return spans.tell(found, process.agent, process.session, state)
+    return noted(spans.tell(found, process.agent, process.session, state), attributes)
 
 
 def exception(events: Raw) -> str:
@@ -223,7 +223,7 @@ def told_event(found: tuple[str, str] | None, at_us: int | None, attributes: Att
     log = log_of(*found, at_us, attributes)
     if log is None:
         return Told(unknown=f"{found[0]}/no_session_or_time")
-    return _EVENTS[log.agent](log)
+    return noted(_EVENTS[log.agent](log), attributes)
 
 
 def with_session(attributes: Attributes, process: Process) -> Attributes:

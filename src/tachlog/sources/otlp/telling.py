@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tachlog.model import Event, Reading, SpanPlace
+from tachlog.sources.otlp.attributes import Attributes
 
 
 class Told(Struct, frozen=True):
@@ -21,6 +23,13 @@ class Told(Struct, frozen=True):
     skipped: str | None = None
     unknown: str | None = None
     place: SpanPlace | None = None
+
+
+def noted(told: Told, attributes: Attributes) -> Told:
+    """What a part tells, with a note where its attributes held tokens that cannot be."""
+    if not attributes.refuses or told.unknown is not None:
+        return told
+    return replace(told, skipped=None, unknown="tokens/unreadable")
 
 
 def count(reading: Reading, key: int, told: Iterable[Told]) -> None:

@@ -42,16 +42,16 @@ def usage_of(attributes: Attributes) -> Usage | None:
     includes reasoning (GenAI 1.41.1, notes 11 to 14; OpenInference: details are parts). A cache
     that does not fit into the input, or that the total counts on top of it, lies beside it.
     """
-    asked, said = attributes.count(*_INPUT), attributes.count(*_OUTPUT)
+    asked, said = attributes.tokens(*_INPUT), attributes.tokens(*_OUTPUT)
     if asked is None and said is None:
         return None
     return buckets(
         asked or 0,
         said or 0,
-        read=attributes.count(*_READ) or 0,
-        written=attributes.count(*_WRITE) or 0,
-        total=attributes.count(*_TOTAL),
-        reasoning=attributes.count(*_REASONING),
+        read=attributes.tokens(*_READ) or 0,
+        written=attributes.tokens(*_WRITE) or 0,
+        total=attributes.tokens(*_TOTAL),
+        reasoning=attributes.tokens(*_REASONING),
     )
 
 

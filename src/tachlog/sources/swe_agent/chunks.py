@@ -34,7 +34,7 @@ from tachlog.model import (
     key_of,
 )
 from tachlog.providers import provider_of
-from tachlog.records import decode, lenient
+from tachlog.records import AnyCount, decode, lenient, part
 from tachlog.sources.agent_log.values import Scalar, milliseconds, number, whole
 from tachlog.sources.swe_agent import AGENT
 
@@ -104,8 +104,8 @@ class Stats(Struct):
     """What the run used."""
 
     instance_cost: Scalar = None
-    tokens_sent: Scalar = None
-    tokens_received: Scalar = None
+    tokens_sent: AnyCount = None
+    tokens_received: AnyCount = None
 
 
 class Info(Struct):
@@ -183,7 +183,7 @@ class Run:
     def tell(self) -> None:
         """Tell the whole run."""
         self.prompt()
-        stats = lenient(self.info.model_stats, Stats) or Stats()
+        stats = part(self.info.model_stats, Stats, "stats", self.reading.unknown) or Stats()
         spent, cost = totals(stats)
         self.begun_us = self.clock.at_us + 1
         for index, step in enumerate(self.steps):

@@ -197,8 +197,8 @@ class Run:
         tools = asked(message.tool_calls)
         features, behaviors = told(text, tools)
         response = lenient(message.raw_data, Response) or Response()
-        spent = usage(message.usage)
-        detailed = usage(response.usage)
+        spent = usage(message.usage, self.reading.unknown)
+        detailed = usage(response.usage, self.reading.unknown)
         if detailed is not None and (spent is None or detailed.total == spent.total):
             spent = detailed
         model = response.model or by.model
