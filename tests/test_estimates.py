@@ -73,6 +73,16 @@ def test_rows_say_what_they_rest_on() -> None:
     assert found.expected_error == pytest.approx(off / 610, abs=0.001)
 
 
+def test_of_a_model_without_a_name_no_error_is_claimed() -> None:
+    """Nobody can have measured it, and what an archive learned of it may be of many models."""
+    for learned in (Learned(), Learned(3, {"tau_bench": {"unknown": 10}})):
+        found = estimates([spent("tau_bench", "unknown", 40, 40)], learned)
+        assert (found.rows[0].expected_error, found.expected_error) == (None, None)
+    assert "names no model" in " ".join(
+        cells(estimates([spent("tau_bench", "unknown", 9, 9)]).rows[0])
+    )
+
+
 def test_nothing_estimated() -> None:
     """Where all is counted there is no row, and nothing to expect."""
     found = estimates([spent("codex", "gpt-5", 10_000, 0)])

@@ -6,6 +6,7 @@ Rules: docs/tokens.md, checked 2026-11-22.
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,13 +18,17 @@ from tachlog.analysis.units import rfc3339, share
 from tachlog.data import estimator_factors
 from tachlog.metrics import ModelUse
 
+UNNAMED: Final = "unknown"
+"""What a model is called that no record names."""
+
 
 class EstimateRow(Struct, frozen=True, kw_only=True):
     """The calls of one agent with one model: what of their output was estimated.
 
     `basis` is learned (the archive's own counts correct the shipped factors, by `correction`),
-    shipped, or other (no calls of the model's family were ever measured). Nine of ten sessions are
-    off by no more than `expected_error`; None where that is not known.
+    shipped, or other (no calls of the model's family were ever measured, or the log names no
+    model, so that its family is a guess). Nine of ten sessions are off by no more than
+    `expected_error`; None where that is not known.
     """
 
     agent: str
@@ -92,11 +97,13 @@ def _row(agent: str, model: str, uses: list[ModelUse], correction: float) -> Est
     factors = estimator_factors(model)
     is_learned = correction != 1.0
     error = factors.learned_error if is_learned else factors.error
+    if model == UNNAMED:
+        error = None
     return EstimateRow(
         agent=agent,
         model=model,
         family=factors.name,
-        basis="learned" if is_learned else "shipped" if factors.error is not None else "other",
+        basis="learned" if is_learned else "other" if error is None else "shipped",
         correction=correction,
         calls=sum(use.calls for use in uses),
         output=sum(use.output for use in uses),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tachlog.analysis.estimates import EstimateRow, Estimates, estimates_of
+from tachlog.analysis.estimates import UNNAMED, EstimateRow, Estimates, estimates_of
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name, model_name
@@ -20,6 +20,13 @@ _COLUMNS = (
     Column("EXPECTED ERROR", right=True),
     Column("BY", spare=3),
 )
+
+
+_MEASURED = (
+    "Expected error: nine of ten sessions are off by no more than that, measured on public logs of"
+    " other projects."
+)
+_UNMEASURED = "How far off that may be is not known: no counted calls of these models are public."
 
 
 def estimates(ask: Ask) -> Answer:
@@ -40,11 +47,11 @@ def _lines(found: Estimates, ask: Ask) -> Iterator[str]:
     yield from table(_COLUMNS, [cells(row) for row in found.rows], ask.width, ask.has_color)
     yield ""
     whole = fmt.percent(found.estimated / found.total_tokens)
+    known = found.expected_error is not None
     yield from fmt.wrap(
         f"{fmt.count(found.estimated)} of {fmt.count(found.output)} output tokens are estimated,"
         f" {fmt.percent(found.estimated_share)} of them and {whole} of all tokens."
-        " Expected error: nine of ten sessions are off by no more than that, measured on public"
-        " logs of other projects.",
+        f" {_MEASURED if known else _UNMEASURED}",
         ask.width,
     )
 
@@ -68,4 +75,6 @@ def _by(row: EstimateRow) -> str:
     """What the estimate rests on."""
     if row.basis == "learned":
         return f"{row.family}, your own counts say {row.correction - 1:+.0%}"
-    return row.family if row.basis == "shipped" else "no model like it was measured"
+    if row.basis == "shipped":
+        return row.family
+    return "the log names no model" if row.model == UNNAMED else "no model like it was measured"
