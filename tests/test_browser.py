@@ -18,7 +18,7 @@ from serving import Served
 from tachlog import analyze
 from tachlog.web.pages import PAGES
 
-ADDRESSES = [page.path for page in PAGES if page.name] + [f"/sessions/{MAIN}"]
+ADDRESSES = [page.path for page in PAGES if page.name] + [f"/sessions/{MAIN}", "/search?q=a"]
 CHROMIUM = next(
     (place for place in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(place).exists()),
     None,
@@ -178,6 +178,8 @@ def test_filters_work_from_the_keyboard(browser: Browser, filled: Served) -> Non
     page.goto(f"http://127.0.0.1:{filled.port}/sessions")
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Control+k")
+    expect(page.locator(".search input")).to_be_focused()
     page.locator("select[name=since]").select_option("today")
     page.wait_for_url("**/sessions?since=today")
     expect(page.locator("main")).to_contain_text("0 sessions")

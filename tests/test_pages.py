@@ -118,6 +118,19 @@ def test_one_session_is_shown_in_full(filled: Served) -> None:
     assert b'class="span-error"' in page.body
 
 
+def test_things_are_found_by_name(filled: Served) -> None:
+    """Sessions are found by a part of their title or the beginning of their id, and so on."""
+    found = filled.ask("/api/v1/search?q=FLAKY").json
+    assert {each["kind"] for each in found} == {"session"}
+    assert all("flaky" in each["name"].lower() for each in found)
+    assert filled.ask("/api/v1/search?q=a1b2c3d4").json[0]["id"].startswith("a1b2c3d4")
+    assert [each["kind"] for each in filled.ask("/api/v1/search?q=shop").json] == ["project"]
+    assert filled.ask("/api/v1/search?q=%25").json == []
+    page = text_of(filled.ask("/search?q=cost").body)
+    assert "Cost page" in " ".join(page.split())
+    assert "Nothing has this" in text_of(filled.ask("/search?q=zzzz").body)
+
+
 def test_hostile_names_are_text(filled: Served) -> None:
     """Names that look like HTML or steer a terminal are shown as they are, and do nothing."""
     for path in ("/tools", "/sessions/bad"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
@@ -24,9 +24,6 @@ from tachlog.analysis.unlogged import SideCall
 from tachlog.metrics import SessionMetrics, Sketch
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
-
-if TYPE_CHECKING:
-    from tachlog.analysis.alerting.moments import Health, Moment, Usual
 
 
 class Archive(Protocol):
@@ -114,18 +111,6 @@ class Archive(Protocol):
 
     def traces(self, selection: Selection) -> list[Trace]:
         """The selected operations of each thread."""
-        ...
-
-    def moments(self, since_us: int, until_us: int) -> list[Moment]:
-        """The operations from then on and before then, in order of time."""
-        ...
-
-    def usual(self, since_us: int, until_us: int) -> Usual:
-        """What the calls from then on and before then used, by span of time."""
-        ...
-
-    def health(self, now_us: int) -> Health:
-        """How reading and mirroring do."""
         ...
 
     def side_calls(self, selection: Selection) -> list[SideCall]:

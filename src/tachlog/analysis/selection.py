@@ -126,6 +126,18 @@ class StoredStep(Step, frozen=True, gc=False):
     session_id: str
 
 
+class Match(Struct, frozen=True):
+    """Something that was looked for by its name: a session, project, tool or model.
+
+    `id` and `agent` are those of a session.
+    """
+
+    kind: str
+    name: str
+    id: str | None = None
+    agent: str | None = None
+
+
 class Input(Struct, frozen=True):
     """What was read: records = parsed + duplicates + skipped + problems, in all and by source."""
 

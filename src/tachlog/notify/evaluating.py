@@ -47,9 +47,9 @@ def activity_of(
 ) -> Activity:
     """All that rules look at between two moments; how tachlog does is known of now only."""
     return Activity(
-        store.moments(since_us - DAY_US, until_us + 1),
-        store.usual(since_us - USUAL_US, until_us + 1),
-        store.health(until_us) if is_now else Health(),
+        store.alerting.moments(since_us - DAY_US, until_us + 1),
+        store.alerting.usual(since_us - USUAL_US, until_us + 1),
+        store.alerting.health(until_us) if is_now else Health(),
         zone,
     )
 

@@ -29,6 +29,7 @@ from tachlog.stores.people import People
 
 if TYPE_CHECKING:
     from tachlog.stores.alerting import Alerting
+    from tachlog.stores.searching import Finding
 
 PRIVATE = "private:"
 """The URL of an archive that vanishes when it is closed."""
@@ -228,6 +229,11 @@ class Store(Archive, Protocol):
     past: Past
 
     @property
+    def finding(self) -> Finding:
+        """What there is, by name."""
+        ...
+
+    @property
     def alerting(self) -> Alerting:
         """What is kept of alerts."""
         ...
@@ -302,10 +308,6 @@ class Store(Archive, Protocol):
 
     def files(self, *, odd: bool = False) -> list[FileReport]:
         """Every file that was looked at; `odd`: those with a note or records of unknown kinds."""
-        ...
-
-    def facets(self) -> dict[str, list[str]]:
-        """The values that sessions can be selected by: agent, provider, model, project."""
         ...
 
     def last_read_us(self) -> int | None:

@@ -10,10 +10,12 @@ import msgspec
 from msgspec import Struct
 
 from tachlog.analysis.alerting.lifecycle import Alert, State, Transition
+from tachlog.analysis.alerting.moments import Health, Moment, Usual
 from tachlog.analysis.alerting.rehearsal import Rehearsed
 from tachlog.analysis.alerting.silences import Silence
 from tachlog.analysis.alerting.texts import Severity
 from tachlog.analysis.units import rfc3339
+from tachlog.stores import moments
 from tachlog.stores.database import Database, replacing
 from tachlog.stores.rows import Row
 
@@ -61,6 +63,21 @@ class Alerting:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    def moments(self, since_us: int, until_us: int) -> list[Moment]:
+        """The operations from then on and before then, in order of time."""
+        with self.database.snapshot():
+            names: dict[int, str] = dict(self.database.rows("SELECT id, text FROM names"))
+            return moments.moments(self.database, names, since_us, until_us)
+
+    def usual(self, since_us: int, until_us: int) -> Usual:
+        """What the calls from then on and before then used, by span of time."""
+        with self.database.snapshot():
+            return moments.usual(self.database, since_us, until_us)
+
+    def health(self, now_us: int) -> Health:
+        """How reading and mirroring do."""
+        return moments.health(self.database, now_us)
 
     def alive(self) -> list[Alert]:
         """The alerts that have not ended, in order of their beginning."""

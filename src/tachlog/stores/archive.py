@@ -57,11 +57,11 @@ from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.loading import load_session
 from tachlog.stores.people import People
 from tachlog.stores.pruning import OldOperations
+from tachlog.stores.searching import Finding
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
 if TYPE_CHECKING:
-    from tachlog.analysis.alerting.moments import Health, Moment, Usual
     from tachlog.stores.alerting import Alerting
 
 
@@ -74,6 +74,11 @@ class SqlArchive:
         self.words = Words(database)
         self.people = People(database)
         self.past: Past = OldOperations(database, self.words)
+
+    @cached_property
+    def finding(self) -> Finding:
+        """What there is, by name."""
+        return Finding(self.database)
 
     @cached_property
     def alerting(self) -> Alerting:
@@ -268,10 +273,6 @@ class SqlArchive:
         with self.database.snapshot():
             return reading.files(self.database, odd=odd)
 
-    def facets(self) -> dict[str, list[str]]:
-        """The values that sessions can be selected by, by column."""
-        return reading.facets(self.database)
-
     def last_read_us(self) -> int | None:
         """When a file was read last; None before any was."""
         ((at_us,),) = self.database.rows("SELECT max(read_us) FROM files")
@@ -308,26 +309,6 @@ class SqlArchive:
         """The selected operations of each thread."""
         with self.database.snapshot():
             return traces.traces(self.database, self._names(), selection)
-
-    def moments(self, since_us: int, until_us: int) -> list[Moment]:
-        """The operations from then on and before then, in order of time."""
-        from tachlog.stores import moments
-
-        with self.database.snapshot():
-            return moments.moments(self.database, self._names(), since_us, until_us)
-
-    def usual(self, since_us: int, until_us: int) -> Usual:
-        """What the calls of a span of time used."""
-        from tachlog.stores import moments
-
-        with self.database.snapshot():
-            return moments.usual(self.database, since_us, until_us)
-
-    def health(self, now_us: int) -> Health:
-        """How reading and mirroring do."""
-        from tachlog.stores import moments
-
-        return moments.health(self.database, now_us)
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """The calls that must have happened and that no log holds."""

@@ -180,21 +180,6 @@ def complexity(database: Database, selection: Selection) -> list[tuple[int, int,
     ]
 
 
-def facets(database: Database) -> dict[str, list[str]]:
-    """The values that sessions can be selected by: agents, providers, models, projects."""
-    columns = ("agent", "provider", "model", "project")
-    return {
-        column: [
-            value
-            for (value,) in database.rows(
-                f"SELECT DISTINCT s.{column} FROM agent_telemetry_summaries s"
-                f" WHERE s.{column} IS NOT NULL ORDER BY 1"
-            )
-        ]
-        for column in columns
-    }
-
-
 def shared(database: Database, thread: int) -> dict[str, int]:
     """How many operations that a thread tells another one owns, by its session id; most first."""
     each = " UNION ALL ".join(

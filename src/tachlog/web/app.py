@@ -22,6 +22,7 @@ from tachlog.web import (
     now,
     openapi,
     pages,
+    searching,
     sessions,
     spending,
     status,
@@ -37,6 +38,7 @@ ENDPOINTS: list[Endpoint] = [
     *activity.ENDPOINTS,
     *alerting.ENDPOINTS,
     *status.ENDPOINTS,
+    *searching.ENDPOINTS,
     *sessions.ENDPOINTS,
 ]
 ROUTES: list[BaseRoute] = [

@@ -23,6 +23,7 @@ from tachlog.web.endpoints import Endpoint, answer_to, service_of
 from tachlog.web.figures import ADVICE, ERRORS, OVERVIEW, TOOLS, TRENDS
 from tachlog.web.looks import looks
 from tachlog.web.now import REALTIME
+from tachlog.web.searching import SEARCH
 from tachlog.web.sessions import SESSION, SESSIONS, Filters
 from tachlog.web.spending import BUDGET, COST
 from tachlog.web.status import STATUS
@@ -85,6 +86,7 @@ PAGES = (
     Page("/alerts", "Alerts", "alerts.html", {"found": Part(ALERTS)}, filters=False),
     Page("/advice", "Advice", "advice.html", {"found": Part(ADVICE)}),
     Page("/status", "Status", "status.html", {"found": Part(STATUS)}, filters=False),
+    Page("/search", "", "search.html", {"found": Part(SEARCH)}, filters=False),
     Page(
         "/sessions/{session_id:path}", "", "session.html", {"found": Part(SESSION)}, filters=False
     ),
@@ -121,7 +123,7 @@ def route(page: Page) -> Route:
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         service = service_of(request)
-        facets = await service.ask(lambda store: store.facets()) if page.filters else {}
+        facets = await service.ask(lambda store: store.finding.facets()) if page.filters else {}
         text = templates.get_template(page.template).render(
             page=page,
             query=query,

@@ -57,6 +57,9 @@ function told({ state, change }) {
 
 channel.onmessage = (event) => event.data.ask ? null : told(event.data);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) refresh(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); document.querySelector(".search input").select(); }
+});
 document.querySelector(".filters")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
 document.querySelector(".filters")?.addEventListener("submit", (event) => {
   for (const field of event.currentTarget.elements) if (field.name && !field.value) field.disabled = true;

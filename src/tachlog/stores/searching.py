@@ -1,0 +1,70 @@
+"""Look for sessions, projects, tools and models by a part of their names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tachlog.analysis.selection import Match
+from tachlog.stores.database import Database
+
+ESCAPED: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
+
+_SESSIONS: Final = """
+SELECT t.root, min(m.value), t.agent, max(m.last_us) FROM marks m JOIN threads t ON t.id = m.thread
+WHERE m.name LIKE 'title%' AND lower(m.value) LIKE ? ESCAPE '\\' AND t.parent IS NULL
+GROUP BY t.root, t.agent ORDER BY 4 DESC, 1 LIMIT ?
+"""
+_IDS: Final = """
+SELECT session_id, session_id, agent, 0 FROM threads
+WHERE parent IS NULL AND session_id LIKE ? ESCAPE '\\' ORDER BY session_id LIMIT ?
+"""
+_NAMES: Final = """
+SELECT DISTINCT n.text FROM names n JOIN {table} q ON q.name = n.id
+WHERE lower(n.text) LIKE ? ESCAPE '\\' ORDER BY 1 LIMIT ?
+"""
+_PROJECTS: Final = """
+SELECT DISTINCT project FROM agent_telemetry_summaries
+WHERE lower(project) LIKE ? ESCAPE '\\' ORDER BY 1 LIMIT ?
+"""
+
+
+class Finding:
+    """What an archive has, by name."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def facets(self) -> dict[str, list[str]]:
+        """The values that sessions can be selected by: agents, providers, models, projects."""
+        return {
+            column: [
+                value
+                for (value,) in self.database.rows(
+                    f"SELECT DISTINCT s.{column} FROM agent_telemetry_summaries s"
+                    f" WHERE s.{column} IS NOT NULL ORDER BY 1"
+                )
+            ]
+            for column in ("agent", "provider", "model", "project")
+        }
+
+    def search(self, text: str, most: int) -> list[Match]:
+        """What has a text in its name, in any letter case: at most so many of each kind.
+
+        Sessions are found by their titles, the latest first, and by the beginning of their ids.
+        """
+        part = f"%{text.lower().translate(ESCAPED)}%"
+        begins = f"{text.translate(ESCAPED)}%"
+        found = [
+            Match("session", title, session_id, agent)
+            for session_id, title, agent, _ in (
+                *self.database.rows(_SESSIONS, (part, most)),
+                *self.database.rows(_IDS, (begins, most)),
+            )
+        ]
+        for kind, sql in (
+            ("project", _PROJECTS),
+            ("tool", _NAMES.format(table="tool_quarters")),
+            ("model", _NAMES.format(table="model_quarters")),
+        ):
+            found += [Match(kind, name) for (name,) in self.database.rows(sql, (part, most))]
+        return found
