@@ -231,30 +231,24 @@ class Store(Archive, Protocol):
     @property
     def finding(self) -> Finding:
         """What there is, by name."""
-        ...
 
     @property
     def alerting(self) -> Alerting:
         """What is kept of alerts."""
-        ...
 
     def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
         """The progress of every known file, or of these, by path."""
-        ...
 
     def at_rest(self, paths: Collection[str] | None = None) -> dict[str, tuple[int, int]]:
         """Size and time (ns) of every file that was read to its end, or of these, by path."""
-        ...
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file another process read."""
-        ...
 
     def renewals(
         self, outdated: Collection[str], gone: Collection[str]
     ) -> tuple[list[Renewal], list[str]]:
         """What to read again for the outdated files; those that stay, for what a gone one told."""
-        ...
 
     def renew(
         self, renewal: Renewal, batches: Iterable[Sequence[Portion]], measure: Measure
@@ -264,97 +258,74 @@ class Store(Archive, Protocol):
         One transaction; gives the figures before and after, None (and nothing is changed) when
         another process read one of the files.
         """
-        ...
 
     def learn(self, measure: Measure, *, learns: bool = True) -> Learned:
         """Learn of the reported counts, and make every estimate anew that this moves."""
-        ...
 
     def unlearned(self, *, learns: bool = True) -> bool:
         """Whether there is something of which the archive has not learned yet."""
-        ...
 
     def noted(self, name: str) -> str | None:
         """A note that a program left in the archive."""
-        ...
 
     def note(self, name: str, value: str) -> None:
         """Leave a note."""
-        ...
 
     def last_change(self) -> int:
         """The number of the last change: figures of threads were kept; 0 before any were."""
-        ...
 
     def shared(self, session_id: str) -> dict[str, int]:
         """How many operations that a thread tells another session owns, by that session's id."""
-        ...
 
     def count(self) -> int:
         """How many main conversations are known."""
-        ...
 
     def neighbours(self, session_ids: Collection[str]) -> set[str]:
         """The ids of main conversations next to these in the order of the alphabet."""
-        ...
 
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
-        ...
 
     def files_of(self, session_id: str) -> list[str]:
         """The files that tell a thread."""
-        ...
 
     def files(self, *, odd: bool = False) -> list[FileReport]:
         """Every file that was looked at; `odd`: those with a note or records of unknown kinds."""
-        ...
 
     def last_read_us(self) -> int | None:
         """When a file was read last; None before any was."""
-        ...
 
     def export(self, selection: Selection) -> AbstractContextManager[Export]:
         """One state of the archive, to be read table by table and day by day."""
-        ...
 
     def mirror(self, name: str) -> MirrorState:
         """How far a mirror was fed."""
-        ...
 
     def behind(self, mirror: MirrorState) -> int:
         """How many threads changed that a mirror was not fed with."""
-        ...
 
     def changes(self, mirror: MirrorState) -> list[Change]:
         """The next threads that changed, in order; none when the mirror has everything."""
-        ...
 
     def alerts(self, since_us: int | None) -> list[AlertFacts]:
         """Alerts that were triggered or acknowledged since then; all of them for None."""
-        ...
 
     def keep_mirror(
         self, mirror: MirrorState, written: Sequence[tuple[Change, Mirrored | None]] = ()
     ) -> None:
         """Keep how far a mirror was fed, and where it has the points of these threads."""
-        ...
 
     def forget_mirror(self, name: str) -> None:
         """Forget what a mirror was fed with: it is fed from the start."""
-        ...
 
     def size(self) -> int:
         """Bytes that the archive takes."""
-        ...
 
     def tables(self) -> list[TableSize]:
         """The tables of the archive, the largest first."""
-        ...
 
     def close(self) -> None:
         """Let go of the archive."""
-        ...
 
 
 def shown(url: str) -> str:
