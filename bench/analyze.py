@@ -123,7 +123,13 @@ def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
         command = (
             [str(COMMAND), *arguments()] if callable(arguments) else [sys.executable, "-c", "pass"]
         )
-        environment = {**os.environ, "HOME": str(scratch), "XDG_DATA_HOME": str(scratch)}
+        environment = {
+            **os.environ,
+            "HOME": str(scratch),
+            "XDG_DATA_HOME": str(scratch),
+            "PYTHONDONTWRITEBYTECODE": "",  # users have compiled modules
+            "PYTHONPYCACHEPREFIX": str(scratch / "compiled"),
+        }
         begun, used = time.perf_counter(), cpu_seconds()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
             while run == 0 and process.poll() is None:

@@ -51,7 +51,12 @@ class Commit:
             [sys.executable, *arguments],
             check=True,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(self.source), "HOME": str(self.source.parent)},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(self.source),
+                "HOME": str(self.source.parent),
+                "PYTHONDONTWRITEBYTECODE": "",  # users have compiled modules
+            },
         )
         return _processor_seconds() - before
 
