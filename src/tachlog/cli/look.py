@@ -19,39 +19,50 @@ from tachlog.stores import Store
 
 MOST_ERRORS = 15
 CLASS_CELLS = 24
+MOST_SESSIONS = 100
+"""Sessions that a screen lists unless told otherwise."""
 
 
 def sessions(ask: Ask) -> Answer:
     """Answer `tachlog sessions`."""
     with ask.store() as store:
-        views = session_views(_listed(store, ask), sub_agents=False)
+        most = ask.options.limit or (None if ask.options.json else MOST_SESSIONS)
+        trees, number = _listed(store, ask, most)
+        views = session_views(trees, sub_agents=False)
         views.sort(key=_order(ask.options.sort), reverse=True)
-        views = views[: ask.options.limit]
+        views = views[:most]
         ids = {view.session_id for view in views}
         shown_ids = ShortIds(ids | store.neighbours(ids))
 
     def lines() -> list[str]:
         rows = [_session_row(view, shown_ids[view.session_id], ask) for view in views]
-        return table(_SESSION, rows, ask.width, ask.has_color) if rows else [nothing(ask)]
+        told = table(_SESSION, rows, ask.width, ask.has_color) if rows else [nothing(ask)]
+        left = number - len(views)
+        cut = left > 0 and ask.options.limit is None
+        return [*told, "", f"{left:,} more: --limit {number}"] if cut else told
 
     return Answer(views, lines)
 
 
-def _listed(store: Store, ask: Ask) -> list[Tree]:
-    """The selected sessions: those that are shown, where the archive has them in this order."""
+def _listed(store: Store, ask: Ask, most: int | None) -> tuple[list[Tree], int]:
+    """The selected sessions, and how many they are.
+
+    Only those that are shown where the archive has them in this order.
+    """
     selection = ask.selection()
-    most = ask.options.limit
     if ask.options.sort != "when" or most is None:
-        return chosen(store, selection)
-    trees: list[Tree] = []
-    after = None
+        trees = chosen(store, selection)
+        return trees, len(trees)
+    trees = []
+    after, number = None, 0
     while sum(tree.head.parent is None for tree in trees) < most:
-        found = trees_of(store.page(selection, most, after)[0])
+        threads, number = store.page(selection, most, after)
+        found = trees_of(threads)
         trees += found
         if len(found) < most:
             break
         after = place_of(found[-1])
-    return trees
+    return trees, number
 
 
 def nothing(ask: Ask) -> str:
