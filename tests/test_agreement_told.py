@@ -182,7 +182,7 @@ def test_the_verb_shows_each_telling_and_what_counts(tachlog: Run, tmp_path: Pat
 def test_the_verb_says_when_nothing_is_told_twice(tachlog: Run, tmp_path: Path) -> None:
     """Neither an archive of one telling nor none at all is an error."""
     database = tmp_path / "archive.db"
-    nothing = "no session is told by its log and by telemetry, or by what a run printed, as well"
+    nothing = "no session is told by more than one of its log, telemetry, metrics and printed runs"
     assert tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()[-1] == nothing
     tachlog("analyze", "--db", database, *(log.path for log in golden.logs_of(CASES[0])))
     assert tachlog("doctor", "--reconcile", "--db", database).stdout.splitlines()[-1] == nothing

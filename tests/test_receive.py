@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseDict
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -207,6 +210,24 @@ def test_clocks_that_are_years_off_cost_their_own_spans(served: Served) -> None:
     told = push(served, request_of(span(session, 1), *odd)).json["partialSuccess"]
     assert told["rejectedSpans"] == str(len(odd))
     assert told_of(served, session)["model_calls"] == 1
+
+
+def test_a_session_that_only_metrics_tell_has_its_tokens(served: Served) -> None:
+    """The SDK's cumulative points come to their last state, however often they are exported."""
+    session = new_session()
+    exporter = OTLPMetricExporter(f"http://127.0.0.1:{served.port}/v1/metrics")
+    reader = PeriodicExportingMetricReader(exporter, 10**9)
+    provider = MeterProvider([reader], Resource({"service.name": "shop"}))
+    used = provider.get_meter("shop").create_histogram("gen_ai.client.token.usage")
+    common = {"gen_ai.request.model": "gpt-5", "session.id": session}
+    for number in (100, 300):
+        used.record(number, {**common, "gen_ai.token.type": "input"})
+        used.record(number // 10, {**common, "gen_ai.token.type": "output"})
+        assert provider.force_flush()
+    provider.shutdown()
+    found = told_of(served, session)
+    assert found["agent"] == "shop"
+    assert (found["tokens"]["input"], found["tokens"]["output"]) == (400, 40)
 
 
 def test_an_empty_request_is_fine(served: Served) -> None:

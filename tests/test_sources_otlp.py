@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+import golden
 from conftest import Run
 from tachlog.identity import repeated
 from tachlog.model import Chunk, Reading, Reply
@@ -285,3 +286,22 @@ def test_transcript_and_telemetry_of_a_session_count_once(tachlog: Run, tmp_path
     assert session["tool_call_count"] == 1
     assert session["tool_usage"]["Bash"]["success_count"] == 1
     assert session["message_count"] == 3
+
+
+def test_metrics_count_until_something_tells_the_calls(tachlog: Run, tmp_path: Path) -> None:
+    """Sums of a session that only metrics tell make way for the calls, whichever is read first."""
+    case = golden.CORPUS / "otlp/recorded_claude_code_2.1.330"
+    metrics, logs = case / "metrics.jsonl", case / "logs.jsonl"
+    told = []
+    for archive, paths in (
+        ("a", [metrics]),
+        ("a", [metrics, logs]),
+        ("b", [logs]),
+        ("b", [logs, metrics]),
+    ):
+        answer = tachlog("analyze", "--json", "--db", tmp_path / archive, *paths)
+        sessions = json.loads(answer.stdout)["sessions"]
+        told.append({s["session_id"]: (s["total_tokens"], s["model_calls"]) for s in sessions})
+    alone, after, calls, beside = told
+    assert after == calls == beside
+    assert sum(tokens for tokens, _ in alone.values()) == sum(t for t, _ in calls.values()) > 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tachlog.api import analyze
 from tachlog.frames import head, read_lines
 from tachlog.identity import repeated
 from tachlog.model import Reading
@@ -100,3 +101,27 @@ def test_cases_are_counted_alike(case: str) -> None:
         sum(call.usage.prompt for call in calls if call.usage) - inside,
         sum(call.usage.output for call in calls if call.usage),
     ) == (both.truth.calls, both.truth.input, both.truth.output)
+
+
+METRICS = [
+    CASES / "recorded_claude_code_2.1.330/metrics.jsonl",
+    CASES.parents[1] / "conformance/otlp/metrics_alone/home/otel/metrics.jsonl",
+]
+
+
+@pytest.mark.parametrize("path", METRICS, ids=["recorded", "metrics_alone"])
+def test_sessions_that_only_metrics_tell_are_counted_alike(path: Path) -> None:
+    """The tokens by kind, and the money, are those of the second count."""
+    tokens = second.deltas([path], "claude_code.token.usage")
+    money = second.deltas([path], "claude_code.cost.usage")
+    ours = {each.session_id: each for each in analyze(path, jobs=1).sessions}
+    assert set(ours) == {session for session, _ in tokens} == {session for session, _ in money}
+    for name, session in ours.items():
+        buckets = session.tokens
+        assert {
+            "input": buckets.input,
+            "cacheRead": buckets.cache_read,
+            "cacheCreation": buckets.cache_write,
+            "output": buckets.output,
+        } == {kind: number for (owner, kind), number in tokens.items() if owner == name}
+        assert session.cost_usd == pytest.approx(money[name, ""], abs=1e-9)

@@ -60,9 +60,10 @@ Behavior = Literal["retry", "fallback", "clarification", "exploration"]
 TargetKind = Literal["command", "file", "url", "mcp", "agent", "none"]
 """What a tool call was about."""
 
-Telling = Literal["log", "telemetry", "printed"]
-"""Who tells of a session: the agent's own log, what it exports as telemetry, or what a headless run
-of it printed; from the fullest to the least full."""
+Telling = Literal["log", "telemetry", "printed", "metrics"]
+"""Who tells of a session: the agent's own log, the spans and events that it exports as telemetry,
+what a headless run of it printed, or the sums that it exports as metrics; from the fullest to the
+least full."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)

@@ -73,6 +73,29 @@ def count(paths: Iterable[Path]) -> Count:
     return total
 
 
+def deltas(paths: Iterable[Path], metric: str) -> dict[tuple[str, str], float]:
+    """The points of a metric of delta temporality added up, by session and kind of token.
+
+    A point that is told twice counts once; metrics without kinds have the kind "".
+    """
+    points: dict[str, tuple[str, str, float]] = {}
+    for path in paths:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for resource in json.loads(line).get("resourceMetrics", []):
+                for scope in resource["scopeMetrics"]:
+                    for one in scope["metrics"]:
+                        for point in one["sum"]["dataPoints"] if one["name"] == metric else ():
+                            assert one["sum"]["aggregationTemporality"] == 1
+                            named = attributes_of(point)
+                            value = float(point.get("asDouble", point.get("asInt")))
+                            told = (named["session.id"], named.get("type", ""), value)
+                            points[json.dumps(point, sort_keys=True)] = told
+    sums: dict[tuple[str, str], float] = {}
+    for session, kind, value in points.values():
+        sums[session, kind] = sums.get((session, kind), 0) + value
+    return sums
+
+
 def spans_of(request: dict[str, Any]) -> list[dict[str, Any]]:
     """All spans of an export request."""
     return [
@@ -84,5 +107,5 @@ def spans_of(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def attributes_of(span: dict[str, Any]) -> dict[str, Any]:
-    """The attributes as a map; each value is the one member of its union."""
+    """The attributes of a span or point as a map; each value is the one member of its union."""
     return {entry["key"]: next(iter(entry["value"].values())) for entry in span["attributes"]}

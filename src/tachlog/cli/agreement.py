@@ -15,8 +15,9 @@ from tachlog.cli.table import Column, table
 
 MOST_SESSIONS = 12
 COMPARED = (
-    "compared: what the log of a session, its telemetry and what its run printed tell of the same"
-    " calls, with each other (tachlog reconcile compares a bill or an export with the archive)"
+    "compared: what the log of a session, its telemetry, its metrics and what its run printed tell"
+    " of the same calls, with each other (tachlog reconcile compares a bill or an export with the"
+    " archive)"
 )
 
 _NAMES: dict[Kind, str] = {
@@ -70,7 +71,7 @@ def _lines(found: Agreements, ask: Ask) -> Iterator[str]:
     yield fmt.line([("TELLINGS", "bold"), f" {told} told by several"], ask.width, ask.has_color)
     yield from fmt.wrap(COMPARED, ask.width)
     if not found.sessions:
-        yield "no session is told by its log and by telemetry, or by what a run printed, as well"
+        yield "no session is told by more than one of its log, telemetry, metrics and printed runs"
         return
     yield f"{found.agree:,} of {len(found.sessions):,} agree in the tokens of all that several tell"
     shown = found.sessions if ask.options.all else found.sessions[:MOST_SESSIONS]

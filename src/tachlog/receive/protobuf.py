@@ -92,20 +92,45 @@ def _log(log: Any) -> Json:
 
 
 def _metrics(body: bytes) -> Json:
-    """The names of metrics alone: nothing is read of them yet."""
     request = ExportMetricsServiceRequest.FromString(body)
     return {
         "resourceMetrics": [
             {
                 "resource": {"attributes": _pairs(group.resource.attributes)},
                 "scopeMetrics": [
-                    {"metrics": [{"name": metric.name} for metric in scope.metrics]}
+                    {"metrics": [_metric(metric) for metric in scope.metrics]}
                     for scope in group.scope_metrics
                 ],
             }
             for group in request.resource_metrics
         ]
     }
+
+
+def _metric(metric: Any) -> Json:
+    """A metric; of sums and histograms the points as well, without their buckets."""
+    kind = metric.WhichOneof("data")
+    if kind not in ("sum", "histogram"):
+        return {"name": metric.name}
+    data = getattr(metric, kind)
+    return {
+        "name": metric.name,
+        kind: {
+            "aggregationTemporality": data.aggregation_temporality,
+            "dataPoints": [Raw(_encode(_point(point))) for point in data.data_points],
+        },
+    }
+
+
+def _point(point: Any) -> Json:
+    told: Json = {
+        "attributes": _pairs(point.attributes),
+        "startTimeUnixNano": str(point.start_time_unix_nano),
+        "timeUnixNano": str(point.time_unix_nano),
+    }
+    names = {"as_int": "asInt", "as_double": "asDouble", "sum": "sum"}
+    set_fields = {field.name: value for field, value in point.ListFields()}
+    return told | {json: set_fields[name] for name, json in names.items() if name in set_fields}
 
 
 _REQUESTS: Final = {"traces": _traces, "logs": _logs, "metrics": _metrics}

@@ -1,10 +1,10 @@
 """OpenTelemetry files: OTLP JSON, one export request on a line, or one document.
 
-Spans of the GenAI conventions of both generations and of OpenInference, and the log events that
-Claude Code, Codex and the Gemini CLI emit about themselves. A record is one export request; the
-operations in it are told by their own ids, so that an export that is repeated adds nothing. The
-Gemini CLI writes its telemetry into a file as the objects of its library, indented: then a record
-is one of these.
+Spans of the GenAI conventions of both generations and of OpenInference, and the log events and
+metrics that Claude Code, Codex and the Gemini CLI emit about themselves. A record is one export
+request; the operations in it are told by their own ids, so that an export that is repeated adds
+nothing. The Gemini CLI writes its telemetry into a file as the objects of its library, indented:
+then a record is one of these.
 """
 
 from __future__ import annotations
@@ -79,6 +79,9 @@ SOURCE = Source(
         "events of Codex and the Gemini CLI have no id of the model call: beside a rollout or chat "
         "of the same session, calls are the same that have the same usage, in order",
         "spans of Codex and the Gemini CLI are left to their log events",
-        "metrics are not read",
+        "metrics tell sums of a session and model: they count, as totals of runs, where nothing "
+        "else tells tokens of the session; cumulative ones at the time of their last point",
+        "metrics that name no session (Codex's name none) and those in the telemetry file of the "
+        "Gemini CLI, beside its log events, are not read",
     ),
 )

@@ -1,4 +1,4 @@
-"""OTLP export requests: the spans and log events in them, one by one."""
+"""OTLP export requests: the spans, log events and metrics in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Raw, Struct, field
 
 from tachlog.records import lenient
-from tachlog.sources.otlp import claude_code, codex, gemini_cli, spans
+from tachlog.sources.otlp import claude_code, codex, gemini_cli, metrics, spans
 from tachlog.sources.otlp.attributes import Attributes, micros, of_pairs, plain
 from tachlog.sources.otlp.logs import SERVICES, log_of, named
 from tachlog.sources.otlp.nesting import State
@@ -55,6 +55,7 @@ class Group(Struct):
     instrumentationLibrarySpans: Raw = _ABSENT
     spans: Raw = _ABSENT
     logRecords: Raw = _ABSENT
+    metrics: Raw = _ABSENT
 
 
 class Status(Struct):
@@ -121,8 +122,16 @@ def tell(request: Request, state: State) -> Iterator[Told]:
         for scope in _listed(group.scopeLogs):
             for one in _listed((lenient(scope, Group) or Group()).logRecords):
                 yield log_event(one, process)
-    for _ in _listed(request.resourceMetrics):
-        yield Told(skipped="metric")
+    for raw in _listed(request.resourceMetrics):
+        group = lenient(raw, Group) or Group()
+        process = process_of(bytes(group.resource))
+        found = [
+            metric
+            for scope in _listed(group.scopeMetrics)
+            for metric in _listed((lenient(scope, Group) or Group()).metrics)
+        ]
+        events = metrics.tell(found, process.agent, process.session)
+        yield Told(events) if events else Told(skipped="metric")
     if request.hrTime != _ABSENT:
         yield held_event(request)
     if request.spanContext != _ABSENT:

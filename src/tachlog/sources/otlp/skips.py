@@ -82,6 +82,6 @@ SKIPS: Final = {
     "span/codex": "the agent's log events tell the same calls",
     "span/gemini_cli": "the agent's log events tell the same calls",
     "event": "a log event of software that is no agent, or of a call that its span tells",
-    "metric": "sums of what the agent's spans and events tell one by one: never added to them",
+    "metric": "no sum of a session's tokens or money, or beside events in the Gemini CLI's file",
     "empty request": "an export without content",
 }
