@@ -47,6 +47,8 @@ def machine_zone(environ: Mapping[str, str]) -> str:
 
 def is_zone(name: str) -> bool:
     """Whether this machine knows a time zone of that name."""
+    if name == "UTC":
+        return True
     from zoneinfo import ZoneInfo
 
     try:
@@ -60,6 +62,17 @@ def _home(environ: Mapping[str, str]) -> str:
     return environ.get("HOME") or os.path.expanduser("~")
 
 
+def _tree(path: str) -> dict[str, object]:
+    """What a file of TOML holds: nothing where there is none, or where it is none."""
+    try:
+        with open(path, "rb") as file:
+            import tomllib
+
+            return tomllib.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
 def home_in(path: str, environ: Mapping[str, str]) -> str:
     """A path with `~` at its beginning replaced."""
     return _home(environ) + path[1:] if path == "~" or path.startswith("~/") else path
@@ -69,15 +82,9 @@ class Settings:
     """The configuration file and the variables, as they stand there."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        import tomllib
-
         self.environ = environ
         self.path = file_path(environ)
-        try:
-            with open(self.path, "rb") as file:
-                self.tree = tomllib.load(file)
-        except (OSError, ValueError):
-            self.tree = {}
+        self.tree = _tree(self.path)
 
     def text(self, section: str, name: str, default: str) -> str:
         """A setting that is a text."""
