@@ -188,7 +188,7 @@ def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
         text=True,
         check=True,
         stdin=subprocess.DEVNULL,
-        env={**unmeasured(), **desk.environ},
+        env={**unmeasured(), **desk.environ, "TACHLOG_CONFIG": "none"},
     )
     loaded = set(done.stdout.splitlines()[-1].split())
     ours = {name for name in loaded if name.split(".")[0] == "tachlog"}
