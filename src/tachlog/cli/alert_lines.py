@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
 
+from tachlog.analysis.alerting.channels import Channel
 from tachlog.analysis.alerting.lifecycle import Alert
 from tachlog.analysis.alerting.rehearsal import DAYS, Rehearsed
 from tachlog.analysis.alerting.rules import Rule
@@ -18,9 +19,11 @@ from tachlog.cli.answering import Ask
 from tachlog.cli.naming import ShortIds
 from tachlog.cli.table import Column, table
 from tachlog.stores.alerting import Happened
+from tachlog.stores.notices import Entry, failing
 
 HISTORY_DAYS: Final = 14
 LEAST_ID: Final = 8
+MOST_DEAD: Final = 5
 _STYLES: Final = {"critical": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -54,16 +57,51 @@ class SilenceView(Struct, frozen=True):
     note: str | None
 
 
+class ChannelView(Struct, frozen=True, kw_only=True):
+    """A channel: where it goes (no secrets), whom for, how it does.
+
+    `sent` counts messages of the past two weeks, `waiting` those that are tried again; `fault` is
+    why the last one could not be sent.
+    """
+
+    name: str
+    url: str
+    severities: list[str]
+    match: dict[str, str]
+    quiet_hours: str
+    hints: bool
+    failing: bool
+    sent: int
+    waiting: int
+    last_sent: str | None
+    fault: str | None
+
+
+class DeadView(Struct, frozen=True):
+    """A message that was given up: which, how often it was tried, why it could not be sent."""
+
+    channel: str
+    rule: str
+    firing: int
+    resolved: int
+    tries: int
+    at: str
+    fault: str
+
+
 class Alerts(Struct, frozen=True):
     """What `tachlog alerts --json` prints: what fires now, what fired before, who is silenced.
 
-    `noisy` are the rules that tell nobody until their value is set or accepted.
+    `noisy` are the rules that tell nobody until their value is set or accepted; `channels` says of
+    each channel how it does, `dead` are messages that it was given up to send.
     """
 
     firing: list[AlertView]
     resolved: list[AlertView]
     silences: list[SilenceView]
     noisy: list[str]
+    channels: list[ChannelView]
+    dead: list[DeadView]
 
 
 class Tested(Struct, frozen=True):
@@ -102,6 +140,51 @@ def silence_view(silence: Silence) -> SilenceView:
     begins, ends = rfc3339(silence.begins_us), rfc3339(silence.ends_us)
     matches = dict(silence.matches)
     return SilenceView(str(silence.id), matches, begins, ends, silence.by, silence.note)
+
+
+def channel_views(channels: Iterable[Channel], entries: Sequence[Entry]) -> list[ChannelView]:
+    """Channels with what their messages say of them; the latest messages come first."""
+    failures = failing(entries)
+    found = []
+    for channel in channels:
+        mine = [each for each in entries if each.channel == channel.name]
+        sent = [each for each in mine if each.state == "sent"]
+        settled = max(mine, key=lambda each: each.settled_us or 0, default=None)
+        found.append(
+            ChannelView(
+                name=channel.name,
+                url=channel.shown,
+                severities=list(channel.severities),
+                match=channel.match,
+                quiet_hours=channel.quiet_hours,
+                hints=channel.hints,
+                failing=channel.name in failures,
+                sent=len(sent),
+                waiting=sum(each.state in ("waiting", "claimed") for each in mine),
+                last_sent=optional_rfc3339(
+                    max((each.settled_us or 0 for each in sent), default=0) or None
+                ),
+                fault=None if settled is None else settled.fault,
+            )
+        )
+    return found
+
+
+def dead_views(entries: Iterable[Entry]) -> list[DeadView]:
+    """The messages that were given up."""
+    return [
+        DeadView(
+            each.channel,
+            each.rule,
+            each.firing,
+            each.resolved,
+            each.tries,
+            rfc3339(each.settled_us or each.claimed_us),
+            each.fault or "",
+        )
+        for each in entries
+        if each.state == "dead"
+    ]
 
 
 def happened(each: Happened) -> dict[str, Any]:
@@ -143,6 +226,13 @@ def alert_lines(found: Alerts, titles: dict[str, str], ask: Ask) -> Iterator[str
             " suggests values, tachlog alerts accept RULE [VALUE] sets one"
         )
         yield from fmt.wrap(text, ask.width)
+    for channel in found.channels:
+        if channel.failing:
+            yield from fmt.wrap(f"channel {channel.name} fails: {channel.fault}", ask.width)
+    for dead in found.dead[:MOST_DEAD]:
+        when = f"{fmt.day(dead.at, ask.zone)} {fmt.clock(dead.at, ask.zone)}"
+        what = f"never sent to {dead.channel}, after {dead.tries} tries until {when}: {dead.rule}"
+        yield from fmt.wrap(f"{what} ({dead.fault})", ask.width)
     if found.firing:
         yield "tachlog alerts ack ID · tachlog alerts silence RULE --for 2h"
 
@@ -194,6 +284,31 @@ def test_lines(rule: Rule, found: Sequence[Tested], at_us: int, ask: Ask) -> Ite
         yield fmt.line([f"{holds:14}{where}  {told}"], ask.width, ask.has_color)
     if not found:
         yield "nothing was going on"
+
+
+def channel_lines(found: Sequence[ChannelView], ask: Ask) -> Iterator[str]:
+    """The channels, and how they do."""
+    failing = sum(each.failing for each in found)
+    facts = f" · {len(found)}{f', {failing} failing' if failing else ''}"
+    yield fmt.line([("CHANNELS", "bold"), facts], ask.width, ask.has_color)
+    yield ""
+    if not found:
+        text = "nobody is told of alerts: add a [[channels]] to the configuration (docs/alerts.md)"
+        yield from fmt.wrap(text, ask.width)
+        return
+    for each in found:
+        told = [each.name, each.url, ", ".join(each.severities)]
+        told += [f"{name}={value}" for name, value in each.match.items()]
+        told += [f"quiet {each.quiet_hours}"] if each.quiet_hours else []
+        yield from fmt.wrap(" · ".join(told), ask.width)
+        at = each.last_sent
+        last = f", last {fmt.day(at, ask.zone)} {fmt.clock(at, ask.zone)}" if at else ""
+        waits = f", {each.waiting} waiting" if each.waiting else ""
+        fault = f"; {each.fault}" if each.fault else ""
+        lines = fmt.wrap(f"{each.sent} sent{last}{waits}{fault}", ask.width - 2)
+        yield from (f"  {line}" for line in lines)
+    yield ""
+    yield "tachlog alerts send-test CHANNEL"
 
 
 _REHEARSED = (

@@ -23,6 +23,9 @@ from tachlog.cli.alert_lines import (
     Tested,
     alert_lines,
     alert_view,
+    channel_lines,
+    channel_views,
+    dead_views,
     happened,
     history_lines,
     rehearsal_lines,
@@ -43,6 +46,7 @@ from tachlog.notify.evaluating import (
     rules_in_force,
 )
 from tachlog.stores import Store
+from tachlog.stores.notices import Notices
 
 DAY_US: Final = 86_400_000_000
 _SPAN: Final = re.compile(r"(\d{1,4})([mhdw])")
@@ -55,7 +59,7 @@ def alerts(ask: Ask) -> Answer:
     doing = _DOING.get(what)
     if doing is None:
         raise Misuse(f"there is no {what!r} of alerts{near(what, _DOING)}: give {_names()}")
-    if not ask.has_archive:
+    if not ask.has_archive and doing is not _send_test:
         raise Unanswered(f"{ask.archive}: there is no archive yet; tachlog analyze makes one")
     return doing(ask, words)
 
@@ -78,6 +82,7 @@ def _show(ask: Ask, words: Sequence[str]) -> Answer:
         silences = store.alerting.silences(now_us)
         found = store.alerting.history(now_us - HISTORY_DAYS * DAY_US)
         titles = _titles(store, found)
+        entries = Notices(store.alerting).entries(now_us - HISTORY_DAYS * DAY_US)
     why = suppressed(found, silences, now_us)
     views = [alert_view(alert, why.get(alert.id)) for alert in found]
     answer = Alerts(
@@ -85,6 +90,8 @@ def _show(ask: Ask, words: Sequence[str]) -> Answer:
         [view for view in views if view.state == "resolved"],
         [silence_view(silence) for silence in silences],
         sorted(quiet),
+        channel_views(ask.config.channels, entries),
+        dead_views(entries),
     )
     return Answer(answer, lambda: alert_lines(answer, titles, ask))
 
@@ -207,6 +214,31 @@ def _accepted(line: str, name: str, value: float | None) -> Answer:
     return Answer({"rule": name, "value": value}, lambda: [line])
 
 
+def _channels(ask: Ask, words: Sequence[str]) -> Answer:
+    _no_more(words)
+    with ask.store() as store:
+        entries = Notices(store.alerting).entries(ask.caller.now_us - HISTORY_DAYS * DAY_US)
+    found = channel_views(ask.config.channels, entries)
+    return Answer(found, lambda: channel_lines(found, ask))
+
+
+def _send_test(ask: Ask, words: Sequence[str]) -> Answer:
+    from tachlog.notify.channels import ChannelError
+    from tachlog.notify.sending import send_test
+
+    name, *rest = words or _missing("the name of a channel")
+    _no_more(rest)
+    channels = {each.name: each for each in ask.config.channels}
+    if name not in channels:
+        raise Misuse(f"there is no channel {name!r}{near(name, channels)}")
+    try:
+        send_test(channels[name], ask.caller.now_us)
+    except ChannelError as error:
+        raise Unanswered(f"channel {name}: {error}") from None
+    line = f"sent to {name} ({channels[name].shown})"
+    return Answer({"channel": name, "sent": True}, lambda: [line])
+
+
 def _rule(ask: Ask, name: str) -> Rule:
     rules = {rule.name: rule for rule in rules_in_force(ask.config)}
     if name not in rules:
@@ -251,4 +283,6 @@ _DOING: Final[dict[str, Callable[[Ask, Sequence[str]], Answer]]] = {
     "test": _test,
     "rehearse": _rehearse,
     "accept": _accept,
+    "channels": _channels,
+    "send-test": _send_test,
 }

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tachlog.analysis.alerting.channels import Channel
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.table import Column, table
@@ -54,7 +56,7 @@ def settings_of(loaded: Loaded) -> list[Setting]:
     return [
         Setting(
             key.name,
-            _shown(as_toml(value_of(loaded.config, key.name))),
+            _value(value_of(loaded.config, key.name)),
             loaded.origins[key.name],
             key.default,
             key.unit,
@@ -62,6 +64,19 @@ def settings_of(loaded: Loaded) -> list[Setting]:
         )
         for key in keys()
     ]
+
+
+def _value(value: object) -> str:
+    """A value as text; of channels no secret is told, wherever their URLs have one."""
+    if isinstance(value, tuple):
+        hidden = [
+            replace(each, url=each.shown, secret="…" if each.secret else "")
+            if isinstance(each, Channel)
+            else each
+            for each in value
+        ]
+        return _shown(as_toml(hidden))
+    return _shown(as_toml(value))
 
 
 def _shown(value: str) -> str:

@@ -301,7 +301,7 @@ VERBS = (
             Option(
                 "WHAT",
                 "nothing, ack ID [NOTE], history ID, silence RULE|LABEL=VALUE …, unsilence ID, test"
-                " RULE, rehearse, accept RULE [VALUE]",
+                " RULE, rehearse, accept RULE [VALUE], channels, send-test CHANNEL",
                 many="*",
             ),
             Option("--for", "how long a silence holds (default 2h)", "TIME"),
@@ -310,7 +310,8 @@ VERBS = (
             Option("--days", "how many days are rehearsed", "N", positive),
             *ARCHIVE,
         ),
-        "one object: `firing`, `resolved`, `silences`, `noisy`; what was made or changed",
+        "one object: `firing`, `resolved`, `silences`, `noisy`, `channels`, `dead`; what was made"
+        " or changed",
         "Rules are evaluated when it is asked, and all the time by `tachlog serve`. docs/alerts.md"
         " tells of the rules and how to write your own.",
     ),

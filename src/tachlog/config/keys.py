@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct, field
 
+from tachlog.analysis.alerting.channels import Channel
 from tachlog.analysis.alerting.texts import RuleText
 from tachlog.analysis.billing import Billing, Budget
 from tachlog.analysis.complexity import ComplexityFactors
@@ -254,6 +255,13 @@ class Config(Struct, frozen=True, kw_only=True):
     """Everything that can be set. One that is made by hand keeps nothing and counts in UTC."""
 
     alerts: Alerts = Alerts()
+    channels: Annotated[
+        tuple[Channel, ...],
+        Meta(
+            description="who is told of alerts, each a `[[channels]]` with name, url, severities,"
+            " match, quiet_hours, hints, send_resolved, private, secret (docs/alerts.md)"
+        ),
+    ] = ()
     budget: Budget = Budget()
     analysis: Analysis = Analysis()
     storage: Storage = Storage()

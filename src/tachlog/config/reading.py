@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from tachlog.analysis.alerting.channels import Channel, channels_fault
 from tachlog.analysis.alerting.texts import RuleText
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.complexity import ComplexityFactors
@@ -197,8 +198,9 @@ def _checked(key: Key, value: object, where: str) -> object:
             raise ConfigError(where, fault) from None
         if reason.startswith("Invalid enum value"):
             reason = f"give one of {', '.join(_names(key.type))}"
+        told = "" if key.name in _SECRET else f" = {as_toml(value)}"
         raise ConfigError(
-            where, f"{key.name} = {as_toml(value)}: {reason}; the default is {key.default}"
+            where, f"{key.name}{told}: {reason}; the default is {key.default}"
         ) from None
     return converted
 
@@ -208,15 +210,19 @@ _TABLES: Mapping[str, type[Struct]] = {
     "billing": Billing,
     "storage.mirrors": MirrorConfig,
     "alerts.rules": RuleText,
+    "channels": Channel,
 }
 """The keys that are lists of tables, with the type of each."""
+
+_SECRET = ("channels", "storage.mirrors")
+"""The keys whose values may hold passwords, and are not told."""
 
 
 def _table_fault(name: str, reason: str, place: str) -> str:
     """What is wrong in a table of a list; `place` is as `[0].fields`, counted from 0."""
     kind = Fields if place.endswith(".fields") else _TABLES[name]
     if reason.startswith("Invalid enum value"):
-        field = place.rpartition(".")[2]
+        field = place.rpartition(".")[2].partition("[")[0]
         types = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}
         reason = f"give one of {', '.join(_names(types[field]))}"
     _, is_unknown, unknown = reason.partition("Object contains unknown field ")
@@ -263,6 +269,9 @@ def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> No
         )
     if fault := _bill_fault(values.get("billing")):
         raise ConfigError(origins["billing"], fault)
+    channels = values.get("channels")
+    if fault := channels_fault(channels if isinstance(channels, tuple) else ()):
+        raise ConfigError(origins["channels"], fault)
     _check_rules(values, origins)
     factors = "analysis.complexity_factors."
     given = {n.removeprefix(factors): v for n, v in values.items() if n.startswith(factors)}

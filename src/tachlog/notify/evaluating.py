@@ -12,6 +12,7 @@ from datetime import tzinfo
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tachlog.analysis.alerting.evaluation import Activity, evaluate
 from tachlog.analysis.alerting.lifecycle import Transition, advance
@@ -21,6 +22,7 @@ from tachlog.analysis.alerting.rules import Rule, rules_of, shipped
 from tachlog.config import Config, value_of
 from tachlog.stores import Store
 from tachlog.stores.alerting import Gate
+from tachlog.stores.notices import Notices, failing
 
 DAY_US: Final = 86_400_000_000
 USUAL_US: Final = 29 * DAY_US
@@ -49,9 +51,15 @@ def activity_of(
     return Activity(
         store.alerting.moments(since_us - DAY_US, until_us + 1),
         store.alerting.usual(since_us - USUAL_US, until_us + 1),
-        store.alerting.health(until_us) if is_now else Health(),
+        health_of(store, until_us) if is_now else Health(),
         zone,
     )
+
+
+def health_of(store: Store, now_us: int) -> Health:
+    """How tachlog itself does, its channels included."""
+    sent = Notices(store.alerting).entries(now_us - DAY_US)
+    return replace(store.alerting.health(now_us), failing_channels=len(failing(sent)))
 
 
 def rehearse_rules(

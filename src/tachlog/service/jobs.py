@@ -81,11 +81,31 @@ def prune(moment: Moment) -> str | None:
     return f"{done.operations} operations deleted, {done.bytes} bytes left"
 
 
+def notify(moment: Moment) -> str | None:
+    """Tell the channels what is due."""
+    channels = moment.config.channels
+    if not channels:
+        return None
+    from tachlog.notify.sending import deliver
+
+    def clock() -> int:
+        return moment.now_us + int((monotonic() - begun) * 1e6)
+
+    begun = monotonic()
+    zone = ZoneInfo(moment.config.display.time_zone)
+    found = deliver(moment.store, channels, zone, clock)
+    for each in found:
+        if each.fault is not None:
+            log.warning("channel %s: %s: %s", each.channel, each.rule, each.fault)
+    return f"{sum(each.fault is None for each in found)} sent" if found else None
+
+
 DAY_S: Final = 86_400.0
 
 JOBS: tuple[Job, ...] = (
     Job("retention", DAY_S, prune, first_s=600),
     Job("alerts", 60, alerts),
+    Job("channels", 10, notify),
     Job("learning", 60, learn, if_changed=True),
     Job("mirrors", 15, feed_mirrors, if_changed=True),
 )

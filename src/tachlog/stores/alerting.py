@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from tachlog.analysis.alerting.silences import Silence
 from tachlog.analysis.alerting.texts import Severity
 from tachlog.analysis.units import rfc3339
 from tachlog.stores import moments
-from tachlog.stores.database import Database, replacing
+from tachlog.stores.database import LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.rows import Row
 
 EVALUATED: Final = "alerts_evaluated"
@@ -95,6 +95,12 @@ class Alerting:
         """The alerts that fired and whose id begins so."""
         found = self._alerts("WHERE a.fired_us IS NOT NULL")
         return [alert for alert in found if str(alert.id).startswith(prefix)]
+
+    def these(self, numbers: Collection[str]) -> list[Alert]:
+        """The alerts with these ids, as far as there are any."""
+        if not numbers:
+            return []
+        return self._alerts(f"WHERE CAST(a.id AS TEXT) IN {LISTED_TEXTS}", listed(numbers))
 
     def transitions(self, alert: UUID) -> list[Happened]:
         """What happened to an alert, in order."""

@@ -214,6 +214,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE alert_gates (
         rule TEXT PRIMARY KEY, definition TEXT NOT NULL, at_us INTEGER NOT NULL,
         rehearsed TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE notifications (
+        channel TEXT NOT NULL, rule TEXT NOT NULL, place INTEGER NOT NULL, digest TEXT NOT NULL,
+        state TEXT NOT NULL, told TEXT NOT NULL, firing INTEGER NOT NULL,
+        resolved INTEGER NOT NULL, tries INTEGER NOT NULL, claimed_us INTEGER NOT NULL,
+        next_us INTEGER NOT NULL, settled_us INTEGER, fault TEXT,
+        PRIMARY KEY (channel, rule, place)) WITHOUT ROWID;
+    CREATE INDEX idx_notifications_at ON notifications (claimed_us);
     CREATE INDEX idx_alerts_triggered ON telemetry_alerts (triggered_at);
     CREATE INDEX idx_alerts_acknowledged ON telemetry_alerts (acknowledged);
     """,

@@ -248,4 +248,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "failing_stores": Measure(
         "mirrors that cannot be fed", "stores", lambda s: s.health.failing_stores
     ),
+    "failing_channels": Measure(
+        "channels that could not be told", "channels", lambda s: s.health.failing_channels
+    ),
 }

@@ -56,10 +56,12 @@ class Health(Struct, frozen=True):
     """How tachlog itself does; None where that is not known, as for times gone by.
 
     `lag_s` is how far reading is behind, `problems` and `unknown_records` were read in the past
-    hour, `failing_stores` are mirrors whose last attempt failed.
+    hour, `failing_stores` are mirrors whose last attempt failed, `failing_channels` those that
+    could not be told the last time.
     """
 
     lag_s: float | None = None
     problems: int | None = None
     unknown_records: int | None = None
     failing_stores: int | None = None
+    failing_channels: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import combinations
 from uuid import UUID
 
 from msgspec import Struct
@@ -42,21 +43,35 @@ def suppressed(
     the budget of a project needs no word when that of everything is passed.
     """
     silences = list(silences)
+    standing = _standing(alerts)
     found: dict[UUID, str] = {}
     for alert in alerts:
         if alert.is_quiet:
             found[alert.id] = "noisy"
         elif any(silence.covers(alert, now_us) for silence in silences):
             found[alert.id] = "silenced"
-        elif any(_stands_for(other, alert) for other in alerts):
+        elif _is_stood_for(alert, standing):
             found[alert.id] = "inhibited"
     return found
 
 
-def _stands_for(other: Alert, alert: Alert) -> bool:
-    return (
-        other.rule == alert.rule
-        and other.state in ("firing", "acknowledged")
-        and SEVERITIES.index(other.severity) > SEVERITIES.index(alert.severity)
-        and set(other.labels) < set(alert.labels)
+Standing = dict[tuple[str, frozenset[tuple[str, str]]], int]
+"""How severe the alerts are that fire, by rule and labels."""
+
+
+def _standing(alerts: Collection[Alert]) -> Standing:
+    found: Standing = {}
+    for alert in alerts:
+        if alert.state in ("firing", "acknowledged"):
+            key = (alert.rule, frozenset(alert.labels))
+            found[key] = max(SEVERITIES.index(alert.severity), found.get(key, 0))
+    return found
+
+
+def _is_stood_for(alert: Alert, standing: Standing) -> bool:
+    rank = SEVERITIES.index(alert.severity)
+    return any(
+        standing.get((alert.rule, frozenset(labels)), 0) > rank
+        for count in range(len(alert.labels))
+        for labels in combinations(alert.labels, count)
     )
