@@ -20,16 +20,14 @@ from tachlog.config import Config
 from tachlog.pipeline import bring_up_to_date
 from tachlog.stores import open_store
 
-NOW_S = time.time()
 
-
-def ago(seconds: float) -> str:
-    """A time so long ago."""
-    return datetime.fromtimestamp(NOW_S - seconds, UTC).isoformat().replace("+00:00", "Z")
-
-
-def logs(home: Path) -> Path:
+def logs(home: Path, now_s: float) -> Path:
     """Sessions of which one asks, one works with a sub-agent, and one is done."""
+
+    def ago(seconds: float) -> str:
+        moment = datetime.fromtimestamp(now_s - seconds, UTC)
+        return moment.isoformat().replace("+00:00", "Z")
+
     projects = home / ".claude" / "projects" / "shop"
     asks = [tool_use("t1", "AskUserQuestion", questions=[])]
     runs = [tool_use("t2", "Bash", command="make deploy")]
@@ -77,10 +75,10 @@ def logs(home: Path) -> Path:
 
 def rows(home: Path) -> list[Row]:
     """What is shown of them."""
-    store = open_store("private:")
+    store, now_s = open_store("private:"), time.time()
     try:
-        bring_up_to_date(store, [str(logs(home))], Config())
-        now_us = round(NOW_S * 1e6)
+        bring_up_to_date(store, [str(logs(home, now_s))], Config())
+        now_us = round(now_s * 1e6)
         return rows_of(live_threads(store, now_us), now_us)
     finally:
         store.close()
@@ -147,7 +145,7 @@ def test_nothing_at_work_is_said(home: Path) -> None:
 
 def test_the_command_tells_once_without_a_terminal(tachlog: Run, home: Path) -> None:
     """What waits and what works is told as lines or JSON, of what was just read."""
-    logs(home)
+    logs(home, time.time())
     told = json.loads(tachlog("top", "--json").stdout)
     assert [each["state"] for each in told] == ["waiting_prompt", "waiting_prompt", "model", "tool"]
     assert told[0]["basis"] == "AskUserQuestion asks"
