@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -10,7 +11,7 @@ import pytest
 
 from tachlog.analysis.selection import Selection
 from tachlog.api import analyze
-from tachlog.config import load
+from tachlog.config import Loaded, load
 from tachlog.engines import Setup
 from tachlog.engines.work import measurer_of
 from tachlog.receive.bodies import Busy
@@ -120,6 +121,35 @@ def test_the_usual_jobs_do_their_work(archive: str) -> None:
         job.work(Moment(store, LOADED, measurer_of(Setup()), NOW_US))
     assert store.sessions(Selection()) == before
     store.close()
+
+
+def test_the_daily_job_deletes_only_what_it_was_asked_to(archive: str) -> None:
+    """It says what it would delete once, as long as nobody set how long; then it does, and says."""
+    later_us = 2_000_000_000_000_000
+    said = []
+
+    async def check(loaded: Loaded, told: str) -> None:
+        jobs = Jobs(archive, lambda store: Moment(store, loaded, measurer_of(Setup()), later_us))
+        (job,) = (job for job in JOBS if job.name == "retention")
+        jobs.start((job._replace(every_s=0.01, first_s=0.01),))
+        await until(lambda: told in jobs.told.get("retention", ""))
+        await jobs.stop()
+        said.append(jobs.told["retention"])
+
+    def left() -> int:
+        with closing(open_store(archive)) as store:
+            return sum(store.past.old(later_us).operations.values())
+
+    count = left()
+    assert count > 50
+    asyncio.run(check(load({"HOME": "/nowhere"}), "nothing was deleted: "))
+    assert f"{count} operations are from before 2033-02-1" in said[0]
+    assert "(storage.retention_days or storage.max_size)" in said[0]
+    assert left() == count
+    days = load({"HOME": "/nowhere", "TACHLOG_STORAGE__RETENTION_DAYS": "90"})
+    asyncio.run(check(days, f"{count} operations from before 2033-02-1"))
+    assert "were deleted (storage.retention_days)" in said[1]
+    assert left() == 0
 
 
 def test_the_inbox_holds_only_so_much() -> None:

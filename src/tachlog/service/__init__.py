@@ -176,7 +176,7 @@ class Service:
             found.append(Check("following", *self.following.state()))
         found.append(Check("receiving", True, f"{self.inbox.held} bytes waiting"))
         faults = self.jobs.faults
-        told = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        told = "; ".join(f"{name}: {what}" for name, what in (faults or self.jobs.told).items())
         return [*found, Check("jobs", not faults, told or "in time")]
 
     async def _archive(self) -> Check:

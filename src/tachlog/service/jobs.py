@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tachlog import retention
+from tachlog.analysis.units import rfc3339
 from tachlog.config import Config, Loaded
 from tachlog.stores import Measure, Store, StoreError, open_store
 
@@ -30,11 +31,15 @@ class Moment(NamedTuple):
         return self.loaded.config
 
 
+class Declined(str):
+    """Why a job did not do its work: a service logs it once."""
+
+
 class Job(NamedTuple):
     """Work that is done every so often, in a thread; it tells what it did, None for nothing.
 
     With `if_changed` it rests while the archive does not change; `first_s` is when it is done first
-    (None: after its span).
+    (None: after its span). What one with `is_told` did last is told by the service's checks.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Job(NamedTuple):
     work: Callable[[Moment], str | None]
     if_changed: bool = False
     first_s: float | None = None
+    is_told: bool = False
 
 
 def learn(moment: Moment) -> None:
@@ -71,14 +77,24 @@ def alerts(moment: Moment) -> str | None:
 
 
 def prune(moment: Moment) -> str | None:
-    """Delete operations that are older than the person wants them kept."""
-    if not retention.is_asked_for(moment.loaded):
-        return None
+    """Delete operations that are older than the person wants them kept.
+
+    As long as nobody has said how long, it says what it would delete and which key to set.
+    """
     plan = retention.planned(moment.store, moment.config, moment.now_us)
     if not plan.operations:
         return None
+    before = rfc3339(plan.cut.cut_us)
+    if not retention.is_asked_for(moment.loaded):
+        return Declined(
+            f"nothing was deleted: {plan.operations} operations are from before {before}, and how"
+            f" long they stay is not set ({' or '.join(retention.KEYS)})"
+        )
     done = retention.prune(moment.store, plan, moment.measure)
-    return f"{done.operations} operations deleted, {done.bytes} bytes left"
+    return (
+        f"{done.operations} operations from before {before} were deleted ({plan.cut.rule});"
+        f" {done.bytes} bytes, before {plan.bytes}"
+    )
 
 
 def notify(moment: Moment) -> str | None:
@@ -103,7 +119,7 @@ def notify(moment: Moment) -> str | None:
 DAY_S: Final = 86_400.0
 
 JOBS: tuple[Job, ...] = (
-    Job("retention", DAY_S, prune, first_s=600),
+    Job("retention", DAY_S, prune, first_s=600, is_told=True),
     Job("alerts", 60, alerts),
     Job("channels", 10, notify),
     Job("learning", 60, learn, if_changed=True),
@@ -119,6 +135,8 @@ class Jobs:
         self._moment = moment
         self._running: list[asyncio.Task[None]] = []
         self.faults: dict[str, str] = {}
+        self.told: dict[str, str] = {}
+        """What jobs did last of which the checks tell."""
 
     def start(self, jobs: tuple[Job, ...] = JOBS) -> None:
         """Begin; the first time of each comes after its span."""
@@ -138,7 +156,10 @@ class Jobs:
                 log.error("%s: %s", job.name, error)
                 continue
             self.faults.pop(job.name, None)
-            if told:
+            is_new = not (isinstance(told, Declined) and job.name in self.told)
+            if told and job.is_told:
+                self.told[job.name] = told
+            if told and is_new:
                 log.info("%s: %s (%.1f s)", job.name, told, monotonic() - begun)
 
     def _once(self, job: Job, last: int | None) -> tuple[int, str | None]:
