@@ -42,11 +42,15 @@ class PruneView(Struct, frozen=True):
 
 
 class Rebuilt(Struct, frozen=True):
-    """What `rebuild` found: the sessions whose figures are not what they come to."""
+    """What `rebuild` found: the sessions whose figures are not what they come to.
+
+    `totals` is how many sums by agent, quarter hour and name are not what the sessions come to.
+    """
 
     archive: str
     sessions: int
     differing: list[str]
+    totals: int
     written: bool
 
 
@@ -151,9 +155,9 @@ def _rebuild(ask: Ask) -> Answer:
 
     with ask.store() as store:
         measure = measurer_of(setup_of(ask.config))
-        differing = store.past.rebuild(measure, writes=False)
-        writes = bool(differing) and not ask.options.dry_run
-        view = Rebuilt(ask.archive, store.count(), differing, writes)
+        differing, totals = store.past.rebuild(measure, writes=False)
+        writes = bool(differing or totals) and not ask.options.dry_run
+        view = Rebuilt(ask.archive, store.count(), differing, totals, writes)
         if writes:
             store.past.rebuild(measure, writes=True)
     return Answer(view, lambda: _rebuilt_lines(view))
@@ -161,11 +165,17 @@ def _rebuild(ask: Ask) -> Answer:
 
 def _rebuilt_lines(view: Rebuilt) -> Iterator[str]:
     of = fmt.plural(view.sessions, "session")
-    if not view.differing:
+    if view.differing:
+        yield f"{of}: figures of {len(view.differing)} are not what their operations come to now"
+        yield from (f"  {fmt.plain(name)}" for name in view.differing[:MOST_NAMED])
+        if len(view.differing) > MOST_NAMED:
+            yield f"  and {len(view.differing) - MOST_NAMED:,} more"
+    else:
         yield f"{of}: all figures are what their operations come to"
+    if view.totals:
+        yield f"{view.totals:,} of the totals of agents are not what their sessions come to now"
+    else:
+        yield "all totals of agents are what their sessions come to"
+    if not view.differing and not view.totals:
         return
-    yield f"{of}: figures of {len(view.differing)} are not what their operations come to now"
-    yield from (f"  {fmt.plain(name)}" for name in view.differing[:MOST_NAMED])
-    if len(view.differing) > MOST_NAMED:
-        yield f"  and {len(view.differing) - MOST_NAMED:,} more"
     yield "they were put right" if view.written else "nothing was written"

@@ -212,8 +212,8 @@ class Past(Protocol):
         """What was deleted of a session's operations; None where they are all there."""
         ...
 
-    def rebuild(self, measure: Measure, *, writes: bool) -> list[str]:
-        """The sessions whose figures are wrong; with `writes` they are put right."""
+    def rebuild(self, measure: Measure, *, writes: bool) -> tuple[list[str], int]:
+        """The sessions whose figures are wrong, how many totals; `writes` puts them right."""
         ...
 
     def compact(self) -> None:

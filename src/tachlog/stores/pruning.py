@@ -374,8 +374,8 @@ class OldOperations:
         """What was deleted of a session's operations; None where they are all there."""
         return pruned_of(self.database, session_id)
 
-    def rebuild(self, measure: Measure, *, writes: bool) -> list[str]:
-        """The sessions whose figures are wrong; with `writes` they are put right."""
+    def rebuild(self, measure: Measure, *, writes: bool) -> tuple[list[str], int]:
+        """The sessions whose figures are wrong, how many totals; `writes` puts them right."""
         return rebuilding.rebuild(self.database, self.words, measure, writes=writes)
 
     def compact(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tachlog.metrics import Measured, QuarterMetrics
-from tachlog.stores import Measure, figures, learning, quarters
+from tachlog.stores import Measure, figures, learning, quarters, totals
 from tachlog.stores.database import Database
 from tachlog.stores.remaining import measuring
 from tachlog.stores.rows import SETTLED_COLUMNS
@@ -18,14 +18,18 @@ AT_ONCE = 200
 _SETTLE = ", ".join(f"{name} = ?" for name in SETTLED_COLUMNS.split(", "))
 
 
-def rebuild(database: Database, words: Words, measure: Measure, *, writes: bool) -> list[str]:
+def rebuild(
+    database: Database, words: Words, measure: Measure, *, writes: bool
+) -> tuple[list[str], int]:
     """The sessions whose figures are not what their operations, and what is left, come to.
 
-    With `writes` these are put right, in one transaction.
+    And how many totals of agents are not what their sessions' quarter hours come to. With `writes`
+    these are put right, in one transaction.
     """
     if not writes:
         with database.snapshot():
-            return [name for name, _, _ in _differing(database, words, measure)]
+            names = [name for name, _, _ in _differing(database, words, measure)]
+            return names, totals.differing(database, writes=False)
     with database.transaction():
         found = list(_differing(database, words, measure))
         for _, _, told in found:
@@ -38,7 +42,7 @@ def rebuild(database: Database, words: Words, measure: Measure, *, writes: bool)
             )
         figures.keep(database, words, {thread: told for _, thread, told in found}, ())
         words.keep_texts()
-        return [name for name, _, _ in found]
+        return [name for name, _, _ in found], totals.differing(database, writes=True)
 
 
 def _differing(

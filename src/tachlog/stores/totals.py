@@ -40,6 +40,39 @@ TOTALS: Final[Mapping[str, Totals]] = {
 """The totals of each table of quarter hours."""
 
 
+def differing(database: Database, *, writes: bool) -> int:
+    """How many totals are not what the quarter hours of threads come to.
+
+    With `writes` these are put right.
+    """
+    count = 0
+    for table, into in TOTALS.items():
+        names = into.sums.split(", ")
+        come = ", ".join(f"sum(coalesce(q.{name}, 0))" for name in names)
+        summed = (
+            f"SELECT q.quarter, t.agent, q.name, {come} FROM {table} q"
+            " JOIN threads t ON t.id = q.thread GROUP BY q.quarter, t.agent, q.name"
+        )
+        wanted = {
+            tuple(row[:3]): tuple(map(int, row[3:]))
+            for row in database.rows(summed)
+            if any(row[3:])
+        }
+        kept = {
+            tuple(row[:3]): tuple(row[3:])
+            for row in database.rows(f"SELECT {KEY}, {into.sums} FROM {into.table}")
+        }
+        wrong = [place for place in wanted | kept if wanted.get(place) != kept.get(place)]
+        count += len(wrong)
+        if wrong and writes:
+            database.run_many(
+                f"DELETE FROM {into.table} WHERE quarter = ? AND agent = ? AND name = ?", wrong
+            )
+            rows = [(*place, *wanted[place]) for place in wrong if place in wanted]
+            database.insert(into.table, f"{KEY}, {into.sums}", rows)
+    return count
+
+
 def move(
     database: Database,
     into: Totals,
