@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,11 @@ import pytest
 
 from conftest import Ran, Run
 from end_to_end import COMMAND, SESSION, answer, ended, lasting, lines, start
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Analyze = Callable[..., Ran]
 
@@ -71,12 +78,16 @@ def test_a_directory_without_logs_is_told(analyze: Analyze, home: Path) -> None:
         (b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20, "binary, no log"),
         (b'{"hello": 1}\n', "no known log format: `tachlog formats` lists them"),
         (
+            gzip.compress(b"x" * (1 << 20)),
+            "no known log format: the 65,536 bytes by which it is told are one line",
+        ),
+        (
             b"".join(lines()).decode().encode("utf-16"),
             "begins with the byte order mark of UTF-16: convert it, as by `iconv -f UTF-16 -t"
             " UTF-8`",
         ),
     ],
-    ids=["empty", "blank", "binary", "unknown", "utf-16"],
+    ids=["empty", "blank", "binary", "unknown", "one line", "utf-16"],
 )
 def test_a_named_file_that_is_no_log_is_told(
     analyze: Analyze, home: Path, data: bytes, told: str
@@ -280,6 +291,30 @@ def test_a_line_of_200_mb_is_read(home: Path) -> None:
     assert counts(found) == {"records": 4, "parsed": 4}
     assert found["totals"]["total_tokens"] == 2340
     assert used.ru_maxrss < 500_000
+
+
+@pytest.mark.parametrize(
+    ("pack", "told"),
+    [
+        (lambda data: gzip.compress(data)[:-40], "ends in the middle of its compressed data"),
+        (
+            lambda data: zstd.compress(data + b"x" * (65 << 20)),
+            "unpacks to more than 1,000 times its size",
+        ),
+    ],
+    ids=["cut short", "bomb of one line"],
+)
+def test_a_packed_log_that_ends_too_early_is_told(
+    analyze: Analyze, home: Path, pack: Callable[[bytes], bytes], told: str
+) -> None:
+    """Its whole lines are read, on every run it is said why no more are; 1."""
+    noise = b"".join(b"%d " % number for number in range(1000))
+    path = log(home, pack(A + B + C + noise), "log.packed.jsonl")
+    first, second = (analyze(path, check=False) for _ in range(2))
+    assert first.stderr.startswith(f"{path}: {told}")
+    assert first.code == 1
+    assert second[1:] == first[1:]
+    assert counts(answer(first))["parsed"] == 3
 
 
 def test_a_file_that_grows_while_it_is_read_loses_nothing(

@@ -18,6 +18,7 @@ from tachlog import signals
 from tachlog.analysis.measurer import Measurer
 from tachlog.engines import Reading, Setup, Task, progress_after
 from tachlog.frames import (
+    HEAD_BYTES,
     FileId,
     FrameError,
     RowCursor,
@@ -218,7 +219,7 @@ def _fill(portion: Portion, source: Source, chunks: Iterator[Chunk]) -> bool:
         for chunk in chunks:
             if not chunk.data.endswith(b"\n") and not _is_whole(chunk.data):
                 portion.tail_bytes = len(chunk.data)
-                break
+                continue  # it is the last chunk; behind it stands why the file ends too early
             _take(portion, source, state, sessions, chunk)
             if portion.offset - begin >= PORTION_BYTES and not chunk.last:
                 portion.done = False
@@ -392,4 +393,6 @@ def _why_unknown(beginning: bytes) -> str:
         return "empty"
     if looks_binary(beginning):
         return "binary, no log"
+    if len(beginning) >= HEAD_BYTES and b"\n" not in beginning:
+        return f"no known log format: the {HEAD_BYTES:,} bytes by which it is told are one line"
     return "no known log format: `tachlog formats` lists them"

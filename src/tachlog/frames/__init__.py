@@ -15,9 +15,10 @@ from tachlog.frames.lines import read_lines, split_tail
 from tachlog.frames.remote import find_remote, locate, located
 from tachlog.frames.sql_table import Page, read_table, table_name
 from tachlog.frames.status import Status
-from tachlog.frames.stream import head, looks_binary, read_document, status_of
+from tachlog.frames.stream import HEAD_BYTES, head, looks_binary, read_document, status_of
 
 __all__ = [
+    "HEAD_BYTES",
     "FileId",
     "FrameError",
     "Page",

@@ -23,6 +23,9 @@ ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
+HEAD_BYTES = 1 << 16
+"""Bytes of a file by which its format is told."""
+
 MOST_BYTES = 64 << 30
 """Uncompressed bytes that a compressed file may hold unless the caller says otherwise."""
 
@@ -247,7 +250,7 @@ def mark_length(path: str, start: bytes) -> int:
     return len(UTF8_MARK) if start.startswith(UTF8_MARK) else 0
 
 
-def head(path: str, size: int = 1 << 16) -> bytes:
+def head(path: str, size: int = HEAD_BYTES) -> bytes:
     """Return the first `size` uncompressed bytes, without a byte order mark, to tell the format by.
 
     Raises FrameError when the file cannot be opened, or damage leaves nothing to look at.
