@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import influxdb
+import tachlog as package
 from archives import jsonl, read_in
 from conftest import Run
 from influxdb import PASSWORD, TOKEN, Influx, Receiver
@@ -322,6 +323,9 @@ def test_the_command_feeds_asks_and_shows_mirrors(
     question = "SELECT message_count, agent FROM agent_sessions"
     (row,) = json.loads(tachlog("query", question, "--json").stdout)
     assert (row["message_count"], row["agent"]) == (3, "claude_code")
+    mirror = package.open_mirror(url)
+    assert mirror.query(question) == [row]
+    mirror.close()
     assert (
         tachlog("query", question, "--mirror", shown(url))
         .stdout.splitlines()[1]

@@ -9,14 +9,24 @@ if TYPE_CHECKING:
     from tachlog.analysis.summary import TelemetryResult
     from tachlog.api import analyze, process_logs, realtime
     from tachlog.stores import open_store
+    from tachlog.stores.influxdb import open_mirror
 
 __version__ = "0.1.0"
 
-__all__ = ["TelemetryResult", "__version__", "analyze", "open_store", "process_logs", "realtime"]
+__all__ = [
+    "TelemetryResult",
+    "__version__",
+    "analyze",
+    "open_mirror",
+    "open_store",
+    "process_logs",
+    "realtime",
+]
 
 _HOMES = {
     "TelemetryResult": "tachlog.analysis.summary",
     "analyze": "tachlog.api",
+    "open_mirror": "tachlog.stores.influxdb",
     "open_store": "tachlog.stores",
     "process_logs": "tachlog.api",
     "realtime": "tachlog.api",
