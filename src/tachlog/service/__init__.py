@@ -68,7 +68,7 @@ class Service:
         self.clock = clock
         self.loaded = load()
         self.generation = 0
-        """How often the configuration was loaded anew: answers made before it are stale."""
+        """How often answers became stale: the configuration was loaded, alerts were taken on."""
         self.readers = Readers(self.config.storage.url)
         self.changes = Changes(lambda: self.ask(lambda store: store.last_change()))
         self._tokens: dict[str, tuple[float, Token | None]] = {}

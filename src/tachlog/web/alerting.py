@@ -8,11 +8,16 @@ from tachlog.analysis.alerting.silences import suppressed
 from tachlog.cli.alert_lines import (
     HISTORY_DAYS,
     AlertView,
+    ChannelView,
+    DeadView,
     SilenceView,
     alert_view,
+    channel_views,
+    dead_views,
     silence_view,
 )
 from tachlog.notify.evaluating import rules_in_force
+from tachlog.stores.notices import Notices
 from tachlog.web.endpoints import Asked, Endpoint, NoParameters
 
 DAY_US = 86_400_000_000
@@ -35,13 +40,15 @@ class RuleView(Struct, frozen=True, kw_only=True):
 
 
 class AlertsView(Struct, frozen=True):
-    """What fires, what ended in the past two weeks, silences, rules; titles of sessions by id."""
+    """What fires, what ended in the past two weeks, who is told; titles of sessions by id."""
 
     firing: list[AlertView]
     resolved: list[AlertView]
     silences: list[SilenceView]
     rules: list[RuleView]
     titles: dict[str, str]
+    channels: list[ChannelView]
+    dead: list[DeadView]
 
 
 def alerts(asked: Asked[NoParameters]) -> AlertsView:
@@ -49,6 +56,7 @@ def alerts(asked: Asked[NoParameters]) -> AlertsView:
     kept = asked.store.alerting
     silences = kept.silences(asked.now_us)
     found = kept.history(asked.now_us - HISTORY_DAYS * DAY_US)
+    entries = Notices(kept).entries(asked.now_us - HISTORY_DAYS * DAY_US)
     why = suppressed(found, silences, asked.now_us)
     views = [alert_view(alert, why.get(alert.id)) for alert in found]
     titles = {}
@@ -61,6 +69,8 @@ def alerts(asked: Asked[NoParameters]) -> AlertsView:
         [silence_view(silence) for silence in silences],
         _rules(asked),
         titles,
+        channel_views(asked.config.channels, entries),
+        dead_views(entries),
     )
 
 

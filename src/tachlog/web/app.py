@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from tachlog.service import Service
 from tachlog.web import (
+    acting,
     activity,
     agent_logs,
     alerting,
@@ -44,6 +45,7 @@ ENDPOINTS: list[Endpoint] = [
 ROUTES: list[BaseRoute] = [
     *health.ROUTES,
     *map(endpoints.route, ENDPOINTS),
+    *acting.ROUTES,
     *live.ROUTES,
     openapi.route(ENDPOINTS),
     *ingest.ROUTES,

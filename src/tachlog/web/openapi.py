@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tachlog import __version__
+from tachlog.cli.alert_lines import AlertView, SilenceView
+from tachlog.web.acting import Acknowledging, Silencing
 from tachlog.web.agent_logs import TYPES, Accepted
 from tachlog.web.endpoints import Endpoint, NoParameters
 from tachlog.web.health import Health, Readiness
@@ -32,6 +34,7 @@ class Raw(Struct, frozen=True):
     takes: tuple[str, ...] = ()
     scope: str | None = "read"
     statuses: tuple[int, ...] = (200,)
+    body: Any = None
 
 
 OTLP: Final = ("application/x-protobuf", "application/json")
@@ -74,6 +77,32 @@ OTHERS: Final = (
     ),
 )
 
+CHANGED: Final = (200, 400, 408, 413, 415, 429, 503)
+ACTS: Final = (
+    Raw(
+        "/api/v1/alerts/{alert_id}/ack",
+        "post",
+        "take an alert on: quiet until it ends; `note` says why",
+        {"application/json": AlertView},
+        ("application/json",),
+        "admin",
+        (*CHANGED, 404, 409),
+        Acknowledging,
+    ),
+    Raw(
+        "/api/v1/silences",
+        "post",
+        "tell nobody of alerts that match (`rule`, `severity`, labels) for so many `seconds`",
+        {"application/json": SilenceView},
+        ("application/json",),
+        "admin",
+        CHANGED,
+        Silencing,
+    ),
+)
+
+ALL: Final = (*OTHERS, *ACTS)
+
 TELLS: Final = {
     200: "the answer",
     304: "the asker has it already: `If-None-Match` named its entity tag",
@@ -81,6 +110,7 @@ TELLS: Final = {
     401: "who asks has no token, or a wrong one",
     403: "the token has another scope, or a page of another site asks",
     404: "there is no such thing",
+    409: "it is not in a state for that; `detail` says in which",
     408: "the body did not arrive in time",
     413: "the body is too long",
     415: "the body is of a kind that is not read here",
@@ -94,13 +124,14 @@ def described(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     endpoints = list(endpoints)
     shapes: list[Any] = [each.returns for each in endpoints]
     shapes += [each.query for each in endpoints if each.query is not NoParameters]
-    shapes += [kind for other in OTHERS for kind in other.gives.values() if kind not in (None, str)]
+    shapes += [kind for other in ALL for kind in other.gives.values() if kind not in (None, str)]
+    shapes += [other.body for other in ALL if other.body is not None]
     told, components = msgspec.json.schema_components([*shapes, Problem], ref_template=_REF)
     names = {id(shape): schema for shape, schema in zip([*shapes, Problem], told, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
         paths.setdefault(plain_path(each.path), {})["get"] = _asked(each, names, components)
-    for other in OTHERS:
+    for other in ALL:
         paths.setdefault(other.path, {})[other.method] = _other(other, names)
     return {
         "openapi": "3.1.0",
@@ -190,15 +221,17 @@ def _other(other: Raw, names: dict[int, Any]) -> dict[str, Any]:
     if other.scope is not None:
         statuses += [status for status in (401, 403) if status not in statuses]
     told: dict[str, Any] = {
+        "parameters": _places(other.path),
         "summary": other.summary,
         "operationId": operation_of(other.path),
         "security": [{"token": []}] if other.scope is not None else [],
         "responses": _responses(statuses, content, names),
     }
     if other.takes:
+        taken = {} if other.body is None else {"schema": names[id(other.body)]}
         told["requestBody"] = {
             "required": True,
-            "content": {kind: {} for kind in other.takes},
+            "content": dict.fromkeys(other.takes, taken),
         }
     for status, response in told["responses"].items():
         if int(status) in other.statuses and status != "200":

@@ -65,6 +65,22 @@ document.querySelector(".filters")?.addEventListener("submit", (event) => {
   for (const field of event.currentTarget.elements) if (field.name && !field.value) field.disabled = true;
 });
 
+// A form with `data-post` sends its fields, and `data-body`, as JSON; what went wrong is told in it.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.post) return;
+  event.preventDefault();
+  const fields = [...new FormData(form)].filter(([, value]) => value);
+  const body = JSON.stringify({ ...JSON.parse(form.dataset.body || "{}"), ...Object.fromEntries(fields) });
+  const told = form.querySelector("output");
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(form.dataset.post, { method: "POST", headers, body });
+    told.textContent = answer.ok ? "" : (await answer.json()).detail;
+    if (answer.ok) refresh();
+  } catch { told.textContent = "the service cannot be reached"; }
+});
+
 function listen() {
   const events = new EventSource("/api/v1/live");
   let last = null;
