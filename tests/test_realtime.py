@@ -97,6 +97,7 @@ def test_current_figures_are_of_five_minutes(archive: Callable[[Sequence[Row]], 
     assert found.avg_response_time == 500.0
     assert found.error_rate == 0.25
     assert (found.operations, found.minutes) == (4, 5)
+    assert found.open_sessions == 3
 
 
 def test_failed_attempts_are_requests(archive: Callable[[Sequence[Row]], Store]) -> None:

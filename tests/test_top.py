@@ -13,6 +13,8 @@ from textual.widgets import DataTable, Static
 
 from archives import assistant, jsonl, tool_result, tool_use, user
 from conftest import Run
+from serving import serving
+from tachlog import analyze
 from tachlog.analysis.states import live_threads
 from tachlog.cli.top_rows import Row, rows_of
 from tachlog.cli.top_screen import Top
@@ -152,3 +154,19 @@ def test_the_command_tells_once_without_a_terminal(tachlog: Run, home: Path) -> 
     lines = tachlog("top").stdout.splitlines()
     assert lines[0] == "NEEDS YOU 2 · WORKING 2"
     assert lines[1].startswith("needs you Which port shall it be? · Claude Code: asks: AskUser")
+
+
+def test_the_page_begins_with_who_waits(tmp_path: Path) -> None:
+    """The first page and its API tell the same threads as the command, who waits first."""
+    with serving(tmp_path) as served:
+        analyze(logs(tmp_path, time.time()), archive=str(served.archive), jobs=1)
+        told = served.ask("/api/v1/live-sessions").json
+        page = served.ask("/").body.decode()
+        current = served.ask("/api/v1/realtime").json["current"]
+    assert [each["needs_you"] for each in told] == sorted(
+        (each["needs_you"] for each in told), reverse=True
+    )
+    assert next(each for each in told if each["session_id"] == "asks")["tool"] == "AskUserQuestion"
+    assert current["open_sessions"] == len({each["root_session_id"] for each in told})
+    assert page.index("Needs you") < page.index("asks: AskUserQuestion")
+    assert page.index("asks: AskUserQuestion") < page.index("At work") < page.index("Grep src")

@@ -13,6 +13,7 @@ from msgspec import Struct
 from tachlog.analysis.advice import recommend
 from tachlog.analysis.alerts import Alert, Thresholds, high_error_rate, token_spike
 from tachlog.analysis.archive import Archive
+from tachlog.analysis.live import open_sessions
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.series import TrendView, trends_of
 from tachlog.analysis.shapes import Recommendation
@@ -32,7 +33,8 @@ class Current(Struct, frozen=True):
     """The last five minutes.
 
     `avg_response_time` is in ms; rates of tokens are per minute, with and without (`fresh`) those
-    read from a cache. None: nothing to take a mean of.
+    read from a cache. None: nothing to take a mean of. `open_sessions` are not over, whenever
+    something happened in them last.
     """
 
     active_sessions: int
@@ -40,6 +42,7 @@ class Current(Struct, frozen=True):
     avg_response_time: float | None
     error_rate: float | None
     token_usage_rate: float
+    open_sessions: int
     token_usage_rate_fresh: float
     requests: int
     operations: int
@@ -97,7 +100,9 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
     rate = moments.tokens / MINUTES
     usual = usual_rate(archive, now_us, rate, thresholds.token_spike_multiplier)
     return Realtime(
-        current=_current(moments, archive.active(begun, now_us + 1)),
+        current=_current(
+            moments, archive.active(begun, now_us + 1), open_sessions(archive, now_us)
+        ),
         trends=Trends(**{view.name: view for view in series}),
         alerts=[
             *high_error_rate(moments.errors, moments.operations, MINUTES, thresholds),
@@ -141,13 +146,14 @@ def usual_rate(archive: Archive, now_us: int, rate: float, multiplier: float) ->
     return tokens / windows / MINUTES if windows >= LEAST_WINDOWS else None
 
 
-def _current(moments: Moments, active_sessions: int) -> Current:
+def _current(moments: Moments, active_sessions: int, are_open: int) -> Current:
     return Current(
         active_sessions=active_sessions,
         requests_per_minute=round(moments.requests / MINUTES, 3),
         avg_response_time=mean_ms(moments.response_us, moments.response_n),
         error_rate=share(moments.errors, moments.operations),
         token_usage_rate=round(moments.tokens / MINUTES, 3),
+        open_sessions=are_open,
         token_usage_rate_fresh=round((moments.tokens - moments.cache_read) / MINUTES, 3),
         requests=moments.requests,
         operations=moments.operations,

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from tachlog.cli import format as fmt
 from tachlog.cli.answering import Ask, as_json
 from tachlog.cli.calling import Caller
-from tachlog.cli.top_rows import Row, cost_usd, heading, rows_of
+from tachlog.cli.top_rows import Row, heading, rows_of
 
 if TYPE_CHECKING:
-    from tachlog.analysis.states import Live
     from tachlog.stores import Store
 
 
@@ -33,6 +32,7 @@ def top(options: Namespace, caller: Caller) -> int:
 
 
 def _tell_once(ask: Ask, store: Store) -> None:
+    from tachlog.analysis.live import live_session
     from tachlog.analysis.states import live_threads
     from tachlog.pipeline import bring_up_to_date
     from tachlog.watching import discovered
@@ -43,7 +43,7 @@ def _tell_once(ask: Ask, store: Store) -> None:
     now_us = time_ns() // 1000
     found = live_threads(store, now_us)
     if ask.options.json:
-        ask.caller.out.write(as_json([_view(each) for each in found]))
+        ask.caller.out.write(as_json([live_session(each) for each in found]))
         return
     rows = rows_of(found, now_us)
     ask.caller.out.write(fmt.plain(heading(rows)) + "\n")
@@ -82,26 +82,3 @@ def _run(ask: Ask, store: Store) -> None:
     finally:
         stop.set()
         following.join()
-
-
-def _view(each: Live) -> dict[str, object]:
-    from tachlog.analysis.units import rfc3339
-
-    metrics, state = each.metrics, each.state
-    return {
-        "session_id": metrics.session_id,
-        "root_session_id": metrics.root,
-        "agent": metrics.agent,
-        "project": metrics.project,
-        "model": metrics.model,
-        "title": metrics.title,
-        "state": state.kind,
-        "since": rfc3339(state.since_us),
-        "basis": state.basis,
-        "tool": state.tool,
-        "target": state.target,
-        "context_tokens": each.context_tokens,
-        "window": each.window,
-        "cost_usd": cost_usd(each),
-        "last_error": each.last_error,
-    }

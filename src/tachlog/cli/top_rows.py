@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tachlog.analysis.live import cost_usd
 from tachlog.cli import format as fmt
 from tachlog.cli.naming import agent_name, model_name, words
 
 if TYPE_CHECKING:
-    from tachlog.analysis.states import Live
+    from tachlog.analysis.states import Live, StateKind
 
 CONTEXT_CELLS: Final = 8
 
@@ -57,7 +58,7 @@ def _row(each: Live, now_us: int) -> Row:
         project=metrics.project or fmt.NONE,
         agent=agent_name(metrics.agent),
         model=model_name(metrics.model) or fmt.NONE,
-        doing=_doing(each),
+        doing=doing(state.kind, state.tool, state.target),
         since=fmt.duration(max(0, now_us - state.since_us) / 1e6),
         context=fmt.NONE if share is None else f"{_bar(share)} {fmt.percent(share, 0)}",
         cost=fmt.money(cost_usd(each)),
@@ -66,10 +67,9 @@ def _row(each: Live, now_us: int) -> Row:
     )
 
 
-def _doing(each: Live) -> str:
-    """What it does or waits for: `asks: Bash docker compose down`, `model thinking`."""
-    state = each.state
-    call = " ".join(filter(None, [state.tool, state.target]))
+def doing(state: StateKind, tool: str | None, target: str | None) -> str:
+    """What a thread does or waits for: `asks: Bash docker compose down`, `model thinking`."""
+    call = " ".join(filter(None, [tool, target]))
     told = {
         "model": "model thinking",
         "tool": call,
@@ -78,19 +78,12 @@ def _doing(each: Live) -> str:
         "stalled": f"stalled: {call}" if call else "stalled",
         "ended": "ended",
     }
-    return told[state.kind]
+    return told[state]
 
 
 def _bar(share: float) -> str:
     full = round(min(share, 1.0) * CONTEXT_CELLS)
     return "█" * full + "░" * (CONTEXT_CELLS - full)
-
-
-def cost_usd(each: Live) -> float | None:
-    """What a thread cost so far at API prices; None where no price is known."""
-    told = [use.cost_nanousd for use in each.metrics.models.values()]
-    known = [cost for cost in told if cost is not None]
-    return sum(known) / 1e9 if known else None
 
 
 def heading(rows: Sequence[Row]) -> str:

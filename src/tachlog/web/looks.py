@@ -16,6 +16,7 @@ from tachlog import charts
 from tachlog.charts import Bar, Lane, Line, Piece
 from tachlog.cli import format as fmt
 from tachlog.cli.naming import agent_name, model_name, words
+from tachlog.cli.top_rows import doing
 
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_TICKS: Final = 8
@@ -25,6 +26,7 @@ STEPS_S: Final = (60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_80
 def looks(environment: Environment) -> None:
     """Teach an environment of templates to write figures."""
     environment.filters.update(
+        doing=lambda each: doing(each["state"], each["tool"], each["target"]),
         money=fmt.money,
         percent=fmt.percent,
         short=lambda value: fmt.NONE if value is None else fmt.short_count(value),

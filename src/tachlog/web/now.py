@@ -1,7 +1,8 @@
-"""What happens now: the user's current figures, trends, alerts and recommendations."""
+"""What happens now: current figures, trends, alerts, recommendations, and who needs a person."""
 
 from __future__ import annotations
 
+from tachlog.analysis.live import LiveSession, live_sessions
 from tachlog.analysis.realtime import Realtime
 from tachlog.analysis.realtime import realtime as realtime_of
 from tachlog.web.endpoints import Asked, Endpoint, NoParameters
@@ -17,6 +18,11 @@ def realtime(asked: Asked[NoParameters]) -> Realtime:
     )
 
 
+def live(asked: Asked[NoParameters]) -> list[LiveSession]:
+    """The same as `tachlog top --json`."""
+    return live_sessions(asked.store, asked.now_us)
+
+
 REALTIME = Endpoint(
     "/api/v1/realtime",
     "current figures, trends, alerts and recommendations",
@@ -24,4 +30,11 @@ REALTIME = Endpoint(
     Realtime,
     every_s=5,
 )
-ENDPOINTS = [REALTIME]
+LIVE_SESSIONS = Endpoint(
+    "/api/v1/live-sessions",
+    "the threads that are not over, those first that wait for a person",
+    live,
+    list[LiveSession],
+    every_s=5,
+)
+ENDPOINTS = [REALTIME, LIVE_SESSIONS]

@@ -22,7 +22,7 @@ from tachlog.web.alerting import ALERTS
 from tachlog.web.endpoints import Endpoint, answer_to, service_of
 from tachlog.web.figures import ADVICE, ERRORS, OVERVIEW, TOOLS, TRENDS
 from tachlog.web.looks import looks
-from tachlog.web.now import REALTIME
+from tachlog.web.now import LIVE_SESSIONS, REALTIME
 from tachlog.web.searching import SEARCH
 from tachlog.web.sessions import SESSION, SESSIONS, Filters
 from tachlog.web.spending import BUDGET, COST
@@ -58,6 +58,7 @@ PAGES = (
         "now.html",
         {
             "now": Part(REALTIME),
+            "live": Part(LIVE_SESSIONS),
             "overview": Part(OVERVIEW),
             "budget": Part(BUDGET),
             "alerts": Part(ALERTS),
