@@ -14,12 +14,13 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from tachlog.model import RUN_TOTALS, Event, Reply, Thread, Usage, key_of
+from tachlog.model import RUN_TOTALS, Reply, Thread, Usage, key_of
 from tachlog.providers import provider_of
 from tachlog.records import lenient
 from tachlog.sources.otlp import gemini_cli
 from tachlog.sources.otlp.attributes import Attributes, micros, of_pairs
 from tachlog.sources.otlp.spans import cost
+from tachlog.sources.otlp.telling import UNREADABLE, Told
 from tachlog.sources.otlp.usage import buckets
 
 _DELTA: Final = (1, "1", "AGGREGATION_TEMPORALITY_DELTA")
@@ -96,7 +97,7 @@ class Point(Struct):
     attributes: Raw = _ABSENT
     startTimeUnixNano: int | float | str | None = None
     timeUnixNano: int | float | str | None = None
-    asInt: int | str | None = None
+    asInt: int | float | str | None = None
     asDouble: float | str | None = None
     sum: float | str | None = None
 
@@ -119,6 +120,7 @@ class Sum:
         self.tokens: dict[tuple[str, bytes], int] = {}
         self.money: dict[bytes, int] = {}
         self.start_us: int | None = None
+        self.refuses = False
 
     def add(self, point: Point, kind: Kind, attributes: Attributes) -> None:
         """Add a point; the same series told twice is one."""
@@ -126,7 +128,9 @@ class Sum:
         value = Attributes({"value": next((each for each in numbers if each is not None), None)})
         series = bytes(point.attributes)
         name = attributes.text(kind.attribute) if kind.attribute else None
-        number, money = value.count("value"), cost(value, "value")
+        number = value.tokens("value") if name is not None else None
+        money = cost(value, "value")
+        self.refuses = self.refuses or value.refuses
         if name is not None and number is not None:
             self.tokens[name, series] = number
         elif kind.attribute is None and money is not None:
@@ -156,7 +160,7 @@ class Sum:
         )
 
 
-def tell(metrics: Iterable[Raw], agent: str, session: str | None) -> tuple[Event, ...]:
+def tell(metrics: Iterable[Raw], agent: str, session: str | None) -> Told:
     """The sums that the metrics of one process tell; `session` is the one its resource names.
 
     A point without a session or a time tells nothing.
@@ -178,7 +182,11 @@ def tell(metrics: Iterable[Raw], agent: str, session: str | None) -> tuple[Event
                 kind.agent or agent, told_by or session or "", model or "unknown", at_us, is_delta
             )
             sums.setdefault(place, Sum(kind.usage)).add(point, kind, attributes)
-    return tuple(told.event(place) for place, told in sums.items())
+    if not sums:
+        return Told(skipped="metric")
+    events = tuple(told.event(place) for place, told in sums.items())
+    refuses = any(told.refuses for told in sums.values())
+    return Told(events, unknown=UNREADABLE if refuses else None)
 
 
 def _points(metric: Metric) -> Iterator[tuple[bool, Point]]:

@@ -130,8 +130,7 @@ def tell(request: Request, state: State) -> Iterator[Told]:
             for scope in _listed(group.scopeMetrics)
             for metric in _listed((lenient(scope, Group) or Group()).metrics)
         ]
-        events = metrics.tell(found, process.agent, process.session)
-        yield Told(events) if events else Told(skipped="metric")
+        yield metrics.tell(found, process.agent, process.session)
     if request.hrTime != _ABSENT:
         yield held_event(request)
     if request.spanContext != _ABSENT:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tachlog.model import Event, Reading, SpanPlace
 from tachlog.sources.otlp.attributes import Attributes
+
+UNREADABLE: Final = "tokens/unreadable"
+"""The note on a record that holds a number of tokens that cannot be."""
 
 
 class Told(Struct, frozen=True):
@@ -29,7 +33,7 @@ def noted(told: Told, attributes: Attributes) -> Told:
     """What a part tells, with a note where its attributes held tokens that cannot be."""
     if not attributes.refuses or told.unknown is not None:
         return told
-    return replace(told, skipped=None, unknown="tokens/unreadable")
+    return replace(told, skipped=None, unknown=UNREADABLE)
 
 
 def count(reading: Reading, key: int, told: Iterable[Told]) -> None:
