@@ -10,7 +10,7 @@ TEST := .venv-test/bin
 PACKAGE := pyproject.toml $(shell find src -name __pycache__ -prune -o -print)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench profile record compare docs clean
+.PHONY: help run test coverage lint bench profile record compare docs clean
 
 help: ## list these commands
 	@sed -En 's/^([a-z]+):[^#]*## /make \1\t/p' Makefile | expand -t 14
@@ -19,6 +19,9 @@ run: .venv/installed ## analyse the agent logs on this machine, or LOGS=path; wi
 	@.venv/bin/tachlog analyze --or-demo $(LOGS)
 
 test: lint .venv-test/wheel .venv-test/servers ## run the tests against the built wheel, with every extra
+	@$(TEST)/pytest -n 2 --wheel
+
+coverage: .venv-test/wheel .venv-test/servers ## run the tests and see which lines and branches they leave out
 	@$(TEST)/pytest -n 2 --wheel --cov --cov-report=term --cov-fail-under=95
 
 lint: .venv-test/tools ## check style and types

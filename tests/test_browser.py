@@ -85,15 +85,16 @@ def picture(page: Page, name: str) -> None:
 def test_every_page_is_accessible_and_asks_nobody_else(
     browser: Browser, filled: Served, scheme: str
 ) -> None:
-    """No page has a fault of WCAG 2.2 AA that a checker finds, in either theme."""
+    """A checker finds no fault of WCAG 2.2 AA; the themes differ in nothing but colours."""
     context = entered(browser, filled, color_scheme=scheme)
     faults: list[str] = []
     page = watched(context, faults)
     for address in ADDRESSES:
         page.goto(f"http://127.0.0.1:{filled.port}{address}")
+        rules = TAGS if scheme == "light" else ["cat.color"]
         faults += [
             f"{address} {each['id']} {node['html'][:200]} {node['failureSummary'][:300]}"
-            for each in Axe().run(page, options={"runOnly": TAGS}).response["violations"]
+            for each in Axe().run(page, options={"runOnly": rules}).response["violations"]
             for node in each["nodes"][:2]
         ]
         picture(page, f"{scheme}{address.replace('/', '-')}")
