@@ -336,6 +336,20 @@ VERBS = (
         " all figures, names the sessions for which others are kept, and puts these right.",
     ),
     Verb(
+        "service",
+        "keep `tachlog serve` running from sign-in on, without root",
+        "background",
+        (
+            Option("WHAT", "what to do", choices=("install", "status", "remove")),
+            Option("--dry-run", "show the file that `install` writes, and do nothing"),
+            *ARCHIVE,
+        ),
+        "one object: `path`, `installed`, `running`, `content` (with `--dry-run`)",
+        "It is a systemd user unit on Linux, a launchd agent on macOS, a task of the Task Scheduler"
+        " on Windows.",
+        direct=True,
+    ),
+    Verb(
         "user",
         "say who may sign in to the service",
         "people",
