@@ -71,9 +71,23 @@ def test_protobuf_becomes_the_json_of_otlp() -> None:
     told = msgspec.json.decode(as_json("logs", logs.SerializeToString()))
     assert told["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["eventName"]
     metrics = ExportMetricsServiceRequest()
-    metrics.resource_metrics.add().scope_metrics.add().metrics.add().name = "tokens"
+    scope = metrics.resource_metrics.add().scope_metrics.add()
+    scope.metrics.add().name = "tokens"
+    counter = scope.metrics.add()
+    counter.name, counter.sum.aggregation_temporality = "used", 2
+    point = counter.sum.data_points.add()
+    point.as_int, point.time_unix_nano = 7, START_NS
     told = msgspec.json.decode(as_json("metrics", metrics.SerializeToString()))
-    assert told["resourceMetrics"][0]["scopeMetrics"][0]["metrics"] == [{"name": "tokens"}]
+    point_told = {
+        "attributes": [],
+        "startTimeUnixNano": "0",
+        "timeUnixNano": str(START_NS),
+        "asInt": 7,
+    }
+    assert told["resourceMetrics"][0]["scopeMetrics"][0]["metrics"] == [
+        {"name": "tokens"},
+        {"name": "used", "sum": {"aggregationTemporality": 2, "dataPoints": [point_told]}},
+    ]
 
 
 def test_each_body_has_a_verdict_of_its_own() -> None:

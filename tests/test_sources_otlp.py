@@ -10,7 +10,7 @@ from msgspec import Raw
 import golden
 from conftest import Run
 from tachlog.identity import repeated
-from tachlog.model import Chunk, Reading, Reply
+from tachlog.model import Chunk, Reading, Reply, Usage
 from tachlog.sources import all_sources
 from tachlog.sources.otlp.attributes import Attributes, micros, of_pairs
 from tachlog.sources.otlp.nesting import State, Timed
@@ -305,3 +305,60 @@ def test_metrics_count_until_something_tells_the_calls(tachlog: Run, tmp_path: P
     alone, after, calls, beside = told
     assert after == calls == beside
     assert sum(tokens for tokens, _ in alone.values()) == sum(t for t, _ in calls.values()) > 0
+
+
+def metric_told(name: str, series: dict[str, Any], **attributes: str) -> Reading:
+    """What an export with one metric tells; its points get these attributes."""
+    told = [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+    for data in series.values():
+        for point in data.get("dataPoints", ()):
+            point.setdefault("attributes", told)
+    metric = {"scopeMetrics": [{"metrics": [{"name": name, **series}]}]}
+    return read(json.dumps({"resourceMetrics": [metric]}).encode() + b"\n")
+
+
+NANOS = "1772445660000000000"
+OF_CODEX = {"session.id": "s", "model": "gpt-5", "token_type": "output"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "temporality", "point"),
+    [
+        ("codex.turn.token_usage", "histogram", 0, {"timeUnixNano": NANOS, "sum": 7}),
+        ("codex.turn.token_usage", "gauge", 1, {"timeUnixNano": NANOS, "asInt": "7"}),
+        ("codex.turn.token_usage", "sum", 1, {"asInt": "7"}),
+        (
+            "codex.turn.token_usage",
+            "sum",
+            1,
+            {"timeUnixNano": NANOS, "asInt": "7", "attributes": []},
+        ),
+        ("codex.turn.tool.call", "sum", 1, {"timeUnixNano": NANOS, "asInt": "7"}),
+    ],
+    ids=["no temporality", "gauge", "no time", "no session", "of tools"],
+)
+def test_metrics_that_add_up_to_nothing_are_skipped(
+    name: str, kind: str, temporality: int, point: dict[str, Any]
+) -> None:
+    """What is no sum of a session's tokens tells nothing, and spoils nothing."""
+    series = {"aggregationTemporality": temporality, "dataPoints": [dict(point)]}
+    reading = metric_told(name, {kind: series}, **OF_CODEX)
+    assert (reading.events, reading.skipped) == ([], {"metric": 1})
+
+
+def test_a_sum_without_numbers_has_no_usage() -> None:
+    """Points whose numbers cannot be are not told as zero; output includes reasoning."""
+    time = {"timeUnixNano": NANOS, "startTimeUnixNano": NANOS}
+    broken = {"aggregationTemporality": 2, "dataPoints": [{**time, "asInt": "-7"}, {**time}]}
+    (none,) = metric_told("codex.turn.token_usage", {"sum": broken}, **OF_CODEX).events
+    assert isinstance(none, Reply)
+    assert none.usage is None
+    whole = {"aggregationTemporality": "AGGREGATION_TEMPORALITY_DELTA"}
+    told = metric_told(
+        "codex.turn.token_usage",
+        {"histogram": {**whole, "dataPoints": [{**time, "sum": 7.0}]}},
+        **OF_CODEX,
+    )
+    (some,) = told.events
+    assert isinstance(some, Reply)
+    assert (some.usage, some.thread.telling) == (Usage(0, 0, 0, 7), "metrics")
