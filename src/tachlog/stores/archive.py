@@ -57,6 +57,7 @@ from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
 from tachlog.stores.loading import load_session
 from tachlog.stores.people import People
 from tachlog.stores.pruning import OldOperations
+from tachlog.stores.recent import Recent
 from tachlog.stores.searching import Finding
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -72,6 +73,7 @@ class SqlArchive:
         self.url = url
         self.database = database
         self.words = Words(database)
+        self.recent = Recent(database, self.words)
         self.people = People(database)
         self.past: Past = OldOperations(database, self.words)
 
@@ -86,15 +88,6 @@ class SqlArchive:
         from tachlog.stores.alerting import Alerting
 
         return Alerting(self.database)
-
-    @contextmanager
-    def _names_undone(self) -> Iterator[None]:
-        """Forget names that a transaction gave when it is undone, for whatever reason."""
-        try:
-            yield
-        except BaseException:
-            self.words.forget()
-            raise
 
     def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
         """The progress of every known file, or of these, by path."""
@@ -117,8 +110,8 @@ class SqlArchive:
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file was read by another."""
-        with self._names_undone():
-            return writing.write(self.database, self.words, portions, measure)
+        with self.recent.unless_undone():
+            return writing.write(self.recent, portions, measure)
 
     def renewals(
         self, outdated: Collection[str], gone: Collection[str]
@@ -132,8 +125,8 @@ class SqlArchive:
     ) -> tuple[Figures, Figures] | None:
         """Keep portions of a renewal's files in place of what they told, in one transaction."""
         try:
-            with self._names_undone():
-                return writing.renew(self.database, self.words, what, batches, measure)
+            with self.recent.unless_undone():
+                return writing.renew(self.recent, what, batches, measure)
         except writing.TooLate:
             return None
 
@@ -143,7 +136,7 @@ class SqlArchive:
 
     def learn(self, measure: Measure, *, learns: bool = True) -> Learned:
         """Learn of the reported counts, and make every estimate anew that this moves."""
-        with self._names_undone():
+        with self.recent.unless_undone():
             return learning.learn(self.database, self.words, measure, learns=learns)
 
     def unlearned(self, *, learns: bool = True) -> bool:

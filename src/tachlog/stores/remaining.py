@@ -14,20 +14,32 @@ from tachlog.sessions import Session
 from tachlog.stores import Measure
 from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.loading import load_session
+from tachlog.stores.recent import Recent
 from tachlog.stores.words import Words
 
 _decoder: Final = msgspec.msgpack.Decoder(Remainder)
 
 
 def measuring(
-    database: Database, words: Words, measure: Measure, threads: Collection[int]
+    database: Database,
+    words: Words,
+    measure: Measure,
+    threads: Collection[int],
+    recent: Recent | None = None,
 ) -> Callable[[int], Measured]:
-    """A function that measures one of these threads, with what is left of deleted operations."""
+    """A function that measures one of these threads, with what is left of deleted operations.
+
+    Threads that are whole are asked of `recent` and held there, if there is one.
+    """
     left = remainders(database, threads)
+    if recent is not None:
+        recent.drop(left)
 
     def measured(thread: int) -> Measured:
-        session = load_session(database, words, thread)
         remainder = left.get(thread)
+        if remainder is None and recent is not None:
+            return measure.session(recent.session(thread))
+        session = load_session(database, words, thread)
         if remainder is None:
             return measure.session(session)
         return measure.session(with_last(session, remainder.last), remainder)

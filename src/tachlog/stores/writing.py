@@ -8,7 +8,7 @@ something gets new figures.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import zip_longest
 from typing import Any, Final
@@ -28,7 +28,7 @@ from tachlog.stores import (
     renewal,
     spans,
 )
-from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed, replacing
+from tachlog.stores.database import LISTED, LISTED_TEXTS, listed, replacing
 from tachlog.stores.families import Shared, settle_families
 from tachlog.stores.loading import (
     CALLS,
@@ -39,24 +39,23 @@ from tachlog.stores.loading import (
     operation_row,
     operations,
 )
+from tachlog.stores.recent import Recent
 from tachlog.stores.remaining import measuring
 from tachlog.stores.rows import SETTLED_COLUMNS, Row
 from tachlog.stores.said import Group, Place, groups
 from tachlog.stores.summaries import project_of
 from tachlog.stores.threads import numbered
-from tachlog.stores.words import LONGEST, Words
+from tachlog.stores.words import LONGEST
 
 _SETTLE: Final = ", ".join(f"{name} = ?" for name in SETTLED_COLUMNS.split(", "))
 _UNSETTLED: Final = (0, 0, None, None)
 _EXTRA: Final = {CALLS.name: f", {SETTLED_COLUMNS}", TOOLS.name: ", outcome"}
 
 
-def write(
-    database: Database, words: Words, portions: Sequence[Portion], measure: Measure
-) -> list[Portion]:
+def write(recent: Recent, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
     """Keep portions; gives back those that came too late because their file's progress moved."""
-    with database.transaction():
-        return _keep(database, words, portions, measure)
+    with recent.database.transaction():
+        return _keep(recent, portions, measure)
 
 
 class TooLate(Exception):
@@ -64,29 +63,30 @@ class TooLate(Exception):
 
 
 def renew(
-    database: Database,
-    words: Words,
+    recent: Recent,
     what: Renewal,
     batches: Iterable[Sequence[Portion]],
     measure: Measure,
 ) -> tuple[Figures, Figures]:
     """Keep portions in place of what their files told; raises `TooLate`."""
+    database = recent.database
     with database.transaction():
         before = renewal.figures(database, what)
-        renewal.forget(database, words, what)
+        renewal.forget(database, recent.words, what)
+        recent.forget()
         for portions in batches:
-            if _keep(database, words, portions, measure):
+            if _keep(recent, portions, measure):
                 raise TooLate
         return before, renewal.figures(database, what)
 
 
-def _keep(
-    database: Database, words: Words, portions: Sequence[Portion], measure: Measure
-) -> list[Portion]:
+def _keep(recent: Recent, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
     """Keep portions within a transaction; gives back those that came too late.
 
     Where another process learned meanwhile, what was measured before is measured again.
     """
+    database = recent.database
+    recent.follow()
     learned = learning.known(database)
     is_current = learned == measure.learned
     measure = measure if is_current else measure.learning(learned)
@@ -101,6 +101,7 @@ def _keep(
     numbers, new, moved, before = numbered(
         database, [session.thread for _, portion in kept for session in portion.sessions]
     )
+    recent.drop(new | moved)
     told: dict[Place, Session] = {}
     measured: dict[int, Measured] = {}
     repeated: set[int] = set()
@@ -136,10 +137,9 @@ def _keep(
                 measured.pop(number, None)
         for number in spans.forget(database, repeated):
             changed.add(number)
+            recent.drop({number})
             told.setdefault((number, "telemetry"), Session(NOBODY))
-    batch = _Batch(
-        database, words, measure, told, new, changed | again.changed, measured, before, repeated
-    )
+    batch = _Batch(recent, measure, told, new, changed | again.changed, measured, before, repeated)
     batch.shared.update(again.shared)
     batch.keep()
     return late
@@ -150,8 +150,7 @@ class _Batch:
 
     def __init__(
         self,
-        database: Database,
-        words: Words,
+        recent: Recent,
         measure: Measure,
         told: dict[Place, Session],
         new: set[int],
@@ -160,11 +159,13 @@ class _Batch:
         before: dict[int, int],
         repeated: set[int],
     ) -> None:
-        self.database = database
-        self.words = words
+        self.recent = recent
+        self.database = recent.database
+        self.words = recent.words
         self.measure = measure
         self.groups = [
-            Group(database, words, members) for members in groups(database, told, before)
+            Group(self.database, self.words, members)
+            for members in groups(self.database, told, before)
         ]
         for group in self.groups:
             group.leave_out(repeated)
@@ -190,6 +191,7 @@ class _Batch:
         for table, found in merged:
             self._insert(table, found)
         for group in self.groups:
+            self.recent.drop(group.members)
             for table, found in zip(TABLES, group.settle(), strict=True):
                 self._insert(table, found)
             self.changed |= group.changed
@@ -197,8 +199,11 @@ class _Batch:
                 self.shared[key] |= threads
         self._marks()
         self.words.keep_texts()
-        self.changed |= settle_families(self.database, self.shared, self.changed)
-        self._figures()
+        moved = settle_families(self.database, self.shared, self.changed)
+        self.changed |= moved
+        self.recent.drop(moved)
+        self.recent.update(self.changed, dict(merged))
+        self._figures(dict(merged)[CALLS].keys())
         self.words.keep_texts()
 
     def _unify(self) -> None:
@@ -236,6 +241,7 @@ class _Batch:
         """Move calls that are kept already to the key that stays."""
         if not stays:
             return
+        self.recent.forget()
         keys = listed(stays)
         for number, call in operations(
             self.database, self.words, CALLS, f"key IN {LISTED}", (keys,)
@@ -337,21 +343,29 @@ class _Batch:
             (listed(FIRST_ONLY), listed({number for number, _ in self.marks})),
         )
 
-    def _figures(self) -> None:
-        """The figures of every thread that changed."""
+    def _figures(self, written: Collection[int]) -> None:
+        """The figures of every thread that changed; the rows of calls were `written`, by key."""
         kept: dict[int, Measured] = {}
-        measured = measuring(self.database, self.words, self.measure, self.changed)
+        recent = self.recent
+        measured = measuring(self.database, self.words, self.measure, self.changed, recent)
         for number in sorted(self.changed):
             told = self.measured.get(number)
             if told is None:
                 told = measured(number)
+                known = recent.settled(number)
                 self.database.run_many(
                     f"UPDATE calls SET {_SETTLE} WHERE key = ?",
-                    [(*_settled_row(settled), key) for key, settled in told.calls.items()],
+                    [
+                        (*_settled_row(settled), key)
+                        for key, settled in told.calls.items()
+                        if key in written or known.get(key) != settled
+                    ],
                 )
+                recent.settle(number, told.calls)
             told.metrics.project = project_of(self.database, told.metrics, self.measure)
             kept[number] = told
         figures.keep(self.database, self.words, kept, self.new)
+        recent.keep()
 
 
 def _settled_row(settled: Settled) -> Row:
