@@ -1,18 +1,18 @@
 """What needs a person's eye now: the user's two rules on the figures of the last five minutes.
 
-Names, severities and thresholds are the user's (docs/design.md, "Recommendations", checked
-2026-11-22); the thresholds come from the configuration.
+The rules are those of `data/alerts.toml`, with their thresholds, severities and words; here they
+are asked of figures that are known already, without a life of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
 
-LEAST_OPERATIONS = 5
-"""Below that a single failure would be a high error rate."""
+from tachlog.analysis.alerting.rules import rules_of
+from tachlog.analysis.alerting.wording import worded
 
 
 class Thresholds(Protocol):
@@ -30,7 +30,7 @@ class Thresholds(Protocol):
 
 
 class Alert(Struct, frozen=True):
-    """Something that fires; `context` holds the figures that it rests on."""
+    """Something that fires; `context` holds the figures that it rests on, and the threshold."""
 
     type: str
     severity: str
@@ -38,45 +38,21 @@ class Alert(Struct, frozen=True):
     context: dict[str, int | float]
 
 
-def high_error_rate(
-    errors: int, operations: int, minutes: int, thresholds: Thresholds
-) -> Iterator[Alert]:
-    """Too many operations failed."""
-    if operations < LEAST_OPERATIONS:
-        return
-    rate, limit = errors / operations, thresholds.error_rate_threshold
-    if rate > limit:
-        yield Alert(
-            type="high_error_rate",
-            severity="warning",
-            message=(
-                f"Error rate at {rate * 100:.1f} % (threshold: {limit * 100:g} %):"
-                f" {errors:,} of {operations:,} operations in the last {minutes} minutes"
-            ),
-            context={
-                "error_rate": round(rate, 6),
-                "threshold": limit,
-                "errors": errors,
-                "operations": operations,
-                "minutes": minutes,
-            },
-        )
-
-
-def token_spike(rate: float, usual: float | None, thresholds: Thresholds) -> Iterator[Alert]:
-    """Tokens flow much faster than usual; `usual` is None where too little is known of that."""
-    multiple = thresholds.token_spike_multiplier
-    if usual and rate > usual * multiple:
-        yield Alert(
-            type="token_spike",
-            severity="info",
-            message=(
-                f"Token usage {rate / usual:.1f} × the average: {rate:,.0f} tokens a minute,"
-                f" {usual:,.0f} usually (threshold: {multiple:g} ×)"
-            ),
-            context={
-                "tokens_per_minute": round(rate, 3),
-                "average": round(usual, 3),
-                "multiplier": multiple,
-            },
-        )
+def firing(measures: Mapping[str, float | None], thresholds: Thresholds) -> list[Alert]:
+    """The user's two rules, where they hold; `measures` by name as rules name them."""
+    values = {
+        "high_error_rate": thresholds.error_rate_threshold,
+        "token_spike": thresholds.token_spike_multiplier,
+    }
+    found = []
+    for rule in rules_of((), values):
+        if rule.name not in values:
+            continue
+        look = {**measures, "value": values[rule.name]}.get
+        is_enough = rule.least is None or rule.least.holds(look) is True
+        if is_enough and rule.when.holds(look):
+            told = {name: value for name in rule.measures if (value := look(name)) is not None}
+            message = worded(rule, (), told)
+            context = {**told, "threshold": values[rule.name]}
+            found.append(Alert(rule.name, rule.text.severity, message, context))
+    return found

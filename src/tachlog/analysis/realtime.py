@@ -11,7 +11,7 @@ from collections import Counter
 from msgspec import Struct
 
 from tachlog.analysis.advice import recommend
-from tachlog.analysis.alerts import Alert, Thresholds, high_error_rate, token_spike
+from tachlog.analysis.alerts import Alert, Thresholds, firing
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.live import open_sessions
 from tachlog.analysis.selection import Selection
@@ -104,10 +104,16 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
             moments, archive.active(begun, now_us + 1), open_sessions(archive, now_us)
         ),
         trends=Trends(**{view.name: view for view in series}),
-        alerts=[
-            *high_error_rate(moments.errors, moments.operations, MINUTES, thresholds),
-            *token_spike(rate, usual, thresholds),
-        ],
+        alerts=firing(
+            {
+                "error_rate": share(moments.errors, moments.operations),
+                "errors": moments.errors,
+                "operations": moments.operations,
+                "tokens_per_minute": rate,
+                "usual_tokens_per_minute": usual,
+            },
+            thresholds,
+        ),
         recommendations=recommend(trees, tally_of(trees, ())),
     )
 
