@@ -247,7 +247,7 @@ def test_a_mail_arrives(archives: Archives) -> None:
         controller.stop()
     first, second = [str(each.content, "utf-8") for each in inbox.mails if each.content]
     assert inbox.mails[0].rcpt_tos == ["ana@example.org"]
-    assert "tachlog warning: tool loop (1 fires)" in first
+    assert "tachlog warning: tool loop (1 firing)" in first
     assert "fires =C2=B7 The same tool call 6 times in a row" in first or "6 times" in first
     assert "(1 resolved)" in second
 
@@ -273,7 +273,7 @@ def test_a_channel_that_hangs_does_not_hold_up_others(
     assert sorted(tries) == [0, 1]
     assert len(receiver.posted) == 1
     printed = capsys.readouterr().out
-    assert "tachlog warning: tool loop (1 fires)\n  fires · The same tool call" in printed
+    assert "tachlog warning: tool loop (1 firing)\n  fires · The same tool call" in printed
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_the_desktop_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     send_test(Channel(name="d", url="desktop"), NOW)
     told = (tmp_path / "told").read_text().splitlines()
-    assert told[:4] == ["--app-name=tachlog", "--urgency=low", "--", "tachlog info: test (1 fires)"]
+    assert told[:4] == ["--app-name=tachlog", "--urgency=low", "--", "tachlog info: test (1 firing)"]
     (tmp_path / "code").write_text("3")
     with pytest.raises(ChannelError, match="ended with 3"):
         send_test(Channel(name="d", url="desktop"), NOW)

@@ -43,7 +43,7 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         """The message in a line."""
-        counts = [(len(self.firing), "fires"), (len(self.resolved), "resolved")]
+        counts = [(len(self.firing), "firing"), (len(self.resolved), "resolved")]
         told = ", ".join(f"{number} {what}" for number, what in counts if number)
         return plain(f"tachlog {self.severity}: {self.rule.replace('_', ' ')} ({told})")
 
