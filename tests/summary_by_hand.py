@@ -160,6 +160,10 @@ class Shelf:
         self.kept_steps = steps
         self.read = read
 
+    def deleted_before_us(self) -> int | None:
+        """Nothing was deleted."""
+        return None
+
     def learned(self) -> Learned:
         """Nothing was learned."""
         return SHIPPED

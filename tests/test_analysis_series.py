@@ -43,6 +43,10 @@ class Told:
         """Tell a call in every hour, each larger than the one before."""
         return [quarter(hour, calls=1, output=10 * hour + 10, tool_calls=1) for hour in self.hours]
 
+    def deleted_before_us(self) -> int | None:
+        """Tell that nothing was deleted."""
+        return None
+
     def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
         """Tell a session in every hour."""
         return [begun(hour, 3) for hour in self.hours]

@@ -30,6 +30,7 @@ from archives import (
 from conftest import Archives
 from screens import Desk
 from tachlog import retention
+from tachlog.analysis.derivation import adds_up, derive
 from tachlog.analysis.measurer import Measurer
 from tachlog.analysis.selection import BYS, Selection
 from tachlog.analysis.summary import summarize, totals_of
@@ -354,7 +355,29 @@ def test_an_old_session_says_what_was_deleted(desk: Desk) -> None:
     assert shown.out.splitlines()[:5] == head
     told = "from before 2 May 2027 were deleted on 1 Jun 2027 (storage.retention_days)"
     assert told in shown.out
-    assert told in desk.run("explain", "a1b2", now=later).out
+    explained = desk.run("explain", "a1b2", now=later).out
+    assert told in explained
+    assert "deleted operations: " in explained
+
+
+def test_the_figures_of_a_half_deleted_session_add_up(desk: Desk) -> None:
+    """What deleted operations come to is a step of its own; trends say from when hours are kept."""
+    archive = str(desk.home / ".local/share/tachlog/tachlog.db")
+    with closing(open_store(archive)) as store:
+        main = next(m for m in store.sessions(Selection()) if m.session_id.startswith("a1b2"))
+        prune(store, (main.start_us or 0) + main.duration_us // 2)
+        found = store.session(main.session_id)
+        assert found is not None
+        metrics, session = found
+        assert 0 < len(session.calls) < metrics.calls
+        figures = derive(metrics, session, store.files(), is_pruned=True)
+        assert [figure.name for figure in figures if not adds_up(figure.steps)] == []
+        told = [step.what for figure in figures for step in figure.steps]
+        assert sum("deleted" in what for what in told) >= 2
+        assert not any(step.value < 0 for figure in figures for step in figure.steps)
+    shown = desk.run("trends").out
+    assert shown.count("hours are kept from 18 Nov on (db prune)") == 2
+    assert shown.count("too few hours kept") == 2
 
 
 def test_an_export_keeps_what_was_deleted(desk: Desk) -> None:
@@ -395,9 +418,10 @@ def test_what_was_deleted_is_not_read_again_by_a_newer_revision(tmp_path: Path) 
         read_in(store, [old, new])
         first_us = min(m.start_us or 0 for m in store.sessions(Selection()))
         assert prune(store, first_us + 600_000_000) == 4
-        renewals, staying = store.renewals({str(old), str(new)}, set())
+        renewals, staying, kept = store.renewals({str(old), str(new)}, set())
         assert [one.outdated for one in renewals] == [frozenset({str(new)})]
-        assert staying == [str(old)]
+        assert (staying, kept) == ([], [str(old)])
+        assert store.renewals({str(old)}, {str(old)})[1:] == ([], [])
 
 
 def test_what_was_learned_from_stays(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ def test_what_moved_is_told_once(install: Install, store: Store, tmp_path: Path)
         "change": "tokens are told twice",
         "files": 1,
         "staying": 0,
+        "kept": 0,
         "calls_before": 2,
         "calls": 2,
         "tool_calls_before": 2,

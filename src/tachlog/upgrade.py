@@ -89,8 +89,9 @@ def _renew(
     if not outdated:
         return moved, []
     gone = {path for path in known if not _is_there(path, setup)}
-    renewals, staying = store.renewals(outdated, gone)
+    renewals, staying, kept = store.renewals(outdated, gone)
     moved.stay(staying)
+    moved.kept.update(outdated[path] for path in kept)
     measure = prepare(setup)
     total = sum(known[path].size for renewal in renewals for path in renewal.files)
     done = 0
@@ -174,6 +175,8 @@ class _Moved:
         self.sources = sources
         self.files: Counter[str] = Counter()
         self.staying: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        """Files that stay since operations of their sessions were deleted."""
         self.before: dict[str, Figures] = defaultdict(Figures)
         self.after: dict[str, Figures] = defaultdict(Figures)
 
@@ -205,6 +208,7 @@ class _Moved:
                 change=self.sources[name].change,
                 files=self.files[name],
                 staying=self.staying[name],
+                kept=self.kept[name],
                 calls_before=self.before[name].calls,
                 calls=self.after[name].calls,
                 tool_calls_before=self.before[name].tool_calls,
@@ -212,5 +216,5 @@ class _Moved:
                 tokens_before=self.before[name].tokens,
                 tokens=self.after[name].tokens,
             )
-            for name in sorted({*self.files, *self.staying})
+            for name in sorted({*self.files, *self.staying, *self.kept})
         ]

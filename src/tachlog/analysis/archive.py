@@ -62,6 +62,10 @@ class Archive(Protocol):
         """What happened when, by quarter hour and model."""
         ...
 
+    def deleted_before_us(self) -> int | None:
+        """The time before which operations were deleted, the latest; None where all are there."""
+        ...
+
     def tools(self, selection: Selection) -> set[str]:
         """The tools that were called."""
         ...

@@ -49,22 +49,26 @@ def derive(
     factors: ComplexityFactors = DEFAULT,
     shared: Mapping[str, int] | None = None,
     context: ContextReport | None = None,
+    *,
+    is_pruned: bool = False,
 ) -> list[Figure]:
     """The figures of a thread, from the records of the files that tell it.
 
     `shared` counts the operations that it tells and another session owns, by that session's id;
-    `context` is what is told of what its calls had to read.
+    `context` is what is told of what its calls had to read. Where it `is_pruned`, some of its
+    operations were deleted: they are a step of their own in what comes from single operations.
     """
     calls = list(session.calls.values())
+    deleted = metrics.calls - len(calls) if is_pruned else 0
     return [
         _records(files, shared or {}),
         _model_calls(metrics),
-        _tokens(metrics, calls),
-        *([] if context is None else [_context(context)]),
+        _tokens(metrics, calls, deleted),
+        *([] if context is None else [_context(context, deleted)]),
         _cost(metrics),
         _operations(metrics),
         _success_rate(metrics),
-        _response_time(metrics, session),
+        _response_time(metrics, session, deleted),
         _complexity(metrics, factors),
     ]
 
@@ -102,7 +106,7 @@ def _model_calls(metrics: SessionMetrics) -> Figure:
     return Figure("model_calls", metrics.calls, "calls", "derived", steps)
 
 
-def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
+def _tokens(metrics: SessionMetrics, calls: Sequence[Call], deleted: int) -> Figure:
     uses = metrics.models.values()
     total = sum(use.total for use in uses)
     told = sum(call.usage.total for call in calls if call.usage is not None)
@@ -111,6 +115,7 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
     placeholders = len(calls) - final - silent
     whole = f"final for {final:,} of {_n(len(calls), 'call')}"
     steps = [Step("+", told, f"as the log reports them; {whole}")]
+    guessed = ""
     if placeholders or silent:
         causes = [
             f"{_n(count, 'reply', 'replies')} {why}"
@@ -120,7 +125,12 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
             )
             if count
         ]
-        steps.append(Step("+", total - told, f"estimated from the text of {' and '.join(causes)}"))
+        guessed = f"estimated from the text of {' and '.join(causes)}"
+    if deleted:
+        also = f", and what is {guessed}" if guessed else ""
+        steps.append(Step("+", total - told, f"deleted operations: {_n(deleted, 'call')}{also}"))
+    elif guessed:
+        steps.append(Step("+", total - told, guessed))
     steps.append(Step("=", total, "tokens"))
     for name in ("input", "cache_read", "cache_write", "output"):
         steps.append(Step("of", sum(getattr(use, name) for use in uses), name))
@@ -129,7 +139,7 @@ def _tokens(metrics: SessionMetrics, calls: Sequence[Call]) -> Figure:
     return Figure("total_tokens", total, "tokens", basis, steps)
 
 
-def _context(report: ContextReport) -> Figure:
+def _context(report: ContextReport, deleted: int) -> Figure:
     """What the call with the most to read had to read, and where the cache failed."""
     steps = [Step("+", part.tokens, f"{part.name}, {part.basis}") for part in report.parts]
     steps.append(Step("=", report.peak_tokens, "tokens that one call had to read"))
@@ -139,6 +149,8 @@ def _context(report: ContextReport) -> Figure:
     for cut in report.compactions:
         if cut.saved is not None:
             steps.append(Step("of", cut.saved, f"saved by the compaction at {cut.at}"))
+    if deleted:
+        steps.append(Step("of", deleted, "calls were deleted: what they had to read is not here"))
     basis = "reported" if len(report.parts) == 1 else "reported, its parts estimated"
     return Figure("context", report.peak_tokens, "tokens", basis, steps)
 
@@ -202,7 +214,7 @@ def _success_rate(metrics: SessionMetrics) -> Figure:
     return Figure("success_rate", value, "share", "derived", steps)
 
 
-def _response_time(metrics: SessionMetrics, session: Session) -> Figure:
+def _response_time(metrics: SessionMetrics, session: Session, deleted: int) -> Figure:
     timeline = timeline_of(session)
     reported = sum(call.response_ms is not None for call in timeline.calls)
     sent = sum(call.response_ms is None and call.sent_us is not None for call in timeline.calls)
@@ -210,11 +222,18 @@ def _response_time(metrics: SessionMetrics, session: Session) -> Figure:
     steps = [Step("+", metrics.calls, "model calls")]
     if untimed:
         steps.append(Step("-", untimed, "that began after another reply, with nothing between"))
+    timed = len(timeline.responses) - untimed
+    if deleted and (gone := metrics.calls - untimed - metrics.response_n):
+        steps.append(Step("-", gone, f"of {_n(deleted, 'deleted call')}, without a time"))
     steps.append(Step("=", metrics.response_n, "calls with a response time"))
     for count, what in (
         (reported, "as reported by the log"),
         (sent, "from when the request left"),
-        (metrics.response_n - reported - sent, "from the prompt or tool result before them"),
+        (
+            (timed if deleted else metrics.response_n) - reported - sent,
+            "from the prompt or tool result before them",
+        ),
+        (metrics.response_n - timed if deleted else 0, "of deleted calls, as measured then"),
     ):
         if count:
             steps.append(Step("of", count, what))

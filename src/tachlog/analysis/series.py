@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.selection import Quarter, Selection
 from tachlog.analysis.trends import Direction, trend
-from tachlog.analysis.units import rfc3339
+from tachlog.analysis.units import optional_rfc3339, rfc3339
 from tachlog.analysis.windows import local_date, midnight_us, zone_of
 from tachlog.metrics import QUARTER_US
 
@@ -40,7 +40,8 @@ class TrendView(Struct, frozen=True):
 
     `direction` is flat unless the Mann-Kendall test is significant (`p_value` below 0.05). `change`
     is relative, from the first to the last point along the slope; `slope` is per `step`. Both are
-    None where they cannot be told.
+    None where they cannot be told. `kept_from` is, in a trend by the hour, the time before which
+    operations of the selection were deleted: only days are known of what is older.
     """
 
     name: str
@@ -52,6 +53,7 @@ class TrendView(Struct, frozen=True):
     p_value: float
     n: int
     points: list[Point]
+    kept_from: str | None = None
 
 
 def trends_of(
@@ -60,11 +62,15 @@ def trends_of(
     """The four trends of a selection."""
     zone = zone_of(time_zone)
     quarters = archive.quarters(selection)
+    cut_us = archive.deleted_before_us()
+    first_us = min((quarter.quarter for quarter in quarters), default=0) * QUARTER_US
+    kept_us = cut_us if cut_us is not None and first_us < cut_us else None
+    whole = [q for q in quarters if kept_us is None or q.quarter * QUARTER_US >= kept_us]
     complexity = daily_complexity(archive.complexity(selection), zone)
     tools = daily_tools(archive, selection, quarters, zone)
     return [
-        _hourly("token_usage_trend", "tokens", hourly_tokens(quarters), now_us),
-        _hourly("error_rate_trend", "share", hourly_error_rates(quarters), now_us),
+        _hourly("token_usage_trend", "tokens", hourly_tokens(whole), now_us, kept_us),
+        _hourly("error_rate_trend", "share", hourly_error_rates(whole), now_us, kept_us),
         _daily("complexity_trend", "score", complexity, now_us, zone),
         _daily("tool_diversity_trend", "tools", tools, now_us, zone),
     ]
@@ -128,9 +134,10 @@ def _hour(quarter: Quarter) -> int:
     return quarter.quarter * QUARTER_US // HOUR_US
 
 
-def _hourly(name: str, unit: str, values: Values, now_us: int) -> TrendView:
+def _hourly(name: str, unit: str, values: Values, now_us: int, kept_us: int | None) -> TrendView:
     now = now_us // HOUR_US
-    return _trend(name, unit, "hour", values, now, lambda hour: hour * HOUR_US)
+    found = _trend(name, unit, "hour", values, now, lambda hour: hour * HOUR_US)
+    return replace(found, kept_from=optional_rfc3339(kept_us))
 
 
 def _daily(name: str, unit: str, values: Values, now_us: int, zone: tzinfo) -> TrendView:

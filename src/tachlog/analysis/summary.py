@@ -56,7 +56,8 @@ class RenewedView(Struct, frozen=True):
     """What a newer `revision` of a log format changed of what was read before, and `change` why.
 
     `files` were read again; `staying` were not, since other files that told of the same sessions
-    are gone. The figures are those of the sessions in them, before and now.
+    are gone, and `kept` were not, since operations of theirs were deleted. The figures are those of
+    the sessions in them, before and now.
     """
 
     source: str
@@ -65,6 +66,7 @@ class RenewedView(Struct, frozen=True):
     change: str
     files: int
     staying: int
+    kept: int
     calls_before: int
     calls: int
     tool_calls_before: int

@@ -253,6 +253,8 @@ def _renewed(one: RenewedView) -> str:
         told += "; ".join(moved) or "calls and tokens are as before"
     if one.staying:
         told += f"; {fmt.plural(one.staying, 'file')} not, as others that told of the same are gone"
+    if one.kept:
+        told += f"; {fmt.plural(one.kept, 'file')} not, as old operations of the same were deleted"
     return told
 
 

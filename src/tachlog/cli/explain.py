@@ -44,7 +44,9 @@ def explain(ask: Ask) -> Answer:
         reports = [report for report in store.files() if report.path in paths]
     metrics, session = found
     factors = ask.config.analysis.complexity_factors
-    figures = derive(metrics, session, reports, factors, shared, context_report(session, learned))
+    context = context_report(session, learned)
+    is_pruned = pruned is not None
+    figures = derive(metrics, session, reports, factors, shared, context, is_pruned=is_pruned)
     explanation = Explanation(session_id, paths, shared, figures, pruned)
     return Answer(explanation, lambda: _lines(explanation, ask))
 

@@ -66,7 +66,7 @@ def _trend_lines(trend: TrendView, ask: Ask) -> Iterator[str]:
     arrow = {"up": "▲ up", "down": "▼ down", "flat": "flat"}[trend.direction]
     told = arrow + change if trend.direction != "flat" else arrow
     if trend.n < LEAST_POINTS:
-        told = "too early to tell"
+        told = "too early to tell" if trend.kept_from is None else "too few hours kept"
     name = trend.name.removesuffix("_trend").replace("_", " ")
     yield fmt.line(
         [
@@ -77,6 +77,8 @@ def _trend_lines(trend: TrendView, ask: Ask) -> Iterator[str]:
         ask.width,
         ask.has_color,
     )
+    if trend.kept_from is not None:
+        yield f"  hours are kept from {_day(trend.kept_from, ask)} on (db prune)"
     if not trend.points:
         yield "  nothing to measure"
         return

@@ -247,8 +247,12 @@ class Store(Archive, Protocol):
 
     def renewals(
         self, outdated: Collection[str], gone: Collection[str]
-    ) -> tuple[list[Renewal], list[str]]:
-        """What to read again for the outdated files; those that stay, for what a gone one told."""
+    ) -> tuple[list[Renewal], list[str], list[str]]:
+        """What to read again for the outdated files, and those that stay.
+
+        First those of which others that told the same are gone, then those of which operations
+        were deleted.
+        """
 
     def renew(
         self, renewal: Renewal, batches: Iterable[Sequence[Portion]], measure: Measure

@@ -115,8 +115,12 @@ class SqlArchive:
 
     def renewals(
         self, outdated: Collection[str], gone: Collection[str]
-    ) -> tuple[list[Renewal], list[str]]:
-        """What to read again for the outdated files; those that stay, for what a gone one told."""
+    ) -> tuple[list[Renewal], list[str], list[str]]:
+        """What to read again for the outdated files, and those that stay.
+
+        First those of which others that told the same are gone, then those of which operations
+        were deleted.
+        """
         with self.database.snapshot():
             return renewal.renewals(self.database, outdated, gone)
 
@@ -237,6 +241,10 @@ class SqlArchive:
         """What happened when, by quarter hour and model."""
         with self.database.snapshot():
             return periods.quarters(self.database, self._names(), selection)
+
+    def deleted_before_us(self) -> int | None:
+        """The time before which operations were deleted, the latest; None where all are there."""
+        return periods.deleted_before_us(self.database)
 
     def tools(self, selection: Selection) -> set[str]:
         """The tools that were called."""

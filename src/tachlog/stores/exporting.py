@@ -12,6 +12,7 @@ from tachlog.model import UNTIMED_US
 from tachlog.stores import loading
 from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.loading import CALLS, Table
+from tachlog.stores.periods import deleted_before_us
 from tachlog.stores.reading import operations_filter, threads_filter
 from tachlog.stores.rows import SETTLED_COLUMNS
 from tachlog.stores.schema import LOCAL_USER
@@ -44,8 +45,7 @@ class ArchiveExport:
 
     def pruned_until_us(self) -> int | None:
         """The moment before which operations were deleted; None where all are there."""
-        ((cut_us,),) = self.database.rows("SELECT max(cut_us) FROM remainders")
-        return None if cut_us is None else int(cut_us)
+        return deleted_before_us(self.database)
 
     def days(self, table: str) -> list[Day]:
         """The days of a table, in order."""

@@ -83,6 +83,12 @@ def _within(selection: Selection, tests: list[str], values: list[Any]) -> Filter
     return " AND ".join(tests) or "true", values
 
 
+def deleted_before_us(database: Database) -> int | None:
+    """The time before which operations were deleted, the latest; None where all are there."""
+    ((cut_us,),) = database.rows("SELECT max(cut_us) FROM remainders")
+    return None if cut_us is None else int(cut_us)
+
+
 def quarters(database: Database, names: Mapping[int, str], selection: Selection) -> list[Quarter]:
     """What happened in each quarter hour, by model; tool calls and failures under model None."""
     sums: dict[tuple[int, str | None], list[int]] = {}

@@ -19,12 +19,12 @@ from tachlog.stores.words import Words
 
 def renewals(
     database: Database, outdated: Collection[str], gone: Collection[str]
-) -> tuple[list[Renewal], list[str]]:
+) -> tuple[list[Renewal], list[str], list[str]]:
     """What is to be read again together for the `outdated` files, and which of them stay.
 
     Those stay that tell of threads which a file that is `gone`, or on another machine, tells as
     well: reading again what is left would lose its part. So do those that tell of threads whose
-    operations were deleted.
+    operations were deleted; they come last.
     """
     files = database.rows("SELECT id, path, host IN ('', ?) FROM files", (database.host,))
     paths = {file: path for file, path, is_here in files if is_here}
@@ -37,7 +37,7 @@ def renewals(
     lost = {file for file, path in paths.items() if path in gone} | elsewhere
     pruned = {kin[thread] for (thread,) in database.rows("SELECT thread FROM remainders")}
     deleted = {file for file, told in units.items() if told & pruned} - lost
-    groups, staying = _grouped(units, old, lost | deleted)
+    groups, staying, kept = _grouped(units, old, lost, deleted)
     return (
         [
             Renewal(
@@ -47,6 +47,7 @@ def renewals(
             for files in groups
         ],
         sorted(paths[file] for file in staying - lost),
+        sorted(paths[file] for file in kept),
     )
 
 
@@ -61,23 +62,30 @@ def _kin(database: Database) -> dict[int, int]:
 
 
 def _grouped(
-    units: Mapping[int, set[int]], old: set[int], lost: set[int]
-) -> tuple[list[set[int]], set[int]]:
-    """Files to be read again together, and those of `old` that stay as they are."""
+    units: Mapping[int, set[int]], old: set[int], lost: set[int], deleted: set[int]
+) -> tuple[list[set[int]], set[int], set[int]]:
+    """Files to be read again together, and those of `old` that stay as they are.
+
+    These are apart: with files that are `lost`, else with those of `deleted` operations.
+    """
     tellers: dict[int, set[int]] = defaultdict(set)
     for file, told in units.items():
         for unit in told:
             tellers[unit].add(file)
     groups: list[set[int]] = []
     staying: set[int] = set()
+    kept: set[int] = set()
     for part in _connected((file, units[file]) for file in sorted(old)):
         files = part.union(*(tellers[unit] for file in part for unit in units[file]))
         if files & lost:
             staying |= part
+        elif files & deleted:
+            kept |= part
         else:
             groups.append(files)
     together = _connected((number, files) for number, files in enumerate(groups))
-    return [set().union(*(groups[number] for number in part)) for part in together], staying
+    whole = [set().union(*(groups[number] for number in part)) for part in together]
+    return whole, staying, kept
 
 
 def _connected(things: Iterable[tuple[int, Collection[Hashable]]]) -> list[set[int]]:
