@@ -63,8 +63,7 @@ WHOSE = {
     "droid/recorded_0.215.0": "a fork takes over what was deleted of the original",
     "gemini_cli/recorded_0.61.0": "a rewound conversation",
     "kimi_code/fork": "a fork takes over what was deleted of the original",
-    "otlp/agent_before_calls": "a sum of calls that are told one by one after it was deleted",
-    "otlp/agent_totals": "a sum of calls that are told one by one after it was deleted",
+    "otlp/agent_totals": "what ran between the parts of a run decides how long it was idle",
     "qwen_code/fork": "a fork takes over what was deleted of the original",
     "qwen_code/recorded_0.24.4": "a fork takes over what was deleted of the original",
 }

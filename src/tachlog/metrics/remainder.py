@@ -32,7 +32,7 @@ from tachlog.metrics import (
 from tachlog.metrics.errors import MOST_CLUSTERS
 from tachlog.metrics.sketch import quantile
 from tachlog.metrics.tokens import main_model
-from tachlog.model import UNTIMED_US
+from tachlog.model import RUN_TOTALS, UNTIMED_US
 from tachlog.operations import Call, ToolUse
 from tachlog.sessions import Session
 
@@ -260,13 +260,14 @@ def in_days(
 def split(session: Session, cut_us: int) -> tuple[Session, Session]:
     """The operations of a session that ended before a moment, and those of them to keep in mind.
 
-    Operations with one key, as those of one row of a log, go together.
+    Operations with one key, as those of one row of a log, go together. Sums of runs stay: who
+    tells the calls of a run later takes its sum back.
     Those are the last of each kind, the last that ended, the last tool calls, those of them that
     have no result yet, and the last check: what later figures look back at.
     """
     old = Session(session.thread)
     for mine, its in zip(kinds(session), kinds(old), strict=True):
-        its.update({key: one for key, one in mine.items() if UNTIMED_US <= ended_us(one) < cut_us})
+        its.update({key: one for key, one in mine.items() if _goes(one, cut_us)})
     pairs = list(zip(kinds(session), kinds(old), strict=True))
     young = {key for mine, its in pairs for key in mine.keys() - its.keys()}
     for its in kinds(old):
@@ -287,6 +288,11 @@ def split(session: Session, cut_us: int) -> tuple[Session, Session]:
     for its, few in zip(kinds(old), kinds(last), strict=True):
         few.update({key: unhinted(one) for key, one in its.items() if key in kept})
     return old, last
+
+
+def _goes(operation: Any, cut_us: int) -> bool:
+    is_sum = isinstance(operation, Call) and operation.stop_reason == RUN_TOTALS
+    return UNTIMED_US <= ended_us(operation) < cut_us and not is_sum
 
 
 def _is_told(call: Call) -> bool:

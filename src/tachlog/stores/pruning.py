@@ -20,7 +20,7 @@ from tachlog.analysis.windows import days_in
 from tachlog.identity import unified
 from tachlog.metrics import QUARTER_US
 from tachlog.metrics.remainder import Remainder, in_days, kinds, split, unhinted
-from tachlog.model import UNTIMED_US, Telling
+from tachlog.model import RUN_TOTALS, UNTIMED_US, Telling
 from tachlog.sessions import Session
 from tachlog.stores import Cut, Measure, Old, Pruned, figures, learning, quarters, rebuilding
 from tachlog.stores.database import LISTED, Database, listed, replacing
@@ -33,6 +33,12 @@ from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
 
 COLUMNS: Final = "thread, cut_us, pruned_us, rule, tellings, operations, own, own_us, remainder"
+
+_NO_SUM: Final = (
+    " AND (stop_reason IS NULL OR stop_reason NOT IN"
+    f" (SELECT id FROM names WHERE text = '{RUN_TOTALS}'))"
+)
+"""A condition on calls: not the sum of a run, which stays."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 
@@ -182,14 +188,15 @@ def _forget(database: Database, more: Mapping[tuple[int, int], list[tuple[int, A
 
 
 def old(database: Database, cut_us: int) -> Old:
-    """What there is from before a moment; what has no time is of no age."""
-    before = f"at_us >= {UNTIMED_US} AND at_us < {cut_us}"
-    each = " UNION ".join(f"SELECT thread FROM {table} WHERE {before}" for table in OPERATIONS)
+    """What there is from before a moment that may go; what has no time is of no age."""
+    timed = f"at_us >= {UNTIMED_US} AND at_us < {cut_us}"
+    before = {table: timed + (_NO_SUM if table == "calls" else "") for table in OPERATIONS}
+    each = " UNION ".join(f"SELECT thread FROM {t} WHERE {test}" for t, test in before.items())
     counts: dict[str, int] = {}
     first: list[int] = []
     for table in OPERATIONS:
         ((counts[table], at_us),) = database.rows(
-            f"SELECT count(*), min(at_us) FROM {table} WHERE {before}"
+            f"SELECT count(*), min(at_us) FROM {table} WHERE {before[table]}"
         )
         first += [] if at_us is None else [int(at_us)]
     return Old(
