@@ -25,10 +25,11 @@ from tachlog.config.keys import Influxdb, MirrorConfig, Storage
 from tachlog.metrics import SessionMetrics
 from tachlog.mirrors import Followed, follow
 from tachlog.model import Failure, Thread
+from tachlog.operations import ToolUse
 from tachlog.stores import Store, open_store, shown
 from tachlog.stores.following import Change
 from tachlog.stores.influxdb import MirrorError
-from tachlog.stores.points import Shape, lines_of
+from tachlog.stores.points import TOOLS, Shape, lines_of
 
 NOW_US = 1_795_000_000_000_000
 AGES = 36_500
@@ -350,6 +351,27 @@ def change_of(number: int) -> Change:
         end_us=NOW_US + number * 700 + 5_000_000,
     )
     return Change(number, 1, metrics, None, [], [], [])
+
+
+@pytest.mark.parametrize(
+    ("use", "told"),
+    [
+        (ToolUse(1, NOW_US, "Bash", end_us=NOW_US + 9_000_000, approval_ms=7_000), 2_000.0),
+        (ToolUse(1, NOW_US, "Bash", end_us=NOW_US + 9_000_000), 9_000.0),
+        (ToolUse(1, NOW_US, "Bash", duration_ms=1_500, approval_ms=7_000), 1_500.0),
+        (
+            ToolUse(1, NOW_US, "Bash", end_us=NOW_US + 9_000_000, reported="user_rejected"),
+            None,
+        ),
+    ],
+    ids=["waited", "waits unknown", "reported", "refused"],
+)
+def test_a_tools_duration_has_no_wait_for_approval(use: ToolUse, told: float | None) -> None:
+    """A point's duration is the tool's, as in every other figure; what never ran has none."""
+    change = msgspec.structs.replace(change_of(1), tools=[use])
+    (point,) = (line for line in lines_of(change, Shape()) if line and line.startswith(TOOLS))
+    fields = dict(part.partition("=")[::2] for part in point.split(" ")[1].split(","))
+    assert fields.get("duration_ms") == (None if told is None else str(told))
 
 
 HARD = ["a b", "a,b=c", "C:\\dir\\", 'say "hi"', "\\", "é ü 日本", "tab\there", "two\nlines", "#x"]

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tachlog.analysis.units import dollars, mean_ms, milliseconds, seconds, share
 from tachlog.metrics import SessionMetrics
+from tachlog.metrics.timing import execution_us
 from tachlog.model import UNTIMED_US, Failure, key_of
 from tachlog.operations import ToolUse
 from tachlog.stores.following import AlertFacts, CallFacts, Change, Mirrored
@@ -180,7 +181,7 @@ def _call(m: SessionMetrics, call: CallFacts, shape: Shape) -> str | None:
 
 def _tool(m: SessionMetrics, use: ToolUse, tool: str, shape: Shape) -> str | None:
     """The outcome is a field: it changes when the result is read, and the point is replaced."""
-    ran_us = use.execution_us
+    ran_us = execution_us(use)
     fields: Fields = {
         **_session_id(m, shape),
         "outcome": use.outcome,
