@@ -71,6 +71,14 @@ def test_a_session_of_one_telling_is_left_out() -> None:
     assert agreements([call("log", "a", Usage(1))]) == []
 
 
+def test_metrics_are_no_witness_against_single_calls() -> None:
+    """What only one telling tells beside metrics is no call that its log lacks."""
+    sums = call("metrics", "m", Usage(10, 20, 5, 7), of=None, stop_reason=RUN_TOTALS)
+    single, whole = alone(sums, call("telemetry", "x", Usage(10, 20, 5, 7)))[::-1]
+    assert (single.telling, single.cause) == ("telemetry", "metrics tell sums alone")
+    assert (whole.telling, whole.cause) == ("metrics", "others tell these calls one by one")
+
+
 def test_differences_of_a_call_are_told_by_bucket_and_cause() -> None:
     """A placeholder, a write that is told as input, and what nobody can explain."""
     log = call("log", "a", Usage(10, 0, 90, 1), stop_reason=None)

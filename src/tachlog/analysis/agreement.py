@@ -178,6 +178,8 @@ def _why_alone(one: Stated, told: Sequence[Stated]) -> str:
     """Why only one telling tells an operation, as far as can be guessed."""
     if one.counts is None:
         return _WHY_NOT_COUNTED.get(one.kind, "others tell the same under other ids")
+    if {other.telling for other in told} == {one.telling, "metrics"}:
+        return "metrics tell sums alone"
     if one.telling != "log":
         return _WHY_NOT_LOGGED[one.kind]
     exported = [other for other in told if other.telling == "telemetry"]
