@@ -16,6 +16,7 @@ LAYERS = (
     {
         "pipeline",
         "mirrors",
+        "shipping",
         "upgrade",
         "retention",
         "watching",

@@ -15,8 +15,14 @@ _URL = re.compile(r"^(?:[a-z+]+://)?(?:[^@/]*@)?([^/:]+)(?::\d+)?[:/](.+?)(?:\.g
 _REMOTE = re.compile(r'^\s*\[remote "origin"\]\s*$(?:\n(?!\s*\[).*)*?\n\s*url\s*=\s*(\S+)', re.M)
 
 
+NAMED = "project:"
+"""What a working directory begins with that another machine told by its project alone."""
+
+
 def project_of(cwd: str, named: Mapping[str, str] | None = None) -> str:
     """The project of a working directory; `named` maps directories to the user's names for them."""
+    if cwd.startswith(NAMED):
+        return cwd.removeprefix(NAMED)
     plain = cwd.rstrip("/\\") or cwd
     for directory in sorted(named or (), key=len, reverse=True):
         root = str(Path(directory).expanduser()).rstrip("/\\")

@@ -15,6 +15,7 @@ from tachlog.cli.options import (
     SORTS,
 )
 from tachlog.cli.parser import Option, Verb, port, positive, size
+from tachlog.cli.team_verbs import SERVICE, SHIP
 
 VERBS = (
     Verb(
@@ -84,6 +85,7 @@ VERBS = (
         " first. Ctrl-C ends it; what is stored is whole.",
         direct=True,
     ),
+    SHIP,
     Verb(
         "top",
         "show live which agents wait for you and what the others do",
@@ -335,20 +337,7 @@ VERBS = (
         " `storage.max_size`: one of the two must be set (docs/retention.md). `rebuild` recomputes"
         " all figures, names the sessions for which others are kept, and puts these right.",
     ),
-    Verb(
-        "service",
-        "keep `tachlog serve` running from sign-in on, without root",
-        "background",
-        (
-            Option("WHAT", "what to do", choices=("install", "status", "remove")),
-            Option("--dry-run", "show the file that `install` writes, and do nothing"),
-            *ARCHIVE,
-        ),
-        "one object: `path`, `installed`, `running`, `content` (with `--dry-run`)",
-        "It is a systemd user unit on Linux, a launchd agent on macOS, a task of the Task Scheduler"
-        " on Windows.",
-        direct=True,
-    ),
+    SERVICE,
     Verb(
         "user",
         "say who may sign in to the service",

@@ -21,6 +21,7 @@ from tachlog.settings import data_home, file_path, home_in, is_zone, machine_zon
 
 OTHER_VARIABLES = {
     "TACHLOG_CONFIG": "the configuration file, in the place of the usual one",
+    "TACHLOG_SHIP_TOKEN": "the token (scope ingest) that `tachlog ship` sends with",
     "TACHLOG_DEBUG": "1: show the Python traceback of an error that is a fault of tachlog's own",
 }
 """Variables that are no keys."""

@@ -24,7 +24,7 @@ from tachlog.metrics.remainder import Remainder
 from tachlog.model import Problem, SpanPlace
 from tachlog.operations import Call
 from tachlog.sessions import Session
-from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
+from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState, Outgoing
 from tachlog.stores.people import People
 
 if TYPE_CHECKING:
@@ -310,6 +310,9 @@ class Store(Archive, Protocol):
 
     def changes(self, mirror: MirrorState) -> list[Change]:
         """The next threads that changed, in order; none when the mirror has everything."""
+
+    def outgoing(self, mirror: MirrorState) -> list[Outgoing]:
+        """The next threads that changed, as each telling tells them; none when all were given."""
 
     def alerts(self, since_us: int | None) -> list[AlertFacts]:
         """Alerts that were triggered or acknowledged since then; all of them for None."""

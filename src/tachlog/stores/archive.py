@@ -45,6 +45,7 @@ from tachlog.stores import (
     reading,
     renewal,
     said,
+    shipping,
     spending,
     traces,
     unlogged,
@@ -53,7 +54,7 @@ from tachlog.stores import (
 )
 from tachlog.stores.database import LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.exporting import ArchiveExport
-from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState
+from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState, Outgoing
 from tachlog.stores.loading import load_session
 from tachlog.stores.people import People
 from tachlog.stores.pruning import OldOperations
@@ -342,6 +343,11 @@ class SqlArchive:
         """The next threads that changed, in order; none when the mirror has everything."""
         with self.database.snapshot():
             return feed.changes(self.database, self.words, mirror)
+
+    def outgoing(self, mirror: MirrorState) -> list[Outgoing]:
+        """The next threads that changed, as each telling tells them; none when all were given."""
+        with self.database.snapshot():
+            return shipping.outgoing(self.database, self.words, mirror)
 
     def alerts(self, since_us: int | None) -> list[AlertFacts]:
         """Alerts that were triggered or acknowledged since then; all of them for None."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 from tachlog.metrics import SessionMetrics
 from tachlog.model import Failure
 from tachlog.operations import ToolUse
+from tachlog.sessions import Session
 
 
 class MirrorState(Struct, frozen=True):
@@ -76,6 +77,15 @@ class Change(Struct, frozen=True):
             return 0
         told = len(self.calls) + len(self.tools) + len(self.failures)
         return m.calls + m.tool_calls + m.failures - told
+
+
+class Outgoing(Struct, frozen=True):
+    """A thread that changed, as each telling tells it, and the number of its change."""
+
+    thread: int
+    changed: int
+    metrics: SessionMetrics
+    sessions: list[Session]
 
 
 class AlertFacts(Struct, frozen=True):

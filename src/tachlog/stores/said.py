@@ -128,6 +128,18 @@ def stated(database: Database) -> list[Stated]:
     ]
 
 
+def said_by(database: Database, thread: int) -> list[tuple[int, Telling, Any]]:
+    """(place of its table in `TABLES`, telling, operation) of what was said of a thread."""
+    return [
+        (kind, TELLINGS[telling], _decoders[kind].decode(operation))
+        for kind, telling, operation in database.rows(
+            "SELECT kind, telling, operation FROM said WHERE thread = ? OR key IN"
+            " (SELECT key FROM tellings WHERE thread = ?)",
+            (thread, thread),
+        )
+    ]
+
+
 def ended_before(
     database: Database, thread: int, names: Collection[int], cut_us: int
 ) -> list[tuple[int, int]]:

@@ -25,6 +25,7 @@ from tachlog.web import (
     pages,
     searching,
     sessions,
+    shipments,
     spending,
     status,
 )
@@ -50,6 +51,7 @@ ROUTES: list[BaseRoute] = [
     openapi.route(ENDPOINTS),
     *ingest.ROUTES,
     *agent_logs.ROUTES,
+    *shipments.ROUTES,
     *pages.ROUTES,
 ]
 

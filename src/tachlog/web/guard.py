@@ -25,7 +25,7 @@ from tachlog.web.problems import RETRY_S, problem
 
 OPEN: Final = ("/healthz", "/readyz")
 OPEN_BELOW: Final = "/static/"
-INGEST: Final = ("/v1/traces", "/v1/logs", "/v1/metrics", "/api/v1/agent-logs")
+INGEST: Final = ("/v1/traces", "/v1/logs", "/v1/metrics", "/api/v1/agent-logs", "/api/v1/ship")
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "

@@ -14,11 +14,14 @@ from starlette.routing import Route
 
 from tachlog import __version__
 from tachlog.cli.alert_lines import AlertView, SilenceView
+from tachlog.shipping import PATH as PATH_OF_SHIPMENTS
+from tachlog.shipping import TYPE
 from tachlog.web.acting import Acknowledging, Silencing
 from tachlog.web.agent_logs import TYPES, Accepted
 from tachlog.web.endpoints import Endpoint, NoParameters
 from tachlog.web.health import Health, Readiness
 from tachlog.web.problems import MEDIA_TYPE, Problem
+from tachlog.web.shipments import Taken
 
 PATH: Final = "/api/v1/openapi.json"
 _REF: Final = "#/components/schemas/{name}"
@@ -65,6 +68,15 @@ OTHERS: Final = (
             (200, 400, 408, 413, 415, 429, 503),
         )
         for signal, name in (("traces", "Trace"), ("logs", "Logs"), ("metrics", "Metrics"))
+    ),
+    Raw(
+        PATH_OF_SHIPMENTS,
+        "post",
+        "sessions of another machine, as `tachlog ship` sends them (MessagePack)",
+        {"application/json": Taken},
+        (TYPE,),
+        "ingest",
+        (200, 400, 408, 413, 415, 429, 503),
     ),
     Raw(
         "/api/v1/agent-logs",

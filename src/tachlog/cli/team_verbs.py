@@ -1,0 +1,40 @@
+"""The verbs for machines that belong to a team: what each is for, what it takes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tachlog.cli.options import ARCHIVE
+from tachlog.cli.parser import Option, Verb
+
+SHIP: Final = Verb(
+    "ship",
+    "send the sessions of this archive to a team's tachlog",
+    "shipping",
+    (
+        Option("--to", "the address of the team's tachlog", "URL"),
+        Option("--hints", "send titles, targets and excerpts too, redacted"),
+        Option("--dry-run", "print what would leave, a thread on a line, and send nothing"),
+        *ARCHIVE,
+    ),
+    "one object: `to`, `threads`; with `--dry-run` an object on a line for each thread:"
+    " `host`, `user`, `session`",
+    "It sends what changed since it last did, as the archive has it: `tachlog analyze` or"
+    " `watch` reads the logs. What is sent twice counts once. TACHLOG_SHIP_TOKEN has the token"
+    " (scope ingest). The user is told by a pseudonym, a working directory by its project.",
+    direct=True,
+)
+SERVICE: Final = Verb(
+    "service",
+    "keep `tachlog serve` running from sign-in on, without root",
+    "background",
+    (
+        Option("WHAT", "what to do", choices=("install", "status", "remove")),
+        Option("--dry-run", "show the file that `install` writes, and do nothing"),
+        *ARCHIVE,
+    ),
+    "one object: `path`, `installed`, `running`, `content` (with `--dry-run`)",
+    "It is a systemd user unit on Linux, a launchd agent on macOS, a task of the Task Scheduler"
+    " on Windows.",
+    direct=True,
+)
