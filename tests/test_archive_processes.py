@@ -111,7 +111,7 @@ def test_a_writer_that_dies_leaves_whole_batches_only(tmp_path: Path) -> None:
     script = (
         "import os, sys; from tachlog.stores import open_store, writing\n"
         "sys.path.insert(0, sys.argv[3]); from archives import read_in; from pathlib import Path\n"
-        "store = open_store(sys.argv[1]); writing._Batch._figures = lambda batch: os._exit(9)\n"
+        "store = open_store(sys.argv[1]); writing._Batch._figures = lambda *_: os._exit(9)\n"
         "read_in(store, [Path(sys.argv[2])])"
     )
     here = str(Path(__file__).parent)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -52,6 +53,12 @@ def test_answers_are_as_described(served: Served, path: str) -> None:
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     whole = {**schema, "components": DESCRIPTION["components"]}
     assert not list(Draft202012Validator(whole).iter_errors(answer.json))
+
+
+@schemathesis.serializer("application/msgpack")
+def packed(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """A drawn body of a shipment: bytes, or any value packed."""
+    return value if isinstance(value, bytes) else msgspec.msgpack.encode(value, enc_hook=str)
 
 
 ASKED = [

@@ -203,6 +203,7 @@ def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
         "tachlog.cli.parser",
         "tachlog.cli.running",
         "tachlog.cli.statusline",
+        "tachlog.cli.team_verbs",
         "tachlog.cli.verbs",
         "tachlog.glance",
         "tachlog.settings",
