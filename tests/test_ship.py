@@ -8,14 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread
 
 import pytest
 from msgspec.structs import replace
 
 from screens import Desk
-from serving import clean, serving
+from serving import Served, clean, serving
 from tachlog import analyze
 from tachlog.metrics import SessionMetrics
 from tachlog.shipping import ShipError, send
@@ -30,6 +33,31 @@ def ship(home: Path, archive: Path, to: str, *more: str) -> subprocess.Popen[str
     return subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+@contextmanager
+def between(to: Served, *, kept: Callable[[], None]) -> Iterator[str]:
+    """The address of a relay to a service, which does something when a shipment was kept there.
+
+    What the service answered comes back only then: the sender may be dead by that time, and if the
+    service is, the sender hears nothing.
+    """
+
+    class Relay(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = to.ask(self.path, "POST", body, {"Content-Type": self.headers["Content-Type"]})
+            assert answer.status == 200
+            kept()
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as relay:
+        Thread(target=relay.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{relay.server_address[1]}"
+        relay.shutdown()
 
 
 def figures(archive: Path) -> list[SessionMetrics]:
@@ -57,15 +85,30 @@ def test_a_team_has_what_its_machines_read(tmp_path: Path) -> None:
     for archive in (one, other, whole):
         analyze(desk.logs, archive=str(archive), jobs=1)
     with serving(team) as served:
-        to = f"http://127.0.0.1:{served.port}"
-        first = ship(tmp_path, one, to)
-        Timer(0.7, first.kill).start()
-        first.communicate(timeout=60)
-        second = ship(tmp_path, other, to)
-        Timer(0.9, lambda: os.kill(served.process.pid, signal.SIGKILL)).start()
+        senders: list[subprocess.Popen[str]] = []
+        begun = Event()
+
+        def kill_the_sender() -> None:
+            begun.wait(60)
+            senders[0].kill()
+
+        with between(served, kept=kill_the_sender) as to:
+            senders.append(ship(tmp_path, one, to))
+            begun.set()
+            senders[0].communicate(timeout=60)
+            assert senders[0].returncode == -signal.SIGKILL
+        gone = Event()
+
+        def kill_the_receiver() -> None:
+            os.kill(served.process.pid, signal.SIGKILL)
+            gone.set()
+
+        with between(served, kept=kill_the_receiver) as to:
+            second = ship(tmp_path, other, to)
+            assert gone.wait(60)
+            second.kill()
+            second.communicate(timeout=60)
         served.process.wait(60)
-        second.kill()
-        second.communicate(timeout=60)
     with serving(team) as served:
         to = f"http://127.0.0.1:{served.port}"
         for archive in (one, other):

@@ -146,3 +146,5 @@ def test_a_table_that_cannot_be_read_is_told(
         connection.execute("ALTER TABLE elsewhere RENAME TO agent_logs")
         insert(connection, 1, second=1)
         until(lambda store: calls(store) == 1)
+    with closing(open_store(str(tmp_path / "archive.db"))) as store:
+        assert [report.note for report in store.files()] == [None]

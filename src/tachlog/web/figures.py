@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from itertools import islice
+from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -30,6 +31,8 @@ from tachlog.analysis.summary import (
 from tachlog.analysis.windows import MEASURES
 from tachlog.web.endpoints import Asked, Endpoint
 from tachlog.web.sessions import Filters, selection_of
+
+T = TypeVar("T")
 
 MOST = 50
 
@@ -187,8 +190,8 @@ def trends(asked: Asked[Filters]) -> list[TrendView]:
     return trends_of(asked.store, selection_of(asked), time_zone=zone, now_us=asked.now_us)
 
 
-def _first(found: Mapping[str, ToolUsage] | Mapping[str, SequenceCount], most: int) -> dict:  # type: ignore[type-arg] # of either
-    return dict(list(found.items())[:most])
+def _first(found: Mapping[str, T], most: int) -> dict[str, T]:
+    return dict(islice(found.items(), most))
 
 
 OVERVIEW = Endpoint(
