@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 import shutil
 from datetime import datetime
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+import golden
 from archives import (
     MEASURER,
     archive_of,
@@ -420,3 +424,34 @@ def test_the_users_row_is_in_the_users_units(tmp_path: Path, store: Store) -> No
         "p95_response_time": 6000.0,
         "error_breakdown": {},
     }
+
+
+@pytest.mark.parametrize("case", ["fork_before_turns", "fork_with_turns"])
+def test_a_call_ended_when_its_original_says_whatever_copies_are_stamped(
+    case: str, tmp_path: Path
+) -> None:
+    """Forks of Codex, and forks of those, stamp anew what they copy; the originals' times stay."""
+    folder = golden.CORPUS / "codex" / case
+    original, fork = folder / "original.jsonl", folder / "fork.jsonl"
+    again = jsonl(tmp_path / "again.jsonl", _forked_anew(fork))
+    alone, both = (_call_times([*paths]) for paths in ((original,), (original, fork)))
+    assert alone
+    assert alone.items() <= both.items()
+    assert len(both) > len(alone)
+    for order in permutations((original, fork, again)):
+        assert _call_times([*order]) == both
+
+
+def _call_times(paths: list[Path]) -> dict[int, Any]:
+    """By key of a call: whose it is, when it began and ended, how long it was waited for."""
+    told = ("session_id", "first_us", "at_us", "response_us", "output")
+    return {row["key"]: [row[name] for name in told] for row in archive_of(paths)["calls"]}
+
+
+def _forked_anew(fork: Path) -> list[dict[str, Any]]:
+    """A fork of a fork that did nothing of its own: a header, and all lines stamped an hour on."""
+    records = [msgspec.json.decode(line) for line in fork.read_bytes().splitlines()]
+    head = records[0]["payload"]
+    own = {**head, "id": "0c0de0ff-0000-4000-8000-0000000000ff", "forked_from_id": head["id"]}
+    moment = {"timestamp": "2026-03-02T23:00:00.000Z"}
+    return [{**records[0], **moment, "payload": own}, *({**r, **moment} for r in records)]

@@ -71,6 +71,15 @@ def test_an_origin_that_nobody_of_the_family_names_counts_for_nothing() -> None:
     assert owner([by_itself, FORK]) == FORK.thread
 
 
+def test_a_fork_of_a_fork_belongs_to_the_first_of_them() -> None:
+    """Of sessions that name one another in a row, the one that names none owns what all tell."""
+    first = Teller(3, "z", "z", sidechain=False, own=9, own_us=950, origin_of=frozenset("y"))
+    second = Teller(4, "y", "y", sidechain=False, own=0, own_us=None, origin_of=frozenset("x"))
+    third = Teller(5, "x", "x", sidechain=False, own=0, own_us=None)
+    assert owner([third, second, first]) == first.thread
+    assert owner([third, second]) == second.thread
+
+
 def classes(told: list[tuple[int, int | None]]) -> list[set[int]]:
     """The names that are connected by being told together, the slow way."""
     found = [{name for name in pair if name is not None} for pair in told]

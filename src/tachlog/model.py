@@ -20,8 +20,7 @@ UNTIMED_US = 1_000_000
 """Times before this are none: places in a file that tells no times, so that its order is kept."""
 
 RUN_TOTALS = "run_totals"
-"""The stop reason of a reply that carries the usage and cost of its whole run, since the log tells
-no more: right in sums, no single call's."""
+"""The stop reason of a reply with the usage and cost of its whole run: right in sums only."""
 
 Outcome = Literal[
     "success",
@@ -191,7 +190,7 @@ class Reply(Struct, frozen=True, array_like=True, tag=True, gc=False):
     `at_us` is when this record was written; `sent_us` when the request left, where the log says.
     `part` is the key of the record, so that the same record told twice adds its features once.
     `alias` is the key of another id of the same call (a request id). `stop_reason` is None while
-    the reply was still streaming.
+    still streaming. `copied`: how often its history was copied, where copies are stamped anew.
     """
 
     key: int
@@ -212,6 +211,7 @@ class Reply(Struct, frozen=True, array_like=True, tag=True, gc=False):
     branch: str | None = None
     tier: str | None = None
     cost_nanousd: int | None = None
+    copied: int = 0
 
 
 class ToolCall(Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -1,7 +1,6 @@
 """What events come to: a model call told on several lines, a tool call with its result.
 
-Merging is commutative, associative and idempotent: the tellings of an operation in any order, told
-once or ten times, give the same operation.
+Merging is commutative, associative and idempotent: tellings in any order, once or ten times.
 """
 
 from __future__ import annotations
@@ -36,7 +35,8 @@ class Call(Struct, array_like=True, gc=False):
 
     `first_us` and `at_us` are when its first and last record were written. `parts` has the features
     of each record, by record key. `output_min`, `output_max` and `output_last` are the output
-    counts that the records told: they decide whether the usage is final.
+    counts that the records told: they decide whether the usage is final. Where copies of history
+    are stamped anew, `at_us` is of the tellings that were `copied` least.
     """
 
     key: int
@@ -60,6 +60,7 @@ class Call(Struct, array_like=True, gc=False):
     branch: str | None = None
     tier: str | None = None
     cost_nanousd: int | None = None
+    copied: int = 0
 
     @property
     def final(self) -> bool:
@@ -166,6 +167,7 @@ def call_of(reply: Reply) -> Call:
         reply.branch,
         reply.tier,
         reply.cost_nanousd,
+        reply.copied,
     )
 
 
@@ -180,10 +182,8 @@ def merge_calls(a: Call, b: Call) -> Call:
     if _outranks(b, a):
         a, b = b, a
     merged = copy(a)
-    if (b.at_us, b.output_last) > (a.at_us, a.output_last):
-        merged.output_last = b.output_last
-    if b.at_us > a.at_us:
-        merged.at_us = b.at_us
+    if (-b.copied, b.at_us, b.output_last) > (-a.copied, a.at_us, a.output_last):
+        merged.copied, merged.at_us, merged.output_last = b.copied, b.at_us, b.output_last
     if b.first_us < a.first_us:
         merged.first_us = b.first_us
     if b.key < a.key:

@@ -32,7 +32,7 @@ CALL_COLUMNS: Final = (
     "key, thread, at_us, first_us, model, provider, input, cache_read, cache_write, output, "
     "cache_write_1h, reasoning, web_searches, usage_us, output_min, output_max, output_last, "
     "parts, stop_reason, alias, sent_us, response_ms, ttft_ms, behaviors, attempt, branch, tier, "
-    "reported_nanousd"
+    "reported_nanousd, copied"
 )
 SETTLED_COLUMNS: Final = "settled_output, estimated, cost_nanousd, response_us"
 TOOL_COLUMNS: Final = (
@@ -102,6 +102,7 @@ def call_row(call: Call, thread: int, words: Words) -> Row:
         None if call.branch is None else number(call.branch),
         None if call.tier is None else number(call.tier),
         call.cost_nanousd,
+        call.copied,
     )
 
 
@@ -131,6 +132,7 @@ def call_of(row: Row, words: Words) -> Call:
         branch=None if row[25] is None else name(row[25]),
         tier=None if row[26] is None else name(row[26]),
         cost_nanousd=row[27],
+        copied=row[28],
     )
 
 

@@ -56,8 +56,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         parts BLOB NOT NULL, stop_reason INTEGER, alias INTEGER, sent_us INTEGER,
         response_ms INTEGER, ttft_ms INTEGER, behaviors INTEGER NOT NULL, attempt INTEGER,
         branch INTEGER, tier INTEGER, reported_nanousd INTEGER,
-        settled_output INTEGER NOT NULL, estimated INTEGER NOT NULL, cost_nanousd INTEGER,
-        response_us INTEGER);
+        copied INTEGER NOT NULL, settled_output INTEGER NOT NULL, estimated INTEGER NOT NULL,
+        cost_nanousd INTEGER, response_us INTEGER);
     CREATE INDEX idx_calls_thread ON calls (thread);
     CREATE INDEX idx_calls_at ON calls (at_us);
     CREATE INDEX idx_calls_alias ON calls (alias) WHERE alias IS NOT NULL;

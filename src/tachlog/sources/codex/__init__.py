@@ -43,7 +43,7 @@ def is_object(raw: msgspec.Raw) -> bool:
 SOURCE = Source(
     name="codex",
     title="Codex CLI",
-    revision=2,
+    revision=3,
     claims=claims,
     state=late("tachlog.sources.codex.chunks:State"),
     read=late("tachlog.sources.codex.chunks:read"),
@@ -66,8 +66,8 @@ SOURCE = Source(
         "until 0.58 a call and its output are written together: without a duration in the output "
         "there is none",
         "a fork of a fork from before turns had ids is told apart by what it copied",
-        "a fork stamps what it copies anew: a model call that its original tells as well seems to "
-        "end when it was copied, which shows in the original's response times and duration",
+        "a fork stamps what it copies anew: where the log of its original is gone, a model call of "
+        "that seems to end when it was copied",
         "commands inside of a script that the model ran as one tool call are not told apart",
         "`codex exec --json` prints no times, and the usage of a thread as one total",
     ),

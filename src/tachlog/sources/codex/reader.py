@@ -65,6 +65,7 @@ class Reader(Telling):
             state.thread = sessions.thread_of(meta)
             boundary = str(meta.subagent_history_start_ordinal)
             state.own_from = int(boundary) if boundary.isdecimal() else 0
+            state.copied = int(meta.forked_from_id is not None)
         state.scope = (meta.forked_from_id if begins else None) or meta.id or ""
         state.exact = False
         version = sessions.version_of(meta.cli_version)
@@ -72,6 +73,7 @@ class Reader(Telling):
         state.interrupt()
         state.provider = meta.model_provider or state.provider
         if meta.id != self.thread.session_id:
+            state.copied += 1
             return
         git = lenient(meta.git, shapes.Git) or shapes.Git()
         state.branch = git.branch or state.branch

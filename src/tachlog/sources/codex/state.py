@@ -60,17 +60,18 @@ class State(Struct):
     """All that is carried from line to line.
 
     `scope` is the id of the session whose header came last: in copied history that of the session
-    that it was copied from. `own_from` is the ordinal of the first line that is no copied history.
-    `used` counts the calls of the turn whose usage was told, `unused` the responses since without,
-    `prompts` what was said since the last response: an impatient person may say one thing twice,
-    but not at one moment: `said` has the last one's text and time.
-    `counts` keeps `used` of the turns before. `exact`: usage is told by `token_usage_record`s, so
-    that token counts repeat it. `totals` are the running totals that were told last, `search` is
-    the id of a web search whose item has none.
+    that it was copied from; `copied` counts such headers. `own_from` is the ordinal of the first
+    line that is no copied history. `used` counts the calls of the turn whose usage was told,
+    `unused` the responses since without, `prompts` what was said since the last response: an
+    impatient person may say one thing twice, but not at one moment: `said` has the last one's text
+    and time. `counts` keeps `used` of the turns before. `exact`: usage is told by
+    `token_usage_record`s, so that token counts repeat it. `totals` are the running totals that were
+    told last, `search` is the id of a web search whose item has none.
     """
 
     thread: Thread | None = None
     scope: str = ""
+    copied: int = 0
     own_from: int = 0
     inherited: bool = False
     provider: str = ""

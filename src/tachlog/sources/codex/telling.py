@@ -62,5 +62,6 @@ class Telling:
                 ttft_ms=ttft_ms,
                 branch=state.branch,
                 tier=state.tier,
+                copied=state.copied,
             )
         )
