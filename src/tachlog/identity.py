@@ -40,9 +40,10 @@ def owner(tellers: Sequence[Teller]) -> int:
     """The thread that owns an operation, of those that tell it.
 
     In this order: one whose name is told; the telling outside of a sub-agent; one whose log names
-    no other teller as its origin; the session that another teller names so; one without operations of its own beyond the shared
-    ones (it was continued elsewhere); the one whose own operations begin first; the smaller id. Of
-    names that only places give the shortest: copies get longer ones.
+    no other teller as its origin; the session that another teller names so; one without operations
+    of its own beyond the shared ones (it was continued elsewhere); the one whose own operations
+    begin first; the smaller id. Of names that only places give the shortest: copies get longer
+    ones.
     """
     told_by = {teller.root for teller in tellers}
     copies = {root for t in tellers for root in t.origin_of & (told_by - {t.root})}
