@@ -11,7 +11,8 @@ import pytest
 from tachlog.discovery import PLACES, Found, MissingPath, Place, discover, home_of, walk
 from tachlog.model import Problem
 
-CLAUDE = [place for place in PLACES if place.agent == "claude_code"]
+CLAUDE = [place for place in PLACES if place.agent == "claude_code" and place.variable]
+DESKTOP = [place for place in PLACES if place.agent == "claude_code" and not place.variable]
 
 
 def put(*paths: Path) -> None:
@@ -95,7 +96,7 @@ def test_linked_directories_are_one(tmp_path: Path) -> None:
 def test_desktop_sessions_are_found(
     tmp_path: Path, platform: str, base: str, environ: dict[str, str]
 ) -> None:
-    """Claude Desktop's local sessions are found on each system, and only listed if they exist."""
+    """Claude Desktop's local sessions are found on each system, in folders of any name."""
     sessions = tmp_path / base / "local-agent-mode-sessions/account/organisation"
     put(
         sessions / "local_1/.claude/projects/-a/s.jsonl",
@@ -106,7 +107,15 @@ def test_desktop_sessions_are_found(
     found = existing(discover(given, tmp_path, platform=platform))
     assert [(each.agent, each.files) for each in found] == [("claude_code", 1)] * 2
     assert found[0].directory == sessions / "local_1/.claude/projects"
-    assert len(discover(given, tmp_path, CLAUDE, platform)) == 4
+
+
+def test_a_pattern_that_nothing_fits_is_listed_as_it_is(tmp_path: Path) -> None:
+    """What was looked for and is not there is told with its stars, once for each start of it."""
+    sessions = "Claude/local-agent-mode-sessions"
+    assert discover({}, tmp_path, DESKTOP, "linux") == [
+        Found("claude_code", tmp_path / ".config" / sessions / below, "default", False, 0)
+        for below in ("*/*/local_*/.claude/projects", "*/*/agent/local_*/.claude/projects")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -200,17 +200,23 @@ def directories(
     places: Sequence[Place] = PLACES,
     platform: str = sys.platform,
 ) -> Iterator[Found]:
-    """The same places, not looked at: only a file where a directory would be does not exist."""
+    """The same places, not looked at.
+
+    There is no file where a directory would be, nor a pattern that nothing fits.
+    """
     seen: set[str] = set()
     for place in places:
         why, bases = _bases(place, environ, home, platform)
         for base in bases:
-            for directory in _directories(base, place.below):
+            pattern = "*" in place.below
+            fitting = sorted(base.glob(place.below)) if pattern else [base / place.below]
+            for directory in fitting or [base / place.below]:
                 real = os.path.realpath(directory)
                 if real not in seen:
                     seen.add(real)
-                    is_file = "*" not in place.below and place.below and os.path.isfile(directory)
-                    yield Found(place.agent, directory, why, not is_file, 0)
+                    is_file = not pattern and place.below and os.path.isfile(directory)
+                    exists = bool(fitting) and not is_file
+                    yield Found(place.agent, directory, why, exists, 0)
 
 
 def _bases(
@@ -238,10 +244,6 @@ def _is_for(base: str, platform: str) -> bool:
 
 def _under(home: Path, text: str) -> Path:
     return home / text[2:] if text.startswith("~/") else home if text == "~" else Path(text)
-
-
-def _directories(base: Path, below: str) -> list[Path]:
-    return sorted(base.glob(below)) if "*" in below else [base / below]
 
 
 def look(directory: Path, why: str, agent: str | None = None) -> Found:

@@ -27,8 +27,8 @@ def discovered(environ: Mapping[str, str], config: Config) -> Places:
     """Wherever agents keep their logs on this machine, and the configuration's own places."""
 
     def places() -> list[str]:
-        found = [str(place.directory) for place in directories(environ, home_of(environ))]
-        return [*found, *config.sources.paths]
+        found = directories(environ, home_of(environ))
+        return [*(str(place.directory) for place in found if place.exists), *config.sources.paths]
 
     return places
 
