@@ -766,7 +766,7 @@ def test_doctor_without_an_archive_tells_the_places(empty_desk: Desk) -> None:
     """It is the verb to ask when nothing is there."""
     shown = empty_desk.run("doctor", COLUMNS="200")
     assert shown.code == 0
-    assert f"Claude Code   not there  {empty_desk.home}/.claude/projects" in shown.out
+    assert f"  not there  {empty_desk.home}/.claude/projects" in shown.out
     assert "tachlog.db: not there yet, tachlog analyze makes it" in shown.out
 
 
