@@ -17,6 +17,7 @@ LAYERS = (
         "pipeline",
         "mirrors",
         "shipping",
+        "privacy",
         "upgrade",
         "retention",
         "watching",

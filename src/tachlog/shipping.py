@@ -107,7 +107,10 @@ def named(value: object) -> object:
     if isinstance(value, Struct):
         return {name: named(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, dict):
-        return {str(key): named(each) for key, each in value.items()}
+        return {
+            " ".join(map(str, key)) if isinstance(key, tuple) else str(key): named(each)
+            for key, each in value.items()
+        }
     if isinstance(value, list | tuple):
         return [named(each) for each in value]
     return value

@@ -43,6 +43,12 @@ class Named(Struct, frozen=True):
 
 def user(ask: Ask) -> Answer:
     """Answer `tachlog user`."""
+    if ask.options.what in ("export", "erase"):
+        from tachlog.cli import personal
+
+        return (personal.export if ask.options.what == "export" else personal.erase)(
+            ask, _name(ask)
+        )
     with _people(ask) as people:
         if ask.options.what == "list":
             return _users(people, ask)

@@ -330,18 +330,29 @@ VERBS = (
     SERVICE,
     Verb(
         "user",
-        "say who may sign in to the service",
+        "say who may sign in, hand out and erase a person's data",
         "people",
         (
-            Option("WHAT", "what to do", choices=("add", "list", "passwd", "remove", "role")),
+            Option(
+                "WHAT",
+                "what to do",
+                choices=("add", "list", "passwd", "remove", "role", "export", "erase"),
+            ),
             Option("NAME", "whom", many="*"),
             Option("--role", "what they may do", "ROLE", choices=ROLES, default="member"),
+            Option("--to", "for export: the file to write", "FILE"),
+            Option("--dry-run", "for erase: say what goes, and erase nothing"),
+            Option("--yes", "for erase: do not ask"),
             *ARCHIVE,
         ),
         "for add one object, for list a list of them: `name`, `role`, `created_at`, `signs_in`;"
-        " for the others `name`",
+        " for export `name`, `file`, `bytes`; for erase `held` (counts), `erased`; for the others"
+        " `name`",
         "The password is asked for, or is the first line of standard input. A new one ends it"
-        " wherever its owner is signed in. `role` gives somebody the role that --role names.",
+        " wherever its owner is signed in. `role` gives somebody the role that --role names."
+        " `export` writes everything that is kept of somebody into a zip file of JSON lines."
+        " `erase` says what goes, lets the name be typed and erases it for good: logs that are"
+        " read again bring nothing back.",
     ),
     Verb(
         "token",

@@ -19,15 +19,15 @@ from tachlog.analysis.archive import Archive
 from tachlog.analysis.exporting import Export
 from tachlog.analysis.selection import FileReport, Selection
 from tachlog.hooks.facts import Hooked, Key
-from tachlog.metrics import Measured, Settled
+from tachlog.metrics import Measured
 from tachlog.metrics.calibration import Learned
-from tachlog.metrics.remainder import Remainder
 from tachlog.model import Problem, SpanPlace
-from tachlog.operations import Call
 from tachlog.sessions import Session
 from tachlog.stores.advising import Advising
 from tachlog.stores.counting import Counting, TableSize
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState, Outgoing
+from tachlog.stores.holding import Personal
+from tachlog.stores.measure import Measure
 from tachlog.stores.people import People
 
 if TYPE_CHECKING:
@@ -167,32 +167,6 @@ class Pruned(Struct, frozen=True):
     operations: int
 
 
-class Measure(Protocol):
-    """The arithmetic that a store asks for while it writes."""
-
-    learned: Learned
-    """What was learned of reported counts; estimates are made by it."""
-
-    def learning(self, learned: Learned) -> Measure:
-        """The same with what an archive has learned."""
-        ...
-
-    def settle(self, call: Call, agent: str) -> Settled:
-        """What one call of an agent counts for."""
-        ...
-
-    def session(self, session: Session, before: Remainder | None = None) -> Measured:
-        """The figures of a session, and what each of its calls counts for.
-
-        `before` is what was left of operations that were deleted; `session` has its last ones.
-        """
-        ...
-
-    def project(self, cwd: str) -> str:
-        """The project of a working directory."""
-        ...
-
-
 class Past(Protocol):
     """The operations of an archive that are old, and the way to be rid of them."""
 
@@ -237,6 +211,7 @@ class Store(Archive, Protocol):
     advising: Advising
     finding: Finding
     past: Past
+    personal: Personal
 
     @property
     def counting(self) -> Counting:

@@ -62,6 +62,7 @@ from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState, 
 from tachlog.stores.loading import load_session
 from tachlog.stores.past import OldOperations
 from tachlog.stores.people import People
+from tachlog.stores.personal import PersonalData
 from tachlog.stores.recent import Recent
 from tachlog.stores.searching import Finding
 from tachlog.stores.summaries import metrics_of
@@ -83,6 +84,7 @@ class SqlArchive:
         self.advising = Advising(database)
         self.finding = Finding(database)
         self.past: Past = OldOperations(database, self.words)
+        self.personal = PersonalData(database, self.words, self.recent)
 
     @cached_property
     def counting(self) -> Counting:

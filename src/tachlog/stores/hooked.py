@@ -9,6 +9,7 @@ import msgspec
 
 from tachlog.hooks.facts import Hooked, Key
 from tachlog.stores.database import Database, replacing
+from tachlog.stores.erased import buried
 
 NOTE: Final = "hooked"
 """Under this name the archive notes how often facts were kept."""
@@ -19,11 +20,13 @@ _decoder: Final = msgspec.json.Decoder(Hooked)
 
 
 def keep(database: Database, told: Mapping[Key, Hooked], now_us: int) -> None:
-    """Keep what threads come to, unless something later is known of them."""
+    """Keep what threads come to, unless something later is known, or they were erased."""
     columns = "agent, session_id, at_us, told"
+    gone = buried(database, told.keys())
     rows = [
         (agent, session, each.at_us, msgspec.json.encode(each).decode())
         for (agent, session), each in told.items()
+        if (agent, session) not in gone
     ]
     newer = " WHERE excluded.at_us >= hooked.at_us"
     with database.transaction():

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Final
 
-from tachlog.stores import Cut, Measure, Old, Pruned, forgetting, pruning, rebuilding
+from tachlog.stores import Cut, Measure, Old, Pruned, forgetting, pruning, rebuilding, words
 from tachlog.stores.database import Database
 from tachlog.stores.words import Words
 
+NAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "calls": ("model", "provider", "stop_reason", "branch", "tier"),
+    "tool_calls": ("tool",),
+    "failures": ("model",),
+    "model_quarters": ("name", "provider"),
+    "tool_quarters": ("name",),
+    "failure_quarters": ("name",),
+    "model_totals": ("name", "provider"),
+    "tool_totals": ("name",),
+    "failure_totals": ("name",),
+}
+"""The columns that have numbers of names, by table."""
+
 
 def tidy(database: Database) -> None:
-    """Forget targets and excerpts that no operation has any more, and give the space back."""
+    """Forget names, targets and excerpts that nothing has any more, and give the space back.
+
+    A name keeps its number, which others may have in memory, and says nothing any more.
+    """
     used = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
         for table, column in (
@@ -21,6 +38,16 @@ def tidy(database: Database) -> None:
     )
     with database.transaction():
         database.run(f"DELETE FROM texts WHERE key NOT IN ({used})")
+        named = " UNION ".join(
+            f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
+            for table, columns in NAMED.items()
+            for column in columns
+        )
+        nothing = "'forgotten ' || id"
+        database.run(
+            f"UPDATE names SET text = {nothing} WHERE id NOT IN ({named}) AND text <> {nothing}"
+        )
+        words.forget_everywhere(database)
     database.compact()
 
 
@@ -74,3 +101,4 @@ class OldOperations:
     def compact(self) -> None:
         """Forget words that nothing has any more, and give the space of deleted rows back."""
         tidy(self.database)
+        self.words.forget()

@@ -192,7 +192,12 @@ class People:
         ]
 
     def _note(self, by: str, what: str, about: str, now_us: int) -> None:
-        self._database.insert("acts", 'at_us, "by", what, about', [(now_us, by, what, about)])
+        noted(self._database, by, what, about, now_us)
+
+
+def noted(database: Database, by: str, what: str, about: str, now_us: int) -> None:
+    """Note in the record of changes that somebody did something; in a transaction."""
+    database.insert("acts", 'at_us, "by", what, about', [(now_us, by, what, about)])
 
 
 def _token(row: Sequence[Any]) -> Token:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tachlog.metrics import Measured, QuarterMetrics
 from tachlog.stores import Measure, figures, learning, quarters, totals
@@ -32,17 +32,22 @@ def rebuild(
             return names, totals.differing(database, writes=False)
     with database.transaction():
         found = list(_differing(database, words, measure))
-        for _, _, told in found:
-            database.run_many(
-                f"UPDATE calls SET {_SETTLE} WHERE key = ?",
-                [
-                    (call.output, call.estimated, call.cost_nanousd, call.response_us, key)
-                    for key, call in told.calls.items()
-                ],
-            )
-        figures.keep(database, words, {thread: told for _, thread, told in found}, ())
-        words.keep_texts()
+        put(database, words, {thread: told for _, thread, told in found})
         return [name for name, _, _ in found], totals.differing(database, writes=True)
+
+
+def put(database: Database, words: Words, found: Mapping[int, Measured]) -> None:
+    """Put the figures of threads, and what their calls count for, in the place of what is kept."""
+    for told in found.values():
+        database.run_many(
+            f"UPDATE calls SET {_SETTLE} WHERE key = ?",
+            [
+                (call.output, call.estimated, call.cost_nanousd, call.response_us, key)
+                for key, call in told.calls.items()
+            ],
+        )
+    figures.keep(database, words, found, ())
+    words.keep_texts()
 
 
 def _differing(

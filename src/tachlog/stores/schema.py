@@ -109,6 +109,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE traces (trace TEXT PRIMARY KEY, session TEXT NOT NULL, file INTEGER NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE pruned (key INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
+    CREATE TABLE erased (digest INTEGER PRIMARY KEY);
     CREATE TABLE remainders (
         thread INTEGER PRIMARY KEY, cut_us INTEGER NOT NULL, pruned_us INTEGER NOT NULL,
         rule TEXT NOT NULL, tellings INTEGER NOT NULL, operations INTEGER NOT NULL,

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from time import time_ns
 from typing import Final
 
 from tachlog.model import key_of
-from tachlog.stores.database import LISTED, Database, listed
+from tachlog.stores.database import LISTED, Database, listed, replacing
 
 LONGEST: Final = 600
 """Characters of a name; an index of PostgreSQL holds no more than 2,700 bytes."""
+
+
+NOTE: Final = "words.forgotten"
+"""Under this name the archive notes when names were taken out of it."""
+
+
+def forget_everywhere(database: Database) -> None:
+    """Tell every writer that names were taken out; in a transaction."""
+    database.insert(
+        "meta", "name, value", [(NOTE, str(time_ns()))], replacing("name, value", "name")
+    )
 
 
 class Words:
@@ -23,6 +35,15 @@ class Words:
         self.numbers: dict[str, int] = {}
         self.names: dict[int, str] = {}
         self.new_texts: dict[int, str] = {}
+        self._forgotten = ""
+
+    def follow(self) -> None:
+        """Forget names that others took out of the archive; a transaction begins with this."""
+        found = self.database.rows("SELECT value FROM meta WHERE name = ?", (NOTE,))
+        if found and found[0][0] != self._forgotten:
+            self._forgotten = str(found[0][0])
+            self.numbers.clear()
+            self.names.clear()
 
     def name_id(self, name: str) -> int:
         """The number of a name, given to it now if it has none."""

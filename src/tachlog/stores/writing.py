@@ -20,6 +20,7 @@ from tachlog.stores import (
     Measure,
     Portion,
     Renewal,
+    erased,
     figures,
     forgetting,
     learning,
@@ -88,6 +89,7 @@ def _keep(recent: Recent, portions: Sequence[Portion], measure: Measure) -> list
     """
     database = recent.database
     recent.follow()
+    recent.words.follow()
     learned = learning.known(database)
     is_current = learned == measure.learned
     measure = measure if is_current else measure.learning(learned)
@@ -100,6 +102,7 @@ def _keep(recent: Recent, portions: Sequence[Portion], measure: Measure) -> list
         else:
             kept.append((file, portion))
     returned, incoming = naming.incoming(database, recent.words, kept, measured=is_current)
+    incoming = erased.sift(database, incoming)
     recent.drop({one.number for one in returned})
     numbers, new, moved, before = numbered(
         database, [session.thread for _, sessions in incoming for session, _ in sessions]
@@ -151,8 +154,9 @@ def _keep(recent: Recent, portions: Sequence[Portion], measure: Measure) -> list
     batch = _Batch(recent, measure, told, new, changed | again.changed, measured, before, repeated)
     batch.shared.update(again.shared)
     for one in returned:
-        for key, others in one.shared.items():
-            batch.shared[key] |= {numbers[one.session.thread], *others}
+        if (now := numbers.get(one.session.thread)) is not None:
+            for key, others in one.shared.items():
+                batch.shared[key] |= {now, *others}
     batch.keep()
     return late
 
