@@ -98,6 +98,7 @@ UNASKED = {
         "db",
         "demo",
         "export",
+        "grafana",
         "hooks",
         "query",
         "reconcile",

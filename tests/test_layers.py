@@ -27,6 +27,7 @@ LAYERS = (
         "config",
         "demo",
         "charts",
+        "grafana",
     }
     | {"statements", "service"},
     {"engines", "export", "stores", "glance"},

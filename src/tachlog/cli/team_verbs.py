@@ -55,6 +55,20 @@ SERVICE: Final = Verb(
     " on Windows.",
     direct=True,
 )
+GRAFANA: Final = Verb(
+    "grafana",
+    "write data sources and dashboards for Grafana",
+    "grafana",
+    (
+        Option("DIR", "the directory; it is made, and written anew when run again"),
+        Option("--at", "where Grafana sees that directory, if elsewhere", "PATH"),
+        Option("--mirror", "a mirror in InfluxDB; else the first of the configuration", "URL"),
+        *ARCHIVE,
+    ),
+    "one object: `directory`, `at`, `sources`, `files`",
+    "Dashboards of an archive in PostgreSQL, of a mirror in InfluxDB, or of both; passwords are"
+    " variables of Grafana's environment and never written. docs/grafana.md says what to do next.",
+)
 MCP: Final = Verb(
     "mcp",
     "let agents and IDEs ask about sessions, cost, failures and advice",

@@ -16,7 +16,7 @@ from tachlog.cli.options import (
     SORTS,
 )
 from tachlog.cli.parser import Option, Verb, port, positive, size
-from tachlog.cli.team_verbs import HOOKS, MCP, SERVICE, SHIP
+from tachlog.cli.team_verbs import GRAFANA, HOOKS, MCP, SERVICE, SHIP
 
 VERBS = (
     Verb(
@@ -325,6 +325,7 @@ VERBS = (
         " one of the three must be set (docs/retention.md). `rebuild` recomputes all figures, names"
         " the sessions for which others are kept, and puts these right.",
     ),
+    GRAFANA,
     HOOKS,
     MCP,
     SERVICE,
