@@ -26,6 +26,7 @@ from tachlog.data import advice
 from tachlog.export import UNDATED
 from tachlog.export.columns import SCHEMA
 from tachlog.export.columns import TABLES as EXPORTED
+from tachlog.grafana.provisioning import address_of, database_of, files, write
 from tachlog.mappings import Fields, Mapping
 from tachlog.sources import Source, all_sources
 
@@ -51,6 +52,12 @@ def pages() -> dict[str, str]:
         "formats.md": formats_page(shipped_formats()),
         "metrics.md": metrics_page(rows),
     }
+
+
+def grafana_files() -> dict[str, str]:
+    """What `deploy/grafana` has, for the containers beside it."""
+    database, mirror = "postgresql://postgres/tachlog", "influxdb://tachlog@influxdb/tachlog"
+    return files(database_of(database), address_of(mirror), "/etc/grafana/tachlog")
 
 
 def advice_page() -> str:
@@ -471,3 +478,4 @@ def joined(blocks: Iterable[str]) -> str:
 if __name__ == "__main__":
     for page, text in pages().items():
         (DOCS / page).write_text(text, encoding="utf-8")
+    write(DOCS.parent / "deploy" / "grafana", grafana_files())

@@ -1,6 +1,7 @@
 """The files in `deploy/` hold what docs/deploy.md says of them; Docker itself is not run."""
 
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tachlog.config import load
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = ROOT / "deploy" / "docker-compose.yml"
+GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]+\}")
 
 
@@ -27,8 +29,10 @@ def test_every_service_is_pinned_watched_and_kept(compose: dict[str, Any]) -> No
     for name, service in compose["services"].items():
         assert service["healthcheck"]["test"][0] == "CMD", name
         assert "build" in service or re.search(r":\d+\.\d+", service["image"]), name
-        volumes = {volume.partition(":")[0] for volume in service["volumes"]}
-        assert volumes == {name} <= compose["volumes"].keys()
+        mounted = {volume.partition(":")[0] for volume in service["volumes"]}
+        files = {volume for volume in mounted if volume.startswith(".")}
+        assert mounted - files == {name} <= compose["volumes"].keys()
+        assert all((COMPOSE.parent / place).is_dir() for place in files)
         assert set(service.get("depends_on", ())) <= compose["services"].keys()
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:")
@@ -44,12 +48,31 @@ def test_no_password_has_a_default() -> None:
         "POSTGRES_PASSWORD",
         "INFLUXDB_PASSWORD",
         "GRAFANA_PASSWORD",
+        "GRAFANA_READER_PASSWORD",
         "TACHLOG_HOST",
     }
     assert "${" not in GIVEN.sub("", text)
     passwords = re.findall(r"PASSWORD: (.*)", text)
-    assert len(passwords) == 4
+    assert len(passwords) == 6
     assert all(GIVEN.fullmatch(password) for password in passwords)
+
+
+def test_grafana_starts_with_the_dashboards_of_today(compose: dict[str, Any]) -> None:
+    """What it is given is what `tachlog grafana` writes now, and asks the services beside it."""
+    told: dict[str, str] = GENERATE["grafana_files"]()
+    here = COMPOSE.parent / "grafana"
+    found = {str(path.relative_to(here)): path.read_text() for path in here.rglob("*.*")}
+    assert found == told, "deploy/grafana is stale: run make docs"
+    asked = yaml.safe_load(told["provisioning/datasources/tachlog.yaml"])["datasources"]
+    for source in asked:
+        host = source["url"].removeprefix("http://").partition(":")[0]
+        assert host in compose["services"]
+        (secret,) = source["secureJsonData"].values()
+        assert secret.strip("${}") in compose["services"]["grafana"]["environment"]
+    mounts = dict(each.split(":")[1::-1] for each in compose["services"]["grafana"]["volumes"])
+    for provider in yaml.safe_load(told["provisioning/dashboards/tachlog.yaml"])["providers"]:
+        place, _, name = provider["options"]["path"].rpartition("/")
+        assert (COMPOSE.parent / mounts[place] / name / "overview.json").is_file()
 
 
 def test_tachlog_takes_the_configuration(compose: dict[str, Any], tmp_path: Path) -> None:

@@ -170,6 +170,16 @@ def test_ids_and_places_are_unique() -> None:
         assert all(x < 24 for x, _ in cells)
 
 
+def test_a_time_without_meaning_is_not_shown() -> None:
+    """Rows of InfluxQL that are sums have no time that a table shows; others keep theirs."""
+    for dashboard in DASHBOARDS:
+        for panel in board(dashboard, "influxql")["panels"]:
+            hidden = [each["options"]["excludeByName"] for each in panel.get("transformations", [])]
+            query = panel["targets"][0]["query"]
+            means = "time(" in query or "ORDER BY time" in query or "last(" in query
+            assert hidden == ([] if means else [{"Time": True}]), panel["title"]
+
+
 def cells_of(place: dict[str, int]) -> Iterator[tuple[int, int]]:
     """The cells of the grid that a panel takes."""
     for x in range(place["x"], place["x"] + place["w"]):

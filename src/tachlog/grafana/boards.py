@@ -146,6 +146,7 @@ def _panels(dashboard: Dashboard, language: Language) -> Iterator[Json]:
             "gridPos": {"h": height, "w": panel.width, "x": x, "y": y},
             **({"interval": STEP} if panel.kind in _OVER_TIME else {}),
             "targets": [_target(panel, question, language)],
+            **_without_time(panel, language),
             "fieldConfig": _field_config(panel, language),
             "options": _options(panel, language),
         }
@@ -169,6 +170,14 @@ def _target(panel: Panel, question: str, language: Language) -> Json:
         return {**told, "editorMode": "code", "format": form, "rawSql": question}
     alias = {} if form == "table" else {"alias": f"$tag_{panel.by}" if panel.by else "$col"}
     return {**told, "resultFormat": form, "query": question, **alias}
+
+
+def _without_time(panel: Panel, language: Language) -> Json:
+    """Rows of InfluxQL have a time, also where it means nothing: there it is taken away."""
+    is_timed = panel.kind in _OVER_TIME or any(each.name == "time" for each in panel.fields)
+    if language == "sql" or is_timed:
+        return {}
+    return {"transformations": [{"id": "organize", "options": {"excludeByName": {"Time": True}}}]}
 
 
 def column(field: Field, language: Language) -> str:
