@@ -86,7 +86,8 @@ def test_recovery_is_what_follows_a_failure() -> None:
     told.tool(8, 9, "Read", "expected_negative")
     told.tool(10, 11, "Bash", "error")
     session = told.session()
-    found = sequences_of(steps_of(timeline_of(session).uses))
+    timeline = timeline_of(session)
+    found = sequences_of(steps_of(timeline.uses, timeline.ran))
     assert found.recoveries == {
         ("Edit", "Read"): Recovery(2, 2),
         ("Edit", "Edit"): Recovery(1, 0),
@@ -106,7 +107,8 @@ def test_steps_are_the_calls_in_order() -> None:
     told.tool(4, 5, "Read")
     told.tool(1, 9, "Bash")
     told.events.append(ToolResult(5, told.thread, at(2), "error"))
-    found = steps_of(timeline_of(told.session()).uses)
+    timeline = timeline_of(told.session())
+    found = steps_of(timeline.uses, timeline.ran)
     assert [(step.tool, step.at_us) for step in found] == [("Bash", at(1)), ("Read", at(4))]
 
 

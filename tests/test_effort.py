@@ -17,6 +17,8 @@ from tachlog.stores import PRIVATE, Store, open_store
 MOST_CALLS_PER_RECORD = 55
 """About 48 with Python 3.11, fewer with newer ones."""
 
+SETUP = setup_of(Config())
+
 MOST_CALLS_PER_FILE = 5
 MOST_MORE_CALLS = 20
 
@@ -60,12 +62,12 @@ def store() -> Any:
 
 def follow(store: Store, log: Path) -> int:
     """Read what is new of one file, as following it does; gives the calls that this took."""
-    config, path = Config(), str(log)
+    path = str(log)
 
     def work() -> None:
         task = task_for(path, store.progress([path]).get(path))
         assert task is not None
-        for kept in read_into(store, [task], setup_of(config), jobs=1):
+        for kept in read_into(store, [task], SETUP, jobs=1):
             assert kept.portions
 
     return calls_of(work)
@@ -113,3 +115,21 @@ def test_what_is_appended_costs_alike_among_any_number_of_sessions(
         write_session(tmp_path, f"s{number}", range(1))
     bring_up_to_date(store, [str(tmp_path)], Config(), jobs=1)
     assert appended("later") < small + MOST_MORE_CALLS
+
+
+def test_what_is_appended_costs_alike_in_a_short_session_and_a_long_one(
+    store: Store, tmp_path: Path
+) -> None:
+    """A round more takes no more work after 1,500 rounds, in two quarter hours, than after 40."""
+    log = tmp_path / "long.jsonl"
+
+    def appended(before: range) -> int:
+        write_session(tmp_path, "long", before)
+        follow(store, log)
+        for number in (before.stop, before.stop + 1):
+            write_session(tmp_path, "long", range(number, number + 1))
+            calls = follow(store, log)
+        return calls
+
+    short = appended(range(40))
+    assert appended(range(42, 1500)) < short + MOST_MORE_CALLS

@@ -4,10 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachlog.metrics import Sketch
 from tachlog.metrics.sketch import (
     NOTHING_BIN,
-    add,
     bin_of,
     exact_quantile,
     merge,
@@ -80,11 +78,3 @@ def test_no_values_have_no_quantile() -> None:
 def test_a_quantile_is_a_nearest_rank(count: int, q: float, place: int) -> None:
     """The q-quantile of n values is the ⌈q·n⌉-th, without the error of binary fractions."""
     assert exact_quantile(list(range(count, 0, -1)), q) == place
-
-
-def test_adding_counts_one_value() -> None:
-    """Values that fall into one bin are counted there."""
-    sketch: Sketch = {}
-    for value in (1_000, 1_001, 2_000):
-        add(sketch, value)
-    assert sorted(sketch.values()) == [1, 2]

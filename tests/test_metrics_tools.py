@@ -10,7 +10,8 @@ from tachlog.model import OUTCOMES, ToolResult
 
 def stats(told: Told) -> dict[str, ToolStats]:
     """Return the figures of each tool."""
-    return tool_stats(timeline_of(told.session()).uses)
+    timeline = timeline_of(told.session())
+    return tool_stats(timeline.uses, timeline.ran)
 
 
 def test_each_outcome_has_its_column() -> None:

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import isqrt
+from operator import mul
 
 from msgspec import Struct
 
@@ -86,7 +87,7 @@ def slow_replies(calls: Iterable[TimedCall]) -> Iterator[Anomaly]:
     for group in by_model.values():
         if len(group) < LEAST_CALLS:
             continue
-        times = [call.duration_us for call in group]
+        times = [call.end_us - call.start_us for call in group]
         notable = max(NOTABLE_US, NOTABLE_TIMES * _median(times))
         yield from _above("response_time_spike", group, *_mean_and_limit(times), notable)
         middle, limit = _median_and_limit(times)
@@ -108,12 +109,12 @@ def error_clusters(errors: Iterable[ErrorAt], successes: Sequence[int] = ()) -> 
 def _mean_and_limit(times: Sequence[int]) -> tuple[int, int]:
     """The mean and mean + 3 σ, rounded down: n·σ is √(n·Σx² - (Σx)²), one integer root."""
     count, total = len(times), sum(times)
-    n_sigma = isqrt(count * sum(time * time for time in times) - total * total)
+    n_sigma = isqrt(count * sum(map(mul, times, times)) - total * total)
     return total // count, (total + 3 * n_sigma) // count
 
 
 def _median_and_limit(times: Sequence[int]) -> tuple[int, int]:
-    bins = [bin_of(time) for time in times]
+    bins = [*map(bin_of, times)]
     middle = _median(bins)
     deviation = _median([abs(number - middle) for number in bins])
     limit = middle + deviation * _MAD_MULTIPLE_NUM // _MAD_MULTIPLE_DEN
@@ -129,7 +130,7 @@ def _above(
     type_: str, calls: Iterable[TimedCall], baseline: int, limit: int, notable: int
 ) -> Iterator[Anomaly]:
     for call in calls:
-        if call.duration_us > limit:
+        if call.end_us - call.start_us > limit:
             yield Anomaly(
                 type_,
                 call.duration_us,

@@ -12,6 +12,7 @@ from math import prod
 
 from msgspec import Struct, field
 
+from tachlog.metrics import Ran
 from tachlog.metrics.tools import DECIDED_SUCCESS
 from tachlog.model import Outcome
 from tachlog.operations import ToolUse
@@ -76,11 +77,14 @@ class Sequences(Struct):
         return matrix
 
 
-def steps_of(uses: Iterable[ToolUse]) -> list[Step]:
-    """The tool calls of a thread as steps, without those of which only the result is known."""
+def steps_of(uses: Iterable[ToolUse], ran: Iterable[Ran]) -> list[Step]:
+    """The tool calls of a thread as steps, without those of which only the result is known.
+
+    `ran` is what each call comes to.
+    """
     return [
-        Step(use.at_us, use.tool, use.input_digest, use.outcome)
-        for use in uses
+        Step(use.at_us, use.tool, use.input_digest, came_to.outcome)
+        for use, came_to in zip(uses, ran, strict=True)
         if use.tool is not None
     ]
 
@@ -164,7 +168,10 @@ def loops_of(steps: Sequence[Step]) -> list[Loop]:
 def _runs(steps: Sequence[Step], period: int) -> list[Loop]:
     loops = []
     start = 0
-    again = [_same(step, before) for step, before in zip(steps[period:], steps, strict=False)]
+    asked = [(step.tool, step.input_digest) for step in steps]
+    again = [
+        one == before and one[1] != 0 for one, before in zip(asked[period:], asked, strict=False)
+    ]
     for place, is_same in enumerate((*again, False), period):
         if is_same:
             continue

@@ -35,7 +35,7 @@ def analyze_session(
     """
     timeline = timeline or timeline_of(session)
     metrics = measure(session, price, timeline, settled)
-    steps = steps_of(timeline.uses)
+    steps = steps_of(timeline.uses, timeline.ran)
     faults = faults_of(timeline.failures, timeline.uses)
     judge(metrics, factors)
     metrics.sequences = most_frequent(Counter(grams_of([step.tool for step in steps])))

@@ -59,6 +59,7 @@ class _InForce(threading.local):
     """What `prepare` put in force; each thread that reads has its own."""
 
     def __init__(self) -> None:
+        self.setup: Setup | None = None
         self.measurer = Measurer(price, project_of)
         self.addresses: dict[str, str] = {}
         self.rows: dict[str, dict[int, float]] | None = None
@@ -71,7 +72,8 @@ _in_force: Final = _InForce()
 def prepare(setup: Setup) -> Measurer:
     """Put a configuration in force in this thread; gives its prices and thresholds.
 
-    Patterns and mappings are those of the process.
+    Patterns and mappings are those of the process. The same `setup` gives the same measurer, which
+    knows single operations again.
 
     Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken
     pattern.
@@ -80,7 +82,9 @@ def prepare(setup: Setup) -> Measurer:
     locate(setup.addresses)
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
-    _in_force.measurer = measurer_of(setup)
+    if _in_force.setup is not setup:
+        _in_force.measurer = measurer_of(setup)
+        _in_force.setup = setup
     return _in_force.measurer
 
 
@@ -230,7 +234,7 @@ def _fill(portion: Portion, source: Source, chunks: Iterator[Chunk]) -> bool:
     portion.state = _encoder.encode(state)
     add_roots(sessions)
     portion.sessions = list(sessions.values())
-    if portion.done and portion.expected is None:
+    if portion.done and portion.expected is None and not begin:
         portion.measured = [_in_force.measurer.session(session) for session in portion.sessions]
     return not portion.done
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from tachlog.model import Outcome
+
 QUARTER_US = 900_000_000
 """A quarter hour: all time zones lie whole quarter hours from UTC."""
 
@@ -29,6 +31,13 @@ class Settled(Struct, frozen=True, array_like=True, gc=False):
     estimated: int
     cost_nanousd: int | None
     response_us: int | None = None
+
+
+class Ran(Struct, frozen=True, array_like=True, gc=False):
+    """What one tool call comes to: its outcome, and how long it ran (None: not known)."""
+
+    outcome: Outcome
+    spent_us: int | None
 
 
 class ModelUse(Struct, array_like=True):
@@ -166,6 +175,19 @@ class QuarterMetrics(Struct, array_like=True):
     models: dict[ModelKey, ModelQuarter]
     tools: dict[str, ToolStats]
     failures: dict[str, int]
+
+
+class Known(Struct):
+    """What is known of the parts of a session that grows: operations by key, quarter hours.
+
+    What is asked of an operation alone is asked once; whoever changes one forgets what is known of
+    it. Measuring notes here what tool calls come to, and of each quarter hour what was in it and
+    what that came to; it leaves `calls` to whoever keeps them.
+    """
+
+    calls: dict[int, Settled] = field(default_factory=dict)
+    tools: dict[int, Ran] = field(default_factory=dict)
+    quarters: dict[int, tuple[object, QuarterMetrics]] = field(default_factory=dict)
 
 
 class Measured(Struct, array_like=True):

@@ -24,8 +24,11 @@ def context_of(calls: Iterable[Call], compactions: int) -> Context:
     peak, model = 0, ""
     for call in calls:
         usage = call.usage
-        if usage is not None and usage.prompt > peak and call.stop_reason != RUN_TOTALS:
-            peak, model = usage.prompt, call.model
+        if usage is None or call.stop_reason == RUN_TOTALS:
+            continue
+        prompt = usage.input + usage.cache_read + usage.cache_write
+        if prompt > peak:
+            peak, model = prompt, call.model
     if not peak:
         return Context(compactions=compactions)
     window = context_window(model)

@@ -98,10 +98,10 @@ def _ended_by(session: Session, mark: str) -> bool:
 def last_check(uses: Iterable[ToolUse]) -> ToolUse | None:
     """The last call of a command that checks, among those that ran to an end."""
     checks = [
-        use
+        (use.end_us or use.at_us, use.key, use)
         for use in uses
-        if use.target is not None
-        and use.target.no_kind == "check_failed"
-        and use.outcome in ("success", "check_failed", "error")
+        if use.target is not None and use.target.no_kind == "check_failed"
     ]
-    return max(checks, key=lambda use: (use.end_us or use.at_us, use.key), default=None)
+    checks.sort(reverse=True)
+    decided = ("success", "check_failed", "error")
+    return next((use for *_, use in checks if use.outcome in decided), None)

@@ -5,6 +5,7 @@ Complexity, sequences and anomalies are left empty here: `tachlog.analysis.sessi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -50,8 +51,8 @@ def measure(
     settled = [settle(call, price) for call in calls] if settled is None else settled
     models, placeholder_calls = model_uses(calls, settled)
     model = main_model(models)
-    response_times = [r.duration_us for r in timeline.responses if r.timed]
-    tools = tool_stats(uses)
+    response_times = [r.end_us - r.start_us for r in timeline.responses if r.timed]
+    tools = tool_stats(uses, timeline.ran)
     counts = _counts(session, failures, tools.values())
     reasons = outcome_reasons(session, uses)
     thread = session.thread
@@ -79,7 +80,7 @@ def measure(
         messages=counts.messages,
         prompts=len(session.prompts),
         calls=len(calls),
-        records=sum(len(call.parts) for call in calls),
+        records=sum([len(call.parts) for call in calls]),
         placeholder_calls=placeholder_calls,
         tool_calls=len(uses),
         failures=len(failures),
@@ -158,6 +159,9 @@ def _by_class(faults: Iterable[Fault]) -> dict[str, int]:
 
 def _behaviors(calls: Iterable[Call]) -> dict[str, int]:
     """How many calls show each behaviour in their words; bit n of a call is `BEHAVIORS[n]`."""
-    shown = [call.behaviors for call in calls if call.behaviors]
-    counts = {name: sum(bits >> bit & 1 for bits in shown) for bit, name in enumerate(BEHAVIORS)}
+    shown = Counter([call.behaviors for call in calls if call.behaviors])
+    counts = {
+        name: sum(count for bits, count in shown.items() if bits >> bit & 1)
+        for bit, name in enumerate(BEHAVIORS)
+    }
     return {name: count for name, count in counts.items() if count}

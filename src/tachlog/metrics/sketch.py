@@ -10,7 +10,9 @@ years fill fewer than 1,750 bins. Quantiles are nearest ranks: the q-quantile of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import ceil, exp, log, log1p
 
 from tachlog.metrics import Sketch
@@ -23,6 +25,7 @@ _LOG_GAMMA = log1p(2 * RELATIVE_ERROR / (1 - RELATIVE_ERROR))
 _PER_LOG_GAMMA = 1 / _LOG_GAMMA
 
 
+@lru_cache(maxsize=1 << 16)
 def bin_of(value: int) -> int:
     """The bin of a value."""
     return ceil(log(value) * _PER_LOG_GAMMA) if value > 0 else NOTHING_BIN
@@ -35,18 +38,9 @@ def value_of(number: int) -> int:
     return round(exp(number * _LOG_GAMMA) * (1 - RELATIVE_ERROR))
 
 
-def add(sketch: Sketch, value: int) -> None:
-    """Count one value."""
-    number = bin_of(value)
-    sketch[number] = sketch.get(number, 0) + 1
-
-
 def sketch_of(values: Iterable[int]) -> Sketch:
     """The sketch of some values."""
-    sketch: Sketch = {}
-    for value in values:
-        add(sketch, value)
-    return sketch
+    return dict(Counter(map(bin_of, values)))
 
 
 def merge(into: Sketch, other: Sketch) -> None:

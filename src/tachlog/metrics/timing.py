@@ -5,13 +5,13 @@ Rules: docs/design.md, "Identity and the numbers", checked 2026-11-22.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from itertools import pairwise
 
 from msgspec import Struct, field
 
 from tachlog.data import asks_person
-from tachlog.metrics import TimeSplit
+from tachlog.metrics import Known, Ran, TimeSplit
 from tachlog.model import UNTIMED_US, Failure, Prompt
 from tachlog.operations import Call, ToolUse
 from tachlog.sessions import Session
@@ -50,8 +50,8 @@ class Response(Struct, frozen=True, gc=False):
 class Timeline(Struct):
     """A thread's operations in order.
 
-    `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`;
-    `failures` are the failed model calls.
+    `calls` and `uses` are in order of their beginning; `responses` has one for each of `calls`,
+    `ran` one for each of `uses`; `failures` are the failed model calls.
     `start_us` and `end_us` are None for a thread without operations, or whose log tells no times.
 
     `attempts` are the intervals of failed model calls, `turns` those in which a person was waited
@@ -64,14 +64,18 @@ class Timeline(Struct):
     active_us: int
     calls: list[Call] = field(default_factory=list)
     uses: list[ToolUse] = field(default_factory=list)
+    ran: list[Ran] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     attempts: list[_Interval] = field(default_factory=list)
     turns: list[_Interval] = field(default_factory=list)
 
 
-def timeline_of(session: Session) -> Timeline:
-    """Put a session's operations in order, once, for everything that needs their order."""
+def timeline_of(session: Session, known: Known | None = None) -> Timeline:
+    """Put a session's operations in order, once, for everything that needs their order.
+
+    What tool calls come to is taken from what is `known`, and noted there.
+    """
     moments: list[Moment] = [(p.at_us, PROMPT, key, p) for key, p in session.prompts.items()]
     moments += [(f.at_us, FAILURE, key, f) for key, f in session.failures.items()]
     moments += [(c.first_us, REPLY, key, c) for key, c in session.calls.items()]
@@ -83,15 +87,32 @@ def timeline_of(session: Session) -> Timeline:
     moments.sort()
     told = [moment[0] for moment in moments]
     told += [call.at_us for call in session.calls.values()]
-    times = sorted(time for time in told if time >= UNTIMED_US)
+    times = sorted([time for time in told if time >= UNTIMED_US])
     timeline = Timeline(
         moments=moments,
         start_us=times[0] if times else None,
         end_us=times[-1] if times else None,
-        active_us=sum(gap for a, b in pairwise(times) if (gap := b - a) < SHORT_GAP_US),
+        active_us=sum([gap for a, b in pairwise(times) if (gap := b - a) < SHORT_GAP_US]),
     )
-    _walk(timeline)
+    _walk(timeline, _asking(session.tools.values()))
+    timeline.ran = _came_to(timeline.uses, {} if known is None else known.tools)
     return timeline
+
+
+def _came_to(uses: Iterable[ToolUse], known: dict[int, Ran]) -> list[Ran]:
+    """What each of the tool calls comes to; added to what is known by their keys."""
+    found = []
+    for use in uses:
+        ran = known.get(use.key)
+        if ran is None:
+            ran = known[use.key] = Ran(use.outcome, execution_us(use))
+        found.append(ran)
+    return found
+
+
+def _asking(uses: Iterable[ToolUse]) -> Set[str | None]:
+    """The tools that only wait for a person, whose time their calls then are."""
+    return {tool for tool in {use.tool for use in uses} if tool is not None and asks_person(tool)}
 
 
 def response_times(timeline: Timeline) -> dict[int, int]:
@@ -100,11 +121,12 @@ def response_times(timeline: Timeline) -> dict[int, int]:
     return {call.key: response.duration_us for call, response in pairs if response.timed}
 
 
-def _walk(timeline: Timeline) -> None:
+def _walk(timeline: Timeline, asking: Set[str | None]) -> None:
     """Fill in what depends on what stood before: one pass over the moments.
 
     A reply is waited for since the latest prompt or tool result, unless another reply wrote after
     that. Replies that begin at the same moment, as an advisor's inside another, share their wait.
+    The interval of a reply is told by the best evidence: reported, when it was sent, derived.
     """
     calls, uses, responses = timeline.calls, timeline.uses, timeline.responses
     since: int | None = None
@@ -119,12 +141,19 @@ def _walk(timeline: Timeline) -> None:
                 turn_end = time if turn_end is None or time > turn_end else turn_end
             if kind == ASKED or what.tool is None:
                 uses.append(what)
-                if what.end_us is not None and _asks(what):
+                if what.end_us is not None and what.tool in asking:
                     timeline.turns.append((time, min(what.end_us, time + SHORT_GAP_US)))
         elif isinstance(what, Call):
             if time != begun:
                 begun, waited = time, since if since is not None and replied_us <= since else None
-            responses.append(_response(what, waited))
+            start, timed = waited if what.sent_us is None else what.sent_us, True
+            if what.response_ms is not None:
+                start = what.at_us - what.response_ms * 1000
+            elif start is None or start < UNTIMED_US:
+                start, timed = what.first_us, False
+            elif start > what.at_us:
+                start = what.at_us
+            responses.append(Response(start, what.at_us, timed))
             calls.append(what)
             since = None
             replied_us = max(replied_us, what.at_us)
@@ -139,16 +168,6 @@ def _walk(timeline: Timeline) -> None:
                 timeline.turns.append((turn_end, min(time, turn_end + SHORT_GAP_US)))
             since = time
             turn_end = None
-
-
-def _response(call: Call, waited_since: int | None) -> Response:
-    """The interval of one reply, by the best evidence: reported, when it was sent, derived."""
-    if call.response_ms is not None:
-        return Response(call.at_us - call.response_ms * 1000, call.at_us, True)
-    start = call.sent_us if call.sent_us is not None else waited_since
-    if start is None or start < UNTIMED_US:
-        return Response(call.first_us, call.at_us, False)
-    return Response(min(start, call.at_us), call.at_us, True)
 
 
 def execution_us(use: ToolUse) -> int | None:
@@ -183,20 +202,21 @@ def time_split(timeline: Timeline) -> TimeSplit | None:
         seen += more
         covered.append(_union_us(seen, start) if more else covered[-1])
     model, tool, approval, person = (after - before for before, after in pairwise(covered))
-    told = any(use.approval_ms is not None for use in timeline.uses)
+    told = not {use.approval_ms for use in timeline.uses} <= {None}
     return TimeSplit(model, tool, approval if told else None, person, end - start - covered[-1])
 
 
 def _tool_intervals(
-    uses: Iterable[ToolUse], latest: int
+    uses: Sequence[ToolUse], latest: int
 ) -> tuple[list[_Interval], list[_Interval]]:
     """When tools ran, and when they waited for approval as far as the log tells it.
 
     A duration without a result is believed up to the `latest` moment of the log.
     """
     running, waiting = [], []
+    asking = _asking(uses)
     for use in uses:
-        if _asks(use):
+        if use.tool in asking:
             continue
         end = use.end_us
         duration_us = (use.duration_ms or 0) * 1000
@@ -209,11 +229,6 @@ def _tool_intervals(
             start = approved
         running.append((start, end))
     return running, waiting
-
-
-def _asks(use: ToolUse) -> bool:
-    """Whether the call only waits for a person, whose time it then is."""
-    return use.tool is not None and asks_person(use.tool)
 
 
 def _union_us(intervals: list[_Interval], start: int) -> int:

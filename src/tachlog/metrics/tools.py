@@ -5,12 +5,12 @@ Rules: docs/design.md, "Identity and the numbers", checked 2026-11-22.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from tachlog.data import tool_category
-from tachlog.metrics import ToolStats
+from tachlog.metrics import Ran, ToolStats
 from tachlog.metrics.sketch import exact_quantile, sketch_of
-from tachlog.metrics.timing import execution_us
 from tachlog.model import Outcome
 from tachlog.operations import ToolUse
 
@@ -21,25 +21,29 @@ DECIDED_SUCCESS: frozenset[Outcome] = frozenset({"success", "expected_negative",
 """The outcomes that are successes; `error` is the only other one that decides an operation."""
 
 
-def tool_stats(uses: Iterable[ToolUse]) -> dict[str, ToolStats]:
-    """The figures of each tool, in order of its first call."""
+def tool_stats(uses: Iterable[ToolUse], ran: Iterable[Ran]) -> dict[str, ToolStats]:
+    """The figures of each tool, in order of its first call; `ran` is what each call comes to."""
     tools: dict[str, ToolStats] = {}
     times: dict[str, list[int]] = {}
-    for use in uses:
+    outcomes: dict[str, list[Outcome]] = {}
+    for use, came_to in zip(uses, ran, strict=True):
         name = use.tool or UNKNOWN_TOOL
         stats = tools.get(name)
         if stats is None:
             stats = tools[name] = ToolStats(tool_category(name))
-            times[name] = []
+            times[name], outcomes[name] = [], []
         stats.count += 1
         stats.input_bytes += use.input_bytes
         stats.output_bytes += use.output_bytes
-        _count_outcome(stats, use)
-        spent = execution_us(use)
-        if spent is not None:
-            times[name].append(spent)
-    for name, durations in times.items():
-        stats = tools[name]
+        outcomes[name].append(came_to.outcome)
+        if came_to.outcome == "error":
+            error_class = use.error_class or "unknown"
+            stats.classes[error_class] = stats.classes.get(error_class, 0) + 1
+        if came_to.spent_us is not None:
+            times[name].append(came_to.spent_us)
+    for name, stats in tools.items():
+        _count_outcomes(stats, outcomes[name])
+        durations = times[name]
         stats.timed = len(durations)
         stats.total_us = sum(durations)
         stats.p95_us = exact_quantile(durations, 0.95)
@@ -47,26 +51,15 @@ def tool_stats(uses: Iterable[ToolUse]) -> dict[str, ToolStats]:
     return tools
 
 
-def _count_outcome(stats: ToolStats, use: ToolUse) -> None:
-    match use.outcome:
-        case "success":
-            stats.success_count += 1
-        case "error":
-            stats.error_count += 1
-            name = use.error_class or "unknown"
-            stats.classes[name] = stats.classes.get(name, 0) + 1
-        case "expected_negative":
-            stats.success_count += 1
-            stats.expected_negative += 1
-        case "check_failed":
-            stats.success_count += 1
-            stats.check_failed += 1
-        case "user_rejected":
-            stats.user_rejected += 1
-        case "user_interrupted":
-            stats.user_interrupted += 1
-        case "unfinished":
-            stats.unfinished += 1
+def _count_outcomes(stats: ToolStats, outcomes: Iterable[Outcome]) -> None:
+    told = Counter(outcomes)
+    stats.success_count = sum(told[outcome] for outcome in DECIDED_SUCCESS)
+    stats.error_count = told["error"]
+    stats.expected_negative = told["expected_negative"]
+    stats.check_failed = told["check_failed"]
+    stats.user_rejected = told["user_rejected"]
+    stats.user_interrupted = told["user_interrupted"]
+    stats.unfinished = told["unfinished"]
 
 
 def unique_tools(tools: Iterable[str]) -> int:

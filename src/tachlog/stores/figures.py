@@ -21,14 +21,21 @@ NOTE: Final = "changes"
 
 
 def keep(
-    database: Database, words: Words, figures: Mapping[int, Measured], new: Collection[int]
+    database: Database,
+    words: Words,
+    figures: Mapping[int, Measured],
+    new: Collection[int],
+    moved: Mapping[int, Collection[int]] | None = None,
 ) -> None:
-    """Put the figures of threads in the place of former ones; there are none yet of `new` ones."""
+    """Put the figures of threads in the place of former ones; there are none yet of `new` ones.
+
+    Where it is known which quarter hours of a thread have `moved`, the others are what they were.
+    """
     if not figures:
         return
     change = _keep_rows(database, {thread: told.metrics for thread, told in figures.items()})
     found = {thread: told.quarters for thread, told in figures.items()}
-    quarters.keep(database, words, found, new, change)
+    quarters.keep(database, words, found, new, change, moved)
 
 
 def forget(database: Database, words: Words, threads: Collection[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tachlog.metrics import Measured, Settled
+from tachlog.metrics import Known, Measured, Settled
 from tachlog.metrics.calibration import Learned
 from tachlog.metrics.remainder import Remainder
 from tachlog.operations import Call
@@ -25,10 +25,13 @@ class Measure(Protocol):
         """What one call of an agent counts for."""
         ...
 
-    def session(self, session: Session, before: Remainder | None = None) -> Measured:
+    def session(
+        self, session: Session, before: Remainder | None = None, known: Known | None = None
+    ) -> Measured:
         """The figures of a session, and what each of its calls counts for.
 
         `before` is what was left of operations that were deleted; `session` has its last ones.
+        `known` is what this measurer found of single operations before.
         """
         ...
 

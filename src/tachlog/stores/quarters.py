@@ -48,17 +48,23 @@ def keep(
     quarters: Mapping[int, Iterable[QuarterMetrics]],
     new: Collection[int],
     change: int,
+    moved: Mapping[int, Collection[int]] | None = None,
 ) -> None:
     """Make the rows of threads what their quarter hours are; nothing is stored yet of `new` ones.
 
+    Of threads of which it is known which have `moved` only those are looked at.
     Only what differs is written, as part of a change of the archive: a thread that grew touches the
     quarter hour in which it did.
     """
+    moved = moved or {}
     wanted: dict[str, list[Row]] = {table: [] for table in COLUMNS}
     for thread, found in quarters.items():
-        for table, row in _rows(words, thread, found):
+        only = moved.get(thread)
+        fresh = found if only is None else [each for each in found if each.quarter in only]
+        for table, row in _rows(words, thread, fresh):
             wanted[table].append(row)
-    known = listed([thread for thread in quarters if thread not in new])
+    known = listed([thread for thread in quarters if thread not in new and thread not in moved])
+    some = (listed(moved.keys() & quarters.keys()), listed(set().union(*moved.values())))
     agents: dict[int, str] = dict(
         database.rows(f"SELECT id, agent FROM threads WHERE id IN {LISTED}", (listed(quarters),))
     )
@@ -66,8 +72,12 @@ def keep(
         kept = {
             tuple(map(_plain, row))
             for row in database.rows(
-                f"SELECT {columns} FROM {table} WHERE thread IN {LISTED}", (known,)
+                f"SELECT {columns} FROM {table} WHERE thread IN {LISTED}"
+                f" UNION ALL SELECT {columns} FROM {table} WHERE thread IN {LISTED}"
+                f" AND quarter IN {LISTED}",
+                (known, *some),
             )
+            if row[1] in moved.get(row[0], (row[1],))
         }
         stays = kept.intersection(wanted[table])
         key = f"thread, {totals.TOTALS[table].of}"

@@ -7,17 +7,17 @@ drops all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from msgspec import Struct, field
 
-from tachlog.metrics import Settled
+from tachlog.metrics import Known, Measured, QuarterMetrics, Settled
 from tachlog.metrics.remainder import kinds
 from tachlog.operations import Span
 from tachlog.sessions import Session
-from tachlog.stores import figures
+from tachlog.stores import Measure, figures
 from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.loading import Table, load_session, operations
 from tachlog.stores.words import Words
@@ -31,7 +31,10 @@ _THREAD: Final = 20
 
 class _Held(Struct):
     session: Session
-    settled: Mapping[int, Settled] = field(default_factory=dict)
+    settled: dict[int, Settled] = field(default_factory=dict)
+    quarters: Sequence[QuarterMetrics] = ()
+    known: Known = field(default_factory=Known)
+    by: Measure | None = None
     size: int = 0
 
 
@@ -83,7 +86,10 @@ class Recent:
                 self.database, self.words, table, f"key IN {LISTED}", (listed(keys),)
             ):
                 if thread in grown:
-                    table.of(self._threads[thread].session)[operation.key] = operation
+                    held = self._threads[thread]
+                    table.of(held.session)[operation.key] = operation
+                    held.known.calls.pop(operation.key, None)
+                    held.known.tools.pop(operation.key, None)
         for thread in grown:
             self._threads[thread].session.marks.clear()
         for thread, name, value, first_us, last_us in self.database.rows(
@@ -100,19 +106,36 @@ class Recent:
             held = self._threads[thread] = _Held(load_session(self.database, self.words, thread))
         return held.session
 
+    def known(self, thread: int, by: Measure) -> Known:
+        """What is known of single operations of a thread; nothing where another measured them."""
+        held = self._threads[thread]
+        if held.by is not by:
+            held.by, held.known = by, Known()
+        return held.known
+
     def settled(self, thread: int) -> Mapping[int, Settled]:
         """What is known of what the rows of a thread's calls say that they count for."""
         held = self._threads.get(thread)
         return held.settled if held else {}
 
-    def settle(self, thread: int, settled: Mapping[int, Settled]) -> None:
-        """Take over what a thread's calls count for, and make room for it."""
+    def moved(self, thread: int, quarters: Sequence[QuarterMetrics]) -> set[int] | None:
+        """Which quarter hours of a thread are not what its rows say; None where that is unknown."""
+        held = self._threads.get(thread)
+        if held is None or not held.quarters:
+            return None
+        kept = {each.quarter: each for each in held.quarters}
+        stays = {each.quarter for each in quarters if kept.get(each.quarter) is each}
+        return (kept.keys() | {each.quarter for each in quarters}) - stays
+
+    def settle(self, thread: int, measured: Measured) -> None:
+        """Take over the figures that are kept of a thread, and make room for it."""
         held = self._threads.pop(thread, None)
         if held is None:
             return
         size = _THREAD + sum(map(len, kinds(held.session)))
         self._size += size - held.size
-        held.settled, held.size = settled, size
+        held.settled, held.quarters, held.size = measured.calls, measured.quarters, size
+        held.known.calls = measured.calls
         self._threads[thread] = held
         while self._size > MOST_OPERATIONS:
             self._size -= self._threads.pop(next(iter(self._threads))).size

@@ -38,7 +38,8 @@ def measuring(
     def measured(thread: int) -> Measured:
         remainder = left.get(thread)
         if remainder is None and recent is not None:
-            return measure.session(recent.session(thread))
+            session = recent.session(thread)
+            return measure.session(session, known=recent.known(thread, measure))
         session = load_session(database, words, thread)
         if remainder is None:
             return measure.session(session)

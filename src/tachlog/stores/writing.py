@@ -362,6 +362,7 @@ class _Batch:
     def _figures(self, written: Collection[int]) -> None:
         """The figures of every thread that changed; the rows of calls were `written`, by key."""
         kept: dict[int, Measured] = {}
+        moved: dict[int, set[int]] = {}
         recent = self.recent
         measured = measuring(self.database, self.words, self.measure, self.changed, recent)
         empty = nameless(self.database, self.changed)
@@ -379,13 +380,17 @@ class _Batch:
                         if key in written or known.get(key) != settled
                     ],
                 )
-                recent.settle(number, told.calls)
+                quarters = recent.moved(number, told.quarters)
+                if quarters is not None:
+                    moved[number] = quarters
+                recent.settle(number, told)
             told.metrics.project = project_of(self.database, told.metrics, self.measure)
             kept[number] = told
         told_of = {number: told.metrics for number, told in kept.items()}
         for number in forgetting.stays_forgotten(self.database, told_of):
             del kept[number]
-        figures.keep(self.database, self.words, kept, self.new)
+            recent.drop({number})
+        figures.keep(self.database, self.words, kept, self.new, moved)
         recent.keep()
 
 

@@ -27,7 +27,10 @@ LIVE_SECONDS: Final = 600.0
 """What was written so lately is read before everything else."""
 
 LIVE_BYTES: Final = 8 << 20
-"""Unread bytes that are read at once; files beyond them are backlog."""
+"""Unread bytes that are read at once; a file with more of them is backlog."""
+
+LIVE_FILES: Final = 32
+"""So many files are kept together: what is written while one waits for the others waits as well."""
 
 SLICE_BYTES: Final = 256 << 20
 """Bytes of a backlog that are handed to the engine together, the latest files first."""
@@ -163,21 +166,27 @@ class _Follower:
         return self.setup
 
     def _read_live(self) -> bool:
-        """Read what is due and not too much; the rest becomes backlog. Whether anything was."""
-        if not self.listing.due:
-            return False
-        seen, self.listing.due = self.listing.due, {}
+        """Read what has been due longest, and not too much at once; whether anything was."""
+        seen: dict[str, int] = {}
         live: list[Task] = []
         room = LIVE_BYTES
         recent_ns = time_ns() - int(LIVE_SECONDS * 1e9)
-        tasks = [task for path in seen if (task := self._task(path))]
-        for task in sorted(tasks, key=lambda task: task.size):
-            self.backlog.pop(task.path, None)
-            if task.size <= room and self.listing.written_ns(task.path) >= recent_ns:
+        for path in list(self.listing.due):
+            task = self._task(path)
+            is_live = (
+                task is not None
+                and task.size <= LIVE_BYTES
+                and self.listing.written_ns(path) >= recent_ns
+            )
+            if task and is_live and (len(live) == LIVE_FILES or task.size > room):
+                break
+            seen[path] = self.listing.due.pop(path)
+            self.backlog.pop(path, None)
+            if task and is_live:
                 room -= task.size
                 live.append(task)
-            else:
-                self.backlog[task.path] = task
+            elif task:
+                self.backlog[path] = task
         if not live:
             return False
         begun = monotonic()
