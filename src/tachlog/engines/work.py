@@ -59,9 +59,8 @@ class _InForce(threading.local):
     """What `prepare` put in force; each thread that reads has its own."""
 
     def __init__(self) -> None:
-        self.setup: Setup | None = None
+        self.setup = Setup()
         self.measurer = Measurer(price, project_of)
-        self.addresses: dict[str, str] = {}
         self.rows: dict[str, dict[int, float]] | None = None
         """Digests of the rows of each table that were read lately, and when."""
 
@@ -72,19 +71,14 @@ _in_force: Final = _InForce()
 def prepare(setup: Setup) -> Measurer:
     """Put a configuration in force in this thread; gives its prices and thresholds.
 
-    Patterns and mappings are those of the process. The same `setup` gives the same measurer, which
-    knows single operations again.
-
-    Raises `PriceFileError` for a price file that cannot be used and ValueError for a broken
-    pattern.
+    Patterns and mappings are those of the process. The same `setup` gives the same measurer.
+    Raises `PriceFileError` for a price file that cannot be used, ValueError for a broken pattern.
     """
-    _in_force.addresses = setup.addresses
     locate(setup.addresses)
     signals.configure(setup.errors, setup.behaviors)
     mapping.configure(setup.mappings)
     if _in_force.setup is not setup:
-        _in_force.measurer = measurer_of(setup)
-        _in_force.setup = setup
+        _in_force.measurer, _in_force.setup = measurer_of(setup), setup
     return _in_force.measurer
 
 
@@ -322,7 +316,7 @@ def _read_table(task: Task) -> Reading:
     sessions: Sessions = {}
     try:
         after = portion.identity.decode() or None
-        url = _in_force.addresses.get(task.path, task.path)
+        url = _in_force.setup.addresses.get(task.path, task.path)
         for page in read_table(url, after, overlap_s=task.overlap_s):
             _take(portion, source, state, sessions, _unseen(page.chunk))
             portion.identity = page.cursor.encode()
