@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -111,3 +113,62 @@ def test_the_page_has_no_secret_and_offers_each_change(office: Served) -> None:
     assert 'data-post="/api/v1/admin/users/%3Cb%3Ecy/remove"' in text
     assert 'data-post="/api/v1/admin/channels/ops/test"' in text
     assert "argon2" not in text
+
+
+def test_a_person_is_handed_out_and_erased(office: Served) -> None:
+    """What goes is told first, the name is to be typed, what is sent again adds nothing."""
+    change(office, "users", name="dee", password=PASSWORD)
+    bearer = change(office, "tokens", name="dee-2", owner="dee").json["token"]
+    row = {"id": "d1", "session_id": "of-dee", "response_time": 9, "log_timestamp": "2026-11-18"}
+    row |= {"structured_data": {"usage": {"input_tokens": 10, "output_tokens": 5}}}
+
+    def send(token: str, each: dict[str, Any]) -> None:
+        headers = {"content-type": "application/x-ndjson", "authorization": f"Bearer {token}"}
+        body = json.dumps(each).encode()
+        assert office.ask("/api/v1/agent-logs", "POST", body, headers).status == 200
+
+    def sessions() -> list[str]:
+        found = office.ask("/api/v1/sessions").json["sessions"]
+        return sorted(each["session_id"] for each in found)
+
+    send(bearer, row)
+    assert (told(office)["people"], sessions()) == (["<b>cy", "dee"], ["of-dee"])
+    assert office.ask("/api/v1/admin/people/nobody").status == 404
+    seen = office.ask("/api/v1/admin/people/dee").json
+    assert (seen["held"]["sessions"], seen["held"]["tokens"]) == (1, 1)
+    assert office.ask("/admin/people/dee").status == 200
+    given = office.ask("/api/v1/admin/people/dee/data")
+    assert (given.status, given.headers["content-type"]) == (200, "application/zip")
+    with ZipFile(BytesIO(given.body)) as archive:
+        assert json.loads(archive.read("sessions.jsonl"))["session_id"] == "of-dee"
+    assert office.ask("/api/v1/admin/people/nobody/data").status == 404
+    assert change(office, "people/dee/erase", name="de").status == 409
+    assert change(office, "people/dee/erase", name="dee").status == 200
+    assert change(office, "people/dee/erase", name="dee").status == 404
+    assert (told(office)["people"], sessions()) == (["<b>cy"], [])
+    last, handed = told(office)["acts"][:2]
+    assert (last["what"], handed["what"]) == ("erased the data of", "exported the data of")
+    assert last["about"] == handed["about"] != "dee"
+    change(office, "users", name="dee", password=PASSWORD)
+    again = change(office, "tokens", name="dee-3", owner="dee").json["token"]
+    send(again, row)
+    send(again, {**row, "id": "d2", "session_id": "a-new-one"})
+    assert sessions() == ["a-new-one"]
+
+
+def test_retention_is_set_after_a_look(office: Served) -> None:
+    """What other values would delete is told before; what cannot be is refused; it is in force."""
+    keeping = told(office)["keeping"]
+    assert (keeping["retention_days"], keeping["is_set"]) == (90, False)
+    found = office.ask("/api/v1/admin/retention?retention_days=1").json
+    assert (found["keeping"]["retention_days"], found["rule"]) == (1, "storage.retention_days")
+    assert office.ask("/api/v1/admin/retention?history_days=5").status == 409
+    assert office.ask("/api/v1/admin/retention?retention_days=0").status == 400
+    text = office.ask("/admin/retention?retention_days=7").body.decode()
+    assert "&#34;retention_days&#34;: 7" in text or '"retention_days": 7' in text
+    assert change(office, "retention/set").status == 409
+    assert change(office, "retention/set", history_days=5).status == 409
+    assert change(office, "retention/set", retention_days=7).status == 200
+    keeping = told(office)["keeping"]
+    assert (keeping["retention_days"], keeping["is_set"]) == (7, True)
+    assert told(office)["acts"][0]["what"] == "set retention"

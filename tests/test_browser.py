@@ -22,7 +22,11 @@ from tachlog.stores import open_store
 from tachlog.web.pages import PAGES
 from test_alert_routing import alert
 
-ADDRESSES = [page.path for page in PAGES if page.name] + [f"/sessions/{MAIN}", "/search?q=a"]
+ADDRESSES = [page.path for page in PAGES if page.name] + [
+    f"/sessions/{MAIN}",
+    "/search?q=a",
+    "/admin/retention",
+]
 CHROMIUM = next(
     (place for place in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(place).exists()),
     None,
@@ -239,6 +243,17 @@ def test_people_come_in_by_the_form_and_are_looked_after(browser: Browser, tmp_p
         expect(page.locator(".new output.said")).to_contain_text("tachlog_")
         page.get_by_role("button", name="Revoke ci").click()
         expect(page.get_by_role("button", name="Revoke ci")).to_have_count(0)
+        page.get_by_label("Name of somebody new").fill("cy")
+        page.get_by_label("Password of somebody new").fill("a long enough password")
+        page.get_by_role("button", name="Add").click()
+        page.get_by_role("link", name="cy", exact=True).click()
+        expect(page.locator("main")).to_contain_text("the way to sign in")
+        assert not violations(page, TAGS)
+        page.get_by_placeholder("type the name").fill("cy")
+        page.get_by_role("button", name="Erase").click()
+        page.wait_for_url("**/admin")
+        expect(page.locator("#acts + .wide")).to_contain_text("erased the data of erased-")
+        expect(page.locator("#user-cy")).to_have_count(0)
         page.get_by_role("button", name="Sign out").click()
         page.goto(f"{at}/cost")
         assert not violations(page, TAGS)

@@ -96,11 +96,11 @@ def test_an_agent_asks_every_tool(archive: Path) -> None:
 def test_an_answer_is_that_of_the_api_cut_to_the_limit(archive: Path) -> None:
     """Days are told newest first, what is left off is counted, and a wrong question says why."""
     now_us = int(NOW.timestamp() * 1e6)
-    config = load(environ(archive)).config
+    loaded = load(environ(archive))
     with closing(open_store(str(archive))) as store:
-        whole = json.loads(told("cost", {}, store, config, now_us))["answer"]["rows"]
+        whole = json.loads(told("cost", {}, store, loaded, now_us))["answer"]["rows"]
         assert whole == sorted(whole, key=lambda row: row["key"], reverse=True)
-        cut = json.loads(told("session", {"session_id": MAIN, "limit": 1}, store, config, now_us))
+        cut = json.loads(told("session", {"session_id": MAIN, "limit": 1}, store, loaded, now_us))
         assert cut["left_off"]["answer.turns"] >= 1
         assert len(cut["answer"]["turns"]) == 1
         for name, given, reason in (
@@ -111,7 +111,7 @@ def test_an_answer_is_that_of_the_api_cut_to_the_limit(archive: Path) -> None:
             ("live", {"colour": "red"}, "colour"),
         ):
             with pytest.raises(Refusal) as refused:
-                told(name, given, store, config, now_us)
+                told(name, given, store, loaded, now_us)
             assert reason in refused.value.detail
 
 

@@ -122,7 +122,7 @@ def test_an_archive_is_as_if_somebody_had_never_been(
     assert (last.by, last.about[:7]) == ("bo", "erased-")
     assert {act.by for act in people.acts(9)} == {"local", "bo", last.about}
     assert store.personal.held("annegret").is_nothing
-    assert store.personal.people() == ["bo", last.about]
+    assert store.personal.people() == ["bo"]
 
 
 def test_what_was_erased_is_not_told_again(archives: Archives, logs: dict[str, Path]) -> None:

@@ -11,6 +11,7 @@ from tachlog import __version__
 from tachlog.analysis.units import rfc3339
 from tachlog.shipping import named
 from tachlog.stores import Store
+from tachlog.stores.erased import is_pseudonym
 from tachlog.stores.holding import Held
 from tachlog.stores.schema import LOCAL_USER
 
@@ -19,6 +20,9 @@ OWN: Final = (
     f"{LOCAL_USER!r} stands for whoever owns the archive: `tachlog export` hands out all of it, and"
     " deleting the archive erases it"
 )
+HANDED_OUT: Final = "exported the data of"
+"""How the record of changes tells that somebody was given what is kept of a person."""
+
 _ABOUT: Final = """\
 What the tachlog archive {archive} keeps of {name},
 written {now} by tachlog {version}.
@@ -43,7 +47,7 @@ def refusal(name: str, held: Held) -> str | None:
     """Why nobody of that name can be handed out or erased; None where somebody can be."""
     if name == LOCAL_USER:
         return OWN
-    return NOTHING.format(name) if held.is_nothing else None
+    return NOTHING.format(name) if held.is_nothing or is_pseudonym(name) else None
 
 
 def write(store: Store, name: str, file: IO[bytes], now_us: int) -> None:

@@ -24,7 +24,7 @@ from tachlog import __version__
 from tachlog.analysis.selection import PERIODS
 from tachlog.analysis.spending import Costs
 from tachlog.cli.calling import Caller, Misuse
-from tachlog.config import Config, load
+from tachlog.config import Loaded, load
 from tachlog.service.readers import Readers
 from tachlog.stores import PRIVATE, Store, StoreError
 from tachlog.web.advising import ADVICE
@@ -123,7 +123,7 @@ def places_of(endpoint: Endpoint) -> list[str]:
     return re.findall(r"\{(\w+)", endpoint.path)
 
 
-def told(name: str, given: Mapping[str, Any], store: Store, config: Config, now_us: int) -> bytes:
+def told(name: str, given: Mapping[str, Any], store: Store, loaded: Loaded, now_us: int) -> bytes:
     """The answer of a tool as JSON; raises `Refusal` and `StoreError`."""
     if name not in OFFERS:
         raise Refusal(404, f"there is no tool {name!r}; there are {', '.join(OFFERS)}")
@@ -139,7 +139,7 @@ def told(name: str, given: Mapping[str, Any], store: Store, config: Config, now_
         asked_with["limit"] = limit
     query = parameters_of(asked_with, endpoint.query)
     place = {key: str(given[key]) for key in places}
-    found = OFFERS[name].ordered(endpoint.answer(Asked(store, config, now_us, query, place)))
+    found = OFFERS[name].ordered(endpoint.answer(Asked(store, loaded, now_us, query, place)))
     left_off: dict[str, int] = {}
     answer = shortened(found, limit, left_off)
     return msgspec.json.encode(Told(answer, left_off), enc_hook=str)
@@ -179,7 +179,8 @@ def mcp(options: Namespace, caller: Caller) -> int:
         caller.out.write(msgspec.json.encode(tools()).decode() + "\n")
         return 0
     flags = {} if options.db is None else {"storage.url": ("--db", options.db)}
-    config = load(caller.environ, flags=flags).config
+    loaded = load(caller.environ, flags=flags)
+    config = loaded.config
     if config.storage.url == PRIVATE:
         raise Misuse("--db: agents ask an archive that stays")
     try:
@@ -206,7 +207,7 @@ def mcp(options: Namespace, caller: Caller) -> int:
     async def on_call(_context: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
         def answer(store: Store) -> bytes:
             now_us = time.time_ns() // 1000
-            return told(asked.name, asked.arguments or {}, store, config, now_us)
+            return told(asked.name, asked.arguments or {}, store, loaded, now_us)
 
         try:
             text, is_error = (await readers.ask(answer)).decode(), False

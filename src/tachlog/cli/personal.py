@@ -49,7 +49,7 @@ def export(ask: Ask, name: str) -> Answer:
             raise Misuse(f"{place}: is there already; name another file with --to") from None
         except OSError as error:
             raise Unanswered(f"{place}: {error.strerror}") from None
-        store.personal.handed_out(name, LOCAL_USER, ask.caller.now_us)
+        store.people.note(LOCAL_USER, privacy.HANDED_OUT, name, ask.caller.now_us)
     found = Exported(name, str(place), place.stat().st_size)
     return Answer(found, lambda: [f"{place}: {fmt.size(found.bytes)}, everything kept of {name}"])
 

@@ -7,6 +7,7 @@ the history under another name brings nothing back either.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection, Iterable
 from hashlib import blake2b
@@ -37,6 +38,11 @@ def key_of_archive(database: Database) -> bytes:
 def pseudonym(database: Database, name: str) -> str:
     """What stands for somebody who was erased; the same each time. In a transaction."""
     return f"erased-{_digest(key_of_archive(database), 'person', name):016x}"[:15]
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a name stands for somebody who was erased."""
+    return re.fullmatch("erased-[0-9a-f]{8}", name) is not None
 
 
 def bury(database: Database, threads: Iterable[Name], keys: Iterable[int]) -> None:

@@ -83,10 +83,6 @@ class Personal(Protocol):
         """What is kept of somebody beside their threads, by table: rows by the names of columns."""
         ...
 
-    def handed_out(self, name: str, by: str, now_us: int) -> None:
-        """Note that somebody was given what is kept of a person."""
-        ...
-
     def erase(self, name: str, measure: Measure, by: str, now_us: int) -> Held:
         """Erase somebody, and let no log bring them back; gives what there was."""
         ...

@@ -191,6 +191,11 @@ class People:
             )
         ]
 
+    def note(self, by: str, what: str, about: str, now_us: int) -> None:
+        """Note that somebody did something that is no change of people."""
+        with self._database.transaction():
+            self._note(by, what, about, now_us)
+
     def _note(self, by: str, what: str, about: str, now_us: int) -> None:
         noted(self._database, by, what, about, now_us)
 

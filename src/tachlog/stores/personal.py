@@ -15,7 +15,6 @@ from tachlog.stores import Measure, erased, erasing, figures, quarters
 from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed
 from tachlog.stores.holding import Held, KeptThread
 from tachlog.stores.past import tidy
-from tachlog.stores.people import noted
 from tachlog.stores.recent import Recent
 from tachlog.stores.remaining import remainders
 from tachlog.stores.schema import LOCAL_USER, OPERATIONS
@@ -50,7 +49,7 @@ class PersonalData:
             "SELECT name FROM users UNION SELECT owner FROM files WHERE owner IS NOT NULL"
             " UNION SELECT owner FROM tokens WHERE owner IS NOT NULL ORDER BY 1"
         )
-        return [name for (name,) in found if name != LOCAL_USER]
+        return [name for (name,) in found if name != LOCAL_USER and not erased.is_pseudonym(name)]
 
     def held(self, name: str) -> Held:
         """What there is of somebody."""
@@ -149,11 +148,6 @@ class PersonalData:
             for agent, session, told in self._hooked(goes.values())
         ]
         return found
-
-    def handed_out(self, name: str, by: str, now_us: int) -> None:
-        """Note that somebody was given what is kept of a person."""
-        with self.database.transaction():
-            noted(self.database, by, "exported the data of", name, now_us)
 
     def erase(self, name: str, measure: Measure, by: str, now_us: int) -> Held:
         """Erase somebody, some threads at a time; gives what there was.

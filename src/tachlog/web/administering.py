@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from tachlog import retention
 from tachlog.cli.alert_lines import HISTORY_DAYS, ChannelView, channel_views
 from tachlog.config import ConfigError
 from tachlog.notify.accepting import accept
@@ -18,6 +19,7 @@ from tachlog.stores.people import Act, Grant, Role
 from tachlog.web.alerting import RuleView, rule_views
 from tachlog.web.changes import Change, Done, Nothing, Wanted
 from tachlog.web.endpoints import Asked, Endpoint, NoParameters
+from tachlog.web.keeping import Keeping, keeping
 from tachlog.web.problems import Refusal
 
 DAY_US: Final = 86_400_000_000
@@ -47,21 +49,14 @@ class TokenView(Struct, frozen=True):
     owner: str | None
 
 
-class Keeping(Struct, frozen=True):
-    """How long the archive remembers, in days; sizes in bytes."""
-
-    archive: str
-    bytes: int
-    retention_days: int
-    history_days: int
-    downsample_after: int
-    max_size: int
-
-
 class AdminView(Struct, frozen=True):
-    """Everything that admins look after; `acts` are the latest first."""
+    """Everything that admins look after; `acts` are the latest first.
+
+    `people` are those of whom something is kept, users and others.
+    """
 
     users: list[UserView]
+    people: list[str]
     tokens: list[TokenView]
     rules: list[RuleView]
     channels: list[ChannelView]
@@ -113,27 +108,21 @@ class Value(Struct, frozen=True, forbid_unknown_fields=True):
 
 def admin(asked: Asked[NoParameters]) -> AdminView:
     """What there is to look after."""
-    store, storage = asked.store, asked.config.storage
+    store = asked.store
     entries = Notices(store.alerting).entries(asked.now_us - HISTORY_DAYS * DAY_US)
     return AdminView(
         [
             UserView(each.name, each.role, each.created_at, each.password is not None)
             for each in store.people.users()
         ],
+        store.personal.people(),
         [
             TokenView(each.name, each.scope, each.created_at, each.revoked_at, each.owner)
             for each in store.people.tokens()
         ],
         rule_views(asked),
         channel_views(asked.config.channels, entries),
-        Keeping(
-            store.url,
-            store.size(),
-            storage.retention_days,
-            storage.history_days,
-            storage.downsample_after,
-            storage.max_size,
-        ),
+        keeping(store, asked.config, is_set=retention.is_asked_for(asked.loaded)),
         store.people.acts(MOST_ACTS),
     )
 
@@ -197,15 +186,17 @@ def revoke_token(store: Store, wanted: Wanted[Nothing]) -> Done:
     return Done(f"the token {name} lets nobody in any more")
 
 
-def accept_rule(store: None, wanted: Wanted[Value]) -> Done:
+def accept_rule(store: Store, wanted: Wanted[Value]) -> Done:
     """Let a rule tell people, with a value of one's own."""
     name = wanted.place["name"]
     try:
-        return Done(accept(wanted.loaded, name, wanted.body.value).told)
+        told = accept(wanted.loaded, name, wanted.body.value).told
     except KeyError:
         raise Refusal(404, f"there is no rule {name[:100]!r} in force") from None
     except (ValueError, ConfigError) as error:
         raise Refusal(409, str(error)) from None
+    store.people.note(wanted.by, "set a rule", told, wanted.now_us)
+    return Done(told)
 
 
 def test_channel(store: None, wanted: Wanted[Nothing]) -> Done:
@@ -253,7 +244,6 @@ CHANGES: Final = [
         Value,
         Done,
         (404, 409),
-        writes=False,
         configures=True,
     ),
     Change(

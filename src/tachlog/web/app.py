@@ -25,10 +25,12 @@ from tachlog.web import (
     figures,
     health,
     ingest,
+    keeping,
     live,
     now,
     openapi,
     pages,
+    personal,
     scraped,
     searching,
     sessions,
@@ -53,11 +55,19 @@ ENDPOINTS: list[Endpoint] = [
     *alerting.ENDPOINTS,
     *status.ENDPOINTS,
     *administering.ENDPOINTS,
+    *keeping.ENDPOINTS,
+    *personal.ENDPOINTS,
     *searching.ENDPOINTS,
     *team.ENDPOINTS,
     *sessions.ENDPOINTS,
 ]
-CHANGES: list[Change] = [*acting.CHANGES, *advising.CHANGES, *administering.CHANGES]
+CHANGES: list[Change] = [
+    *acting.CHANGES,
+    *advising.CHANGES,
+    *administering.CHANGES,
+    *keeping.CHANGES,
+    *personal.CHANGES,
+]
 ROUTES: list[BaseRoute] = [
     *health.ROUTES,
     *door.ROUTES,
@@ -69,6 +79,7 @@ ROUTES: list[BaseRoute] = [
     *agent_logs.ROUTES,
     *shipments.ROUTES,
     *scraped.ROUTES,
+    *personal.ROUTES,
     *pages.ROUTES,
 ]
 

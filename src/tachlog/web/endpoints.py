@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tachlog import __version__
-from tachlog.config import Config
+from tachlog.config import Config, Loaded
 from tachlog.service import Service
 from tachlog.stores import Store
 from tachlog.web.guard import Viewer
@@ -51,10 +51,15 @@ class Asked(NamedTuple, Generic[Q_co]):
     """
 
     store: Store
-    config: Config
+    loaded: Loaded
     now_us: int
     query: Q_co
     place: Mapping[str, str]
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.loaded.config
 
     @property
     def zone(self) -> ZoneInfo:
@@ -172,7 +177,7 @@ async def answer_to(
         tag = tag_of(request, store.last_change(), endpoint.every_s)
         if tag in had:
             return Answered(tag, None)
-        asked = Asked(store, service.config, service.clock(), query, request.path_params)
+        asked = Asked(store, service.loaded, service.clock(), query, request.path_params)
         return Answered(
             tag, answers.made((address, tag), lambda: _encoder.encode(endpoint.answer(asked)))
         )

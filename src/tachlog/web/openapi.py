@@ -21,6 +21,7 @@ from tachlog.web.changes import Change
 from tachlog.web.endpoints import Endpoint, NoParameters
 from tachlog.web.guard import scope_of
 from tachlog.web.health import Health, Readiness
+from tachlog.web.personal import DATA
 from tachlog.web.problems import MEDIA_TYPE, Problem
 
 PATH: Final = "/api/v1/openapi.json"
@@ -77,6 +78,14 @@ OTHERS: Final = (
         (TYPE,),
         "ingest",
         (200, 400, 408, 413, 415, 429, 503),
+    ),
+    Raw(
+        DATA,
+        "get",
+        "everything that is kept of somebody: a zip archive of JSON lines",
+        {"application/zip": None},
+        scope="admin",
+        statuses=(200, 404, 429, 503),
     ),
     Raw(
         "/api/v1/agent-logs",

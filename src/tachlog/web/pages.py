@@ -21,7 +21,9 @@ from tachlog.web.comparing import COMPARE
 from tachlog.web.endpoints import Endpoint, answer_to, seen_by, service_of
 from tachlog.web.figures import ERRORS, OVERVIEW, TOOLS, TRENDS
 from tachlog.web.guard import Viewer
+from tachlog.web.keeping import RETENTION
 from tachlog.web.now import LIVE_SESSIONS, REALTIME
+from tachlog.web.personal import PERSON
 from tachlog.web.rendering import HERE, templates
 from tachlog.web.searching import SEARCH
 from tachlog.web.sessions import SESSION, SESSIONS, Filters
@@ -118,6 +120,22 @@ PAGES = (
     Page("/advice", "Advice", "advice.html", {"found": Part(ADVICE)}),
     Page("/status", "Status", "status.html", {"found": Part(STATUS)}, filters=False),
     Page("/admin", "Admin", "admin.html", {"found": Part(ADMIN)}, filters=False, scope="admin"),
+    Page(
+        "/admin/people/{name}",
+        "",
+        "person.html",
+        {"found": Part(PERSON)},
+        filters=False,
+        scope="admin",
+    ),
+    Page(
+        "/admin/retention",
+        "",
+        "retention.html",
+        {"found": Part(RETENTION), "now": Part(ADMIN)},
+        filters=False,
+        scope="admin",
+    ),
     Page("/search", "", "search.html", {"found": Part(SEARCH)}, filters=False),
     Page(
         "/sessions/{session_id:path}", "", "session.html", {"found": Part(SESSION)}, filters=False

@@ -82,7 +82,8 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(to, { method: "POST", headers, body });
     const found = await answer.json();
     told.textContent = answer.ok ? found.token || found.done || "" : found.detail;
-    if (answer.ok) { form.reset(); refresh(); }
+    if (answer.ok && form.dataset.then) location.href = form.dataset.then;
+    else if (answer.ok) { form.reset(); refresh(); }
   } catch { told.textContent = "the service cannot be reached"; }
 });
 
