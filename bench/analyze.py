@@ -4,7 +4,7 @@ Prints one JSON object. `python bench/analyze.py [LOGS …] [--runs N]`; without
 real logs beside the checkout (`../shared/corpus/claude-code`) where they exist, else 100 MB of
 example logs that it writes first. Each figure is the median of the runs with least and greatest;
 memory is the greatest sum of the resident sizes of all processes, sampled every 5 ms in a run of
-its own, since looking costs the run that is looked at.
+its own, since looking costs the run that is looked at; `pss` divides what processes share.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def many_files(runs: int, scratch: Path) -> dict[str, object]:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / f"s{number}.jsonl").write_text(small_session(number))
     command = ["analyze", "--db", str(archive), str(logs)]
-    first = times(lambda: command, 1, scratch)
+    first = once(lambda: command, scratch, watch=True)
     return {
         "files": MANY_FILES,
         "first": first,
@@ -92,8 +92,8 @@ def many_files(runs: int, scratch: Path) -> dict[str, object]:
     }
 
 
-def small_session(number: int) -> str:
-    """A session of three model calls as AgentLog lines."""
+def small_session(number: int, calls: int = 3) -> str:
+    """A session of a few model calls as AgentLog lines."""
     rows = (
         {
             "id": f"{number}-{call}",
@@ -104,7 +104,7 @@ def small_session(number: int) -> str:
             "structured_data": {"usage": {"input_tokens": 900, "output_tokens": 80}},
             "response_time": 1200,
         }
-        for call in range(3)
+        for call in range(calls)
     )
     return "".join(json.dumps(row) + "\n" for row in rows)
 
@@ -116,36 +116,47 @@ def rate(size: int, figures: dict[str, float]) -> dict[str, float]:
 
 def times(arguments: object, runs: int, scratch: Path) -> dict[str, float]:
     """Seconds of a command over several runs, after one that only its memory is taken of."""
-    seconds: list[float] = []
-    cpu: list[float] = []
-    memory = 0
-    for run in range(runs + 1):
-        command = (
-            [str(COMMAND), *arguments()] if callable(arguments) else [sys.executable, "-c", "pass"]
-        )
-        environment = {
-            **os.environ,
-            "HOME": str(scratch),
-            "XDG_DATA_HOME": str(scratch),
-            "PYTHONDONTWRITEBYTECODE": "",  # users have compiled modules
-            "PYTHONPYCACHEPREFIX": str(scratch / "compiled"),
-        }
-        begun, used = time.perf_counter(), cpu_seconds()
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
-            while run == 0 and process.poll() is None:
-                memory = max(memory, resident_bytes(process.pid))
-                time.sleep(0.005)
-        if process.returncode != 0:
-            raise SystemExit(f"{command} ended with {process.returncode}")
-        if run:
-            seconds.append(time.perf_counter() - begun)
-            cpu.append(cpu_seconds() - used)
+    watched = once(arguments, scratch, watch=True)
+    ran = [once(arguments, scratch) for _ in range(runs)]
+    seconds = [each["seconds"] for each in ran]
     return {
         "seconds": round(statistics.median(seconds), 3),
         "least": round(min(seconds), 3),
         "greatest": round(max(seconds), 3),
-        "least_cpu": round(min(cpu), 3),
-        "peak_megabytes": round(memory / 1e6, 1),
+        "least_cpu": round(min(each["cpu_seconds"] for each in ran), 3),
+        "peak_megabytes": watched["peak_megabytes"],
+        "peak_pss_megabytes": watched["peak_pss_megabytes"],
+    }
+
+
+def once(arguments: object, scratch: Path, *, watch: bool = False) -> dict[str, float]:
+    """Seconds and processor time of one run; its memory too if it is watched."""
+    command = (
+        [str(COMMAND), *arguments()] if callable(arguments) else [sys.executable, "-c", "pass"]
+    )
+    environment = {
+        **os.environ,
+        "HOME": str(scratch),
+        "XDG_DATA_HOME": str(scratch),
+        "PYTHONDONTWRITEBYTECODE": "",  # users have compiled modules
+        "PYTHONPYCACHEPREFIX": str(scratch / "compiled"),
+    }
+    resident = shared_out = looks = 0
+    begun, used = time.perf_counter(), cpu_seconds()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
+        while watch and process.poll() is None:
+            resident = max(resident, memory_bytes(process.pid))
+            if looks % 10 == 0:
+                shared_out = max(shared_out, memory_bytes(process.pid, pss=True))
+            looks += 1
+            time.sleep(0.005)
+    if process.returncode != 0:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return {
+        "seconds": round(time.perf_counter() - begun, 3),
+        "cpu_seconds": round(cpu_seconds() - used, 3),
+        "peak_megabytes": round(resident / 1e6, 1),
+        "peak_pss_megabytes": round(shared_out / 1e6, 1),
     }
 
 
@@ -155,19 +166,31 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and all below it; shared pages count for each."""
+def memory_bytes(pid: int, *, pss: bool = False) -> int:
+    """Resident memory of a process and all below it.
+
+    Pages that processes share count for each; with `pss` they are divided among them.
+    """
     total = 0
     waiting = [pid]
     while waiting:
         number = waiting.pop()
         try:
-            total += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * 4096
+            total += _pss(number) if pss else _resident(number)
             for task in Path(f"/proc/{number}/task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
         except (OSError, IndexError):
             continue
     return total
+
+
+def _resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+def _pss(pid: int) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(rollup.split("\nPss:")[1].split()[0]) * 1024
 
 
 def size_of(path: Path) -> int:

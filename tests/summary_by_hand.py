@@ -1,10 +1,11 @@
 """Sessions measured by hand, and an archive that holds them: for tests of what is told of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, Self
 
-from tachlog.analysis.selection import Input, Quarter, Selection, StoredStep
+from tachlog.analysis.selection import Input, Quarter, Roots, Selection, StoredStep
 from tachlog.analysis.standing import Standing
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
@@ -247,9 +248,15 @@ class Shelf:
             if _within(at_us, selection)
         ]
 
-    def steps(self, selection: Selection) -> list[StoredStep]:
-        """All steps."""
-        return list(self.kept_steps)
+    def parts(self, selection: Selection, most: int) -> Iterator[list[SessionMetrics]]:
+        """Each session alone, in order of root."""
+        found = sorted(self.sessions(selection), key=lambda m: (m.root, m.agent))
+        for _, threads in groupby(found, key=lambda m: (m.root, m.agent)):
+            yield list(threads)
+
+    def steps(self, selection: Selection, roots: Roots = None) -> list[StoredStep]:
+        """The steps of these sessions, or all."""
+        return [step for step in self.kept_steps if roots is None or step.root in roots]
 
     def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
         """What was read, all of it from one source."""

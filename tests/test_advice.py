@@ -22,12 +22,11 @@ from tachlog.analysis.advice import FINDERS, id_of, recommend, still_told
 from tachlog.analysis.advice.contexts import short_tokens
 from tachlog.analysis.advice.effect import BEFORE_US, effect_of
 from tachlog.analysis.advice.failing import gist
-from tachlog.analysis.advice.material import Material
-from tachlog.analysis.advice.report import material_of
+from tachlog.analysis.advice.material import Material, material_of
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.standing import Standing
-from tachlog.analysis.tally import tally_of, trees_of
+from tachlog.analysis.tally import trees_of
 from tachlog.analysis.trace import Trace, TracedCall, TracedUse
 from tachlog.metrics import Context, SessionMetrics
 from tachlog.model import ERROR_CLASSES, Usage
@@ -59,7 +58,7 @@ def session(
 def material(*sessions: tuple[SessionMetrics, Trace]) -> Material:
     """What the sessions of an archive give to make advice from."""
     trees = trees_of(m for m, _ in sessions)
-    return Material(trees, tally_of(trees, ()), [each for _, each in sessions])
+    return Material(trees, [each for _, each in sessions])
 
 
 def advice(*sessions: tuple[SessionMetrics, Trace]) -> list[Recommendation]:

@@ -13,9 +13,10 @@ import duckdb
 import pytest
 
 from archives import read_in
+from tachlog.analysis.gathering import build
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.spending import costs_of
-from tachlog.analysis.summary import TelemetryResult, build
+from tachlog.analysis.summary import TelemetryResult
 from tachlog.config import Config
 from tachlog.demo import write_demo
 from tachlog.export import Wish, export

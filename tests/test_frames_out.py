@@ -8,8 +8,9 @@ import pytest
 
 from summary_by_hand import MODEL, NOW, SECOND, Shelf, thread, tool, use
 from tachlog.analysis import frames_out
+from tachlog.analysis.gathering import build
 from tachlog.analysis.selection import Selection
-from tachlog.analysis.summary import TelemetryResult, build
+from tachlog.analysis.summary import TelemetryResult
 from tachlog.metrics import Anomaly, ErrorCluster
 
 

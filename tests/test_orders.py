@@ -38,7 +38,7 @@ def test_real_logs_come_to_the_same_in_ten_orders_and_portions(corpus_dir: Path)
         with closing(open_store("private:")) as store:
             read_in(store, order, portion_bytes=PORTIONS[seed % len(PORTIONS)])
             learned = store.learn(MEASURER)
-            totals = totals_of(summarize(store, Selection()).tally)
+            totals = totals_of(summarize(store, Selection()))
             answers.append((totals, learned.steps))
     assert answers[0][0].total_tokens > 1_000_000
     assert answers[0][0].tokens.estimated > 0

@@ -92,7 +92,7 @@ def prune(store: Store, cut_us: int = LATER_US, measure: Measurer = MEASURER) ->
 
 def totals(store: Store) -> dict[str, Any]:
     """The totals of all sessions."""
-    found: dict[str, Any] = msgspec.to_builtins(totals_of(summarize(store, Selection()).tally))
+    found: dict[str, Any] = msgspec.to_builtins(totals_of(summarize(store, Selection())))
     return found
 
 

@@ -22,18 +22,17 @@ from summary_by_hand import (
     tool,
     use,
 )
+from tachlog.analysis.gathering import build
 from tachlog.analysis.overview import overview
 from tachlog.analysis.selection import Input, Selection
 from tachlog.analysis.summary import (
     ReadNowView,
-    Summary,
     TelemetryResult,
-    build,
-    merge,
     patterns_of,
     summarize,
     totals_of,
 )
+from tachlog.analysis.tally import Tally, merge
 from tachlog.analysis.units import rfc3339
 from tachlog.metrics import Anomaly, Context, ErrorCluster, SessionMetrics, TimeSplit
 
@@ -307,6 +306,7 @@ def test_sequences_have_counts_sessions_and_lift() -> None:
     """N-grams are counted within threads; sessions are those of the threads' roots."""
     found = result(
         thread("s1"),
+        thread("s2"),
         steps=[
             *steps("s1", *["Read", "Edit"] * 5),
             *steps("s1/a", "Read", "Edit", root="s1"),
@@ -466,7 +466,7 @@ def test_totals_of_whole_sessions_merge(drawn: list[SessionMetrics], data: st.Da
         )
     ]
 
-    def part(roots: set[str]) -> Summary:
+    def part(roots: set[str]) -> Tally:
         return summarize(
             Shelf(
                 [m for m in drawn if m.root in roots],
@@ -478,10 +478,9 @@ def test_totals_of_whole_sessions_merge(drawn: list[SessionMetrics], data: st.Da
     right = {m.root for m in drawn} - left
     whole, a, b = part(left | right), part(left), part(right)
     for merged in (merge(a, b), merge(b, a)):
-        assert merged.tally == whole.tally
-        assert totals_of(merged.tally) == totals_of(whole.tally)
-        assert patterns_of(merged.tally) == patterns_of(whole.tally)
-        assert {t.head.session_id for t in merged.trees} == {t.head.session_id for t in whole.trees}
+        assert merged == whole
+        assert totals_of(merged) == totals_of(whole)
+        assert patterns_of(merged) == patterns_of(whole)
 
 
 @settings(max_examples=40)

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
+from tachlog.analysis.gathering import build
 from tachlog.analysis.realtime import Realtime
 from tachlog.analysis.realtime import realtime as realtime_of
 from tachlog.analysis.selection import Selection
-from tachlog.analysis.summary import ReadNowView, TelemetryResult, build
+from tachlog.analysis.summary import ReadNowView, TelemetryResult
 from tachlog.config import Config, load
 from tachlog.model import Chunk
 from tachlog.pipeline import bring_up_to_date, setup_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tachlog.analysis.agreement import Stated
@@ -14,6 +14,7 @@ from tachlog.analysis.selection import (
     Marked,
     Place,
     Quarter,
+    Roots,
     Selection,
     Spending,
     StoredStep,
@@ -41,6 +42,10 @@ class Archive(Protocol):
 
     def sessions(self, selection: Selection) -> list[SessionMetrics]:
         """The figures of the selected threads, in order of start, then session id."""
+        ...
+
+    def parts(self, selection: Selection, most: int) -> Iterator[list[SessionMetrics]]:
+        """The same, at most so many threads at a time, but sessions whole; in order of root."""
         ...
 
     def kept(self, name: bytes, make: Callable[[], bytes]) -> bytes:
@@ -76,8 +81,11 @@ class Archive(Protocol):
         """One thread with its operations."""
         ...
 
-    def steps(self, selection: Selection) -> list[StoredStep]:
-        """Tool calls in the order of their threads."""
+    def steps(self, selection: Selection, roots: Roots = None) -> list[StoredStep]:
+        """Tool calls in the order of their threads, each in order of time.
+
+        Those of the selected sessions with these root ids; None: those of the selection's time.
+        """
         ...
 
     def quarters(self, selection: Selection) -> list[Quarter]:

@@ -11,23 +11,14 @@ import msgspec
 from msgspec import Struct
 
 from tachlog import data
-from tachlog.analysis.advice import advise, still_told
+from tachlog.analysis.advice import still_told
 from tachlog.analysis.archive import Archive
-from tachlog.analysis.highlights import Highlights, highlights_of
+from tachlog.analysis.gathering import Come, Gathering, come_of
+from tachlog.analysis.highlights import Highlights
 from tachlog.analysis.selection import Selection
-from tachlog.analysis.shapes import Patterns, Recommendation, SessionView, Totals
-from tachlog.analysis.summary import (
-    ReadNowView,
-    Summary,
-    TelemetryResult,
-    patterns_of,
-    result_of,
-    session_views,
-    summarize,
-    totals_of,
-)
+from tachlog.analysis.summary import ReadNowView, TelemetryResult, result_of
 from tachlog.analysis.unlogged import SideCall
-from tachlog.analysis.windows import Begun, Windows, begun_of, local_date, windows_of, zone_of
+from tachlog.analysis.windows import Windows, local_date, windows_of, zone_of
 
 
 class Overview(Struct, frozen=True):
@@ -40,20 +31,6 @@ class Overview(Struct, frozen=True):
     result: TelemetryResult
     windows: Windows
     named: Highlights
-    side_calls: list[SideCall]
-
-
-class Come(Struct, frozen=True):
-    """What the figures of a selection's sessions come to: all of an answer that needs each of them.
-
-    The archive keeps it until figures change (`Archive.kept`).
-    """
-
-    totals: Totals
-    patterns: Patterns
-    recommendations: list[Recommendation]
-    named: Highlights
-    begun: Begun
     side_calls: list[SideCall]
 
 
@@ -82,24 +59,18 @@ def overview(
     """Ask the archive once for all; `views` fills the result's list of sessions."""
     asked, selection = selection, archive.without_needless_paths(selection)
     zone = zone_of(time_zone)
-    sessions: list[SessionView] = []
+    gathering = Gathering(views=views)
     if views:
-        summary = summarize(archive, selection)
-        sessions = session_views(summary.trees)
-        come = come_of(archive, selection, summary)
+        come = come_of(archive, selection, gathering)
     else:
         come = _kept(
-            archive,
-            selection,
-            (),
-            _come_decoder,
-            lambda: come_of(archive, selection, summarize(archive, selection)),
+            archive, selection, (), _come_decoder, lambda: come_of(archive, selection, gathering)
         )
     result = result_of(
         come.totals,
         come.patterns,
         still_told(come.recommendations, archive.advising.standings(), now_us),
-        sessions,
+        gathering.views,
         asked,
         archive.input(selection),
         time_zone=time_zone,
@@ -116,19 +87,6 @@ def overview(
         lambda: windows_of(archive, selection, come.begun, zone=zone, now_us=now_us),
     )
     return Overview(result, windows, come.named, come.side_calls)
-
-
-def come_of(archive: Archive, selection: Selection, summary: Summary) -> Come:
-    """What a selection comes to, whose summary this is."""
-    totals, patterns = totals_of(summary.tally), patterns_of(summary.tally)
-    return Come(
-        totals,
-        patterns,
-        advise(archive, selection, summary.trees, summary.tally),
-        highlights_of(summary.trees, totals, patterns.anomalies),
-        begun_of(m for tree in summary.trees for m in tree.threads),
-        archive.side_calls(selection),
-    )
 
 
 def _kept(

@@ -17,7 +17,6 @@ from tachlog.analysis.live import open_sessions
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.series import TrendView, trends_of
 from tachlog.analysis.shapes import Recommendation
-from tachlog.analysis.tally import tally_of, trees_of
 from tachlog.analysis.units import mean_ms, share
 from tachlog.metrics import QUARTER_US
 
@@ -95,7 +94,6 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
     begun = now_us - WINDOW_US
     moments = moments_of(archive, begun, now_us)
     recent = Selection(since_us=now_us - RECENT_US, until_us=now_us + 1)
-    trees = trees_of(archive.sessions(recent))
     series = trends_of(archive, recent, time_zone=time_zone, now_us=now_us)
     rate = moments.tokens / MINUTES
     usual = usual_rate(archive, now_us, rate, thresholds.token_spike_multiplier)
@@ -114,7 +112,7 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
             },
             thresholds,
         ),
-        recommendations=advise_now(archive, recent, trees, tally_of(trees, ()), now_us),
+        recommendations=advise_now(archive, recent, now_us),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -53,6 +54,9 @@ class Selection(Struct, frozen=True):
 
 Place = tuple[int, str, str]
 """Where a session stands in lists: its start (µs, 0 if it is not known), its id, its agent."""
+
+Roots = Collection[str] | None
+"""The root ids of some sessions; None: no matter which."""
 
 
 class Quarter(Struct, frozen=True, array_like=True):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tachlog import __version__
 from tachlog.analysis import tally as tallies
-from tachlog.analysis.advice import advise_now
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.complexity import NAMES
-from tachlog.analysis.selection import Input, Selection
+from tachlog.analysis.selection import Input, Place, Selection
 from tachlog.analysis.sequences import Gram, key_of_gram, lift
 from tachlog.analysis.shapes import (
     ErrorPattern,
@@ -24,7 +24,7 @@ from tachlog.analysis.shapes import (
     Totals,
     Unpriced,
 )
-from tachlog.analysis.tally import Tally, Tree, tally_of, trees_of
+from tachlog.analysis.tally import Tally, Tree, merge, place_of, tally_of, trees_of
 from tachlog.analysis.units import mean_ms, optional_ms, optional_rfc3339, rfc3339, seconds, share
 from tachlog.analysis.view import (
     anomaly_view,
@@ -39,7 +39,7 @@ from tachlog.analysis.view import (
     tool_usage,
     tree_totals,
 )
-from tachlog.metrics import Context, ModelUse, SessionMetrics
+from tachlog.metrics import Context, ModelUse
 from tachlog.metrics.sketch import quantile
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
+Placed = tuple[Place, SessionView]
+Look = Callable[[list[Tree]], None]
+
 SCHEMA = 1
+MOST_THREADS = 2_000
 MOST_SEQUENCES = 50
 COMPLEXITIES = tuple(name for _, name in reversed(NAMES))
 
@@ -118,13 +122,6 @@ class InputView(Struct, frozen=True):
     by_source: dict[str, Input]
 
 
-class Summary(Struct, frozen=True):
-    """A set of whole sessions and what they come to."""
-
-    trees: list[Tree]
-    tally: Tally
-
-
 class TelemetryResult(Struct, frozen=True, kw_only=True):
     """Everything that is told about a selection of sessions; as JSON it is `analyze --json`."""
 
@@ -166,47 +163,30 @@ class TelemetryResult(Struct, frozen=True, kw_only=True):
         return to_polars(self.sessions, table)
 
 
-def build(
-    archive: Archive,
-    selection: Selection,
-    *,
-    time_zone: str,
-    prices: str,
-    generated_at_us: int,
-    read_now: ReadNowView = ReadNowView(),  # noqa: B008 (frozen)
-) -> TelemetryResult:
-    """Everything that the archive tells about a selection."""
-    summary = summarize(archive, selection)
-    return result_of(
-        totals_of(summary.tally),
-        patterns_of(summary.tally),
-        advise_now(archive, selection, summary.trees, summary.tally, generated_at_us),
-        session_views(summary.trees),
-        selection,
-        archive.input(selection),
-        time_zone=time_zone,
-        prices=prices,
-        estimates=archive.learned().name,
-        generated_at_us=generated_at_us,
-        read_now=read_now,
-    )
+def summarize(archive: Archive, selection: Selection, *look: Look) -> Tally:
+    """What the selected sessions come to.
+
+    No more than `MOST_THREADS` threads are held at a time, unless one session has more; each of
+    `look` is shown every part, whose sessions are in order of their start.
+    """
+    tally = Tally()
+    for trees in in_parts(archive, selection):
+        roots = {tree.threads[0].root for tree in trees}
+        tally = merge(tally, tally_of(trees, archive.steps(selection, roots)))
+        for each in look:
+            each(trees)
+    return tally
 
 
-def summarize(archive: Archive, selection: Selection) -> Summary:
-    """The selected sessions and what they come to."""
-    trees = selected(archive, selection)
-    return Summary(trees, tally_of(trees, archive.steps(selection)))
+def in_parts(archive: Archive, selection: Selection) -> Iterator[list[Tree]]:
+    """The selected sessions, a bounded number at a time, each part in order of their start."""
+    for metrics in archive.parts(selection, MOST_THREADS):
+        yield sorted(trees_of(metrics), key=place_of)
 
 
 def selected(archive: Archive, selection: Selection) -> list[Tree]:
     """The selected sessions alone, for answers that need no more."""
     return trees_of(archive.sessions(selection))
-
-
-def merge(a: Summary, b: Summary) -> Summary:
-    """The summary of both; they must be of different sessions, each of them whole."""
-    trees = sorted(a.trees + b.trees, key=lambda tree: _place(tree.head))
-    return Summary(trees, tallies.merge(a.tally, b.tally))
 
 
 def result_of(
@@ -309,18 +289,25 @@ def patterns_of(tally: Tally) -> Patterns:
 
 def session_views(trees: Iterable[Tree], *, sub_agents: bool = True) -> list[SessionView]:
     """Threads in order of start, then session id; main ones with what their tree comes to."""
-    views = [
-        (m, session_view(m, tree_totals(tree.threads) if m.parent is None else None))
+    return in_order(placed_views(trees, sub_agents=sub_agents))
+
+
+def placed_views(trees: Iterable[Tree], *, sub_agents: bool = True) -> list[Placed]:
+    """The same, each with its place in lists: threads that did nothing come first."""
+    return [
+        (
+            (m.start_us or 0, m.session_id, m.agent),
+            session_view(m, tree_totals(tree.threads) if m.parent is None else None),
+        )
         for tree in trees
         for m in tree.threads
         if sub_agents or m.parent is None
     ]
-    return [view for _, view in sorted(views, key=lambda pair: _place(pair[0]))]
 
 
-def _place(m: SessionMetrics) -> tuple[int, str, str]:
-    """Where a thread stands in lists: those that did nothing come first."""
-    return (m.start_us or 0, m.session_id, m.agent)
+def in_order(views: Iterable[Placed]) -> list[SessionView]:
+    """Views by their places."""
+    return [view for _, view in sorted(views, key=itemgetter(0))]
 
 
 def by_name(models: Mapping[tuple[str, str], ModelUse]) -> dict[str, ModelUse]:

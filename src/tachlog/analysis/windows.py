@@ -191,6 +191,16 @@ def begun_of(threads: Iterable[SessionMetrics]) -> Begun:
     )
 
 
+def also_begun(a: Begun, b: Begun) -> Begun:
+    """When the threads of both began."""
+    return Begun(
+        min((us for us in (a.first_us, b.first_us) if us is not None), default=None),
+        max((us for us in (a.last_us, b.last_us) if us is not None), default=None),
+        dict(Counter(a.sessions) + Counter(b.sessions)),
+        dict(Counter(a.sub_agents) + Counter(b.sub_agents)),
+    )
+
+
 def zone_of(name: str) -> tzinfo:
     """The time zone of a name; UTC needs no zone files on the machine."""
     return UTC if name == "UTC" else ZoneInfo(name)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tachlog.analysis.selection import Selection
-    from tachlog.analysis.summary import Summary
     from tachlog.analysis.tally import Tree
     from tachlog.pricing import PriceBook
     from tachlog.stores import Store
@@ -153,14 +152,6 @@ def selected(ask: Ask) -> list[Tree]:
 
     with ask.store() as store:
         return selected(store, ask.selection())
-
-
-def summarized(ask: Ask) -> Summary:
-    """The sessions that the filters select, and what they come to."""
-    from tachlog.analysis.summary import summarize
-
-    with ask.store() as store:
-        return summarize(store, ask.selection())
 
 
 def answer(verb: Verb, options: Namespace, caller: Caller) -> int:

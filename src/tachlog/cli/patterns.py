@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from tachlog.analysis.shapes import AnomalyView, Recovery, SequenceCount
-from tachlog.analysis.summary import patterns_of
+from tachlog.analysis.summary import patterns_of, summarize
+from tachlog.analysis.tally import Tree
 from tachlog.cli import format as fmt
-from tachlog.cli.answering import Answer, Ask, summarized
+from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
 from tachlog.cli.naming import ShortIds, when, words
 from tachlog.cli.table import Column, table
@@ -31,8 +32,13 @@ class PatternsFound(Struct, frozen=True):
 
 def patterns(ask: Ask) -> Answer:
     """Answer `tachlog patterns`."""
-    summary = summarized(ask)
-    told = patterns_of(summary.tally)
+    named: list[str] = []
+
+    def look(trees: list[Tree]) -> None:
+        named.extend(m.session_id for tree in trees for m in tree.threads)
+
+    with ask.store() as store:
+        told = patterns_of(summarize(store, ask.selection(), look))
     found = PatternsFound(
         told.sequences,
         told.transitions,
@@ -41,7 +47,7 @@ def patterns(ask: Ask) -> Answer:
         told.behaviors,
         [each for each in told.anomalies if each.type != "loop"],
     )
-    ids = ShortIds(m.session_id for tree in summary.trees for m in tree.threads)
+    ids = ShortIds(named)
     return Answer(found, lambda: _lines(found, ids, ask))
 
 

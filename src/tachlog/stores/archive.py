@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tachlog.analysis.agreement import Stated
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
@@ -20,6 +18,7 @@ from tachlog.analysis.selection import (
     Marked,
     Place,
     Quarter,
+    Roots,
     Selection,
     Spending,
     StoredStep,
@@ -56,13 +55,14 @@ from tachlog.stores import (
 )
 from tachlog.stores.advising import Advising
 from tachlog.stores.counting import Counting, TableSize
-from tachlog.stores.database import LISTED_TEXTS, Database, listed, replacing
+from tachlog.stores.database import Database, replacing
 from tachlog.stores.exporting import ArchiveExport
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState, Outgoing
 from tachlog.stores.loading import load_session
 from tachlog.stores.past import OldOperations
 from tachlog.stores.people import People
 from tachlog.stores.personal import PersonalData
+from tachlog.stores.progress import at_rest, known
 from tachlog.stores.recent import Recent
 from tachlog.stores.searching import Finding
 from tachlog.stores.summaries import metrics_of
@@ -100,22 +100,11 @@ class SqlArchive:
 
     def progress(self, paths: Collection[str] | None = None) -> dict[str, Progress]:
         """The progress of every known file, or of these, by path."""
-        of = "" if paths is None else f" AND path IN {LISTED_TEXTS}"
-        found = self.database.rows(
-            'SELECT path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state,'
-            f" done FROM files WHERE host IN ('', ?){of}",
-            (self.database.host, *(() if paths is None else (listed(paths),))),
-        )
-        return {row[0]: msgspec.convert(row, Progress, strict=False) for row in found}
+        return known(self.database, paths)
 
     def at_rest(self, paths: Collection[str] | None = None) -> dict[str, tuple[int, int]]:
         """Size and time (ns) of every file that was read to its end, or of these, by path."""
-        of = "" if paths is None else f" AND path IN {LISTED_TEXTS}"
-        found = self.database.rows(
-            f"SELECT path, size, mtime_ns FROM files WHERE done = 1 AND host IN ('', ?){of}",
-            (self.database.host, *(() if paths is None else (listed(paths),))),
-        )
-        return {path: (size, mtime_ns) for path, size, mtime_ns in found}
+        return at_rest(self.database, paths)
 
     def write(self, portions: Sequence[Portion], measure: Measure) -> list[Portion]:
         """Keep portions in one transaction; gives back those whose file was read by another."""
@@ -187,6 +176,10 @@ class SqlArchive:
     def sessions(self, selection: Selection) -> list[SessionMetrics]:
         """The figures of the selected threads, in order of start, then session id."""
         return reading.sessions(self.database, selection)
+
+    def parts(self, selection: Selection, most: int) -> Iterator[list[SessionMetrics]]:
+        """The same, at most so many threads at a time, but sessions whole; in order of root."""
+        return reading.parts(self.database, selection, most)
 
     def without_needless_paths(self, selection: Selection) -> Selection:
         """The same selection, without its paths where they are those of all that was read."""
@@ -278,10 +271,10 @@ class SqlArchive:
         """How long the selected model calls took (µs), by quarter hour."""
         return periods.response_times(self.database, selection)
 
-    def steps(self, selection: Selection) -> list[StoredStep]:
-        """Tool calls in the order of their threads."""
+    def steps(self, selection: Selection, roots: Roots = None) -> list[StoredStep]:
+        """Tool calls in the order of their threads; of sessions, or of the selection's time."""
         with self.database.snapshot():
-            return reading.steps(self.database, self._names(), selection)
+            return traces.steps(self.database, self._names(), selection, roots)
 
     def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
         """What was read, in all and by source."""

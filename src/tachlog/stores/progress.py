@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
 
 from tachlog.model import Problem, is_table
-from tachlog.stores import Portion
-from tachlog.stores.database import LISTED, Database, host_of, listed, marks
+from tachlog.stores import Portion, Progress
+from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, host_of, listed, marks
 
 FILE_COLUMNS: Final = (
     'host, path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state, records, '
@@ -17,6 +18,29 @@ FILE_COLUMNS: Final = (
 )
 
 _counts_decoder: Final = msgspec.json.Decoder(dict[str, int])
+
+
+def known(database: Database, paths: Collection[str] | None) -> dict[str, Progress]:
+    """The progress of every known file of this machine, or of these, by path."""
+    found = database.rows(
+        'SELECT path, source, revision, identity, size, mtime_ns, "offset", tail_bytes, state,'
+        f" done FROM files WHERE host IN ('', ?){_among(paths)}",
+        (database.host, *(() if paths is None else (listed(paths),))),
+    )
+    return {row[0]: msgspec.convert(row, Progress, strict=False) for row in found}
+
+
+def at_rest(database: Database, paths: Collection[str] | None) -> dict[str, tuple[int, int]]:
+    """Size and time (ns) of every file that was read to its end, or of these, by path."""
+    found = database.rows(
+        f"SELECT path, size, mtime_ns FROM files WHERE done = 1 AND host IN ('', ?){_among(paths)}",
+        (database.host, *(() if paths is None else (listed(paths),))),
+    )
+    return {path: (size, mtime_ns) for path, size, mtime_ns in found}
+
+
+def _among(paths: Collection[str] | None) -> str:
+    return "" if paths is None else f" AND path IN {LISTED_TEXTS}"
 
 
 def advance(database: Database, portion: Portion) -> int | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from operator import itemgetter
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -14,11 +13,9 @@ from tachlog.analysis.selection import (
     Marked,
     Place,
     Selection,
-    StoredStep,
     Told,
 )
 from tachlog.metrics import QUARTER_US, SessionMetrics
-from tachlog.model import OUTCOMES
 from tachlog.stores.database import LISTED_TEXTS, Database, listed
 from tachlog.stores.schema import OPERATIONS
 from tachlog.stores.summaries import metrics_of
@@ -136,6 +133,29 @@ def sessions(database: Database, selection: Selection) -> list[SessionMetrics]:
     return [metrics_of(blob) for (blob,) in found]
 
 
+def parts(database: Database, selection: Selection, most: int) -> Iterator[list[SessionMetrics]]:
+    """The same in order of root, so many threads at a time, or as many as one session has."""
+    test, values = threads_filter(database, selection, by_start=True)
+    asked = (
+        f"SELECT s.root, s.agent, s.metrics FROM agent_telemetry_summaries s WHERE {test} AND"
+        " {} ORDER BY s.root, s.agent, s.start_us IS NULL, s.start_us, s.session_id"
+    )
+    after: tuple[str, str] | None = None
+    while True:
+        beyond = "true" if after is None else "(s.root, s.agent) > (?, ?)"
+        found = database.rows(f"{asked.format(beyond)} LIMIT {most + 1}", [*values, *(after or ())])
+        if len(found) > most:
+            cut = found[-1][:2]
+            whole = [row for row in found if row[:2] != cut]
+            found = whole or database.rows(
+                asked.format("(s.root, s.agent) = (?, ?)"), [*values, *cut]
+            )
+        elif not found:
+            return
+        after = found[-1][:2]
+        yield [metrics_of(blob) for _, _, blob in found]
+
+
 _START: Final = "coalesce(s.start_us, 0)"
 _PLACE: Final = f"({_START}, s.session_id, s.agent)"
 
@@ -245,22 +265,6 @@ def shared(database: Database, thread: int) -> dict[str, int]:
             (thread,) * (len(OPERATIONS) + 1),
         )
     )
-
-
-def steps(database: Database, names: Mapping[int, str], selection: Selection) -> list[StoredStep]:
-    """Tool calls in the order of their threads."""
-    test, values = operations_filter(database, selection)
-    found = database.rows(
-        "SELECT t.session_id, t.agent, t.root, o.tool, o.input_digest, o.outcome, o.at_us"
-        " FROM tool_calls o JOIN threads t ON t.id = o.thread"
-        f" WHERE o.tool IS NOT NULL AND {test} ORDER BY o.thread, o.at_us, o.key",
-        values,
-    )
-    found.sort(key=itemgetter(0, 1))
-    return [
-        StoredStep(at_us, names[tool], digest, OUTCOMES[outcome], root, session_id)
-        for session_id, _, root, tool, digest, outcome, at_us in found
-    ]
 
 
 def told(database: Database, selection: Selection, mark: str) -> list[Told]:

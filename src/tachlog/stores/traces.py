@@ -1,15 +1,16 @@
-"""The operations of many threads at once, with only the columns that tell what bought nothing."""
+"""The operations of many threads at once, with only the columns that a question takes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from operator import itemgetter
 
-from tachlog.analysis.selection import Selection
+from tachlog.analysis.selection import Roots, Selection, StoredStep
 from tachlog.analysis.trace import Trace, TracedCall, TracedUse
 from tachlog.model import ERROR_CLASSES, OUTCOMES, TARGET_KINDS, UNTIMED_US
-from tachlog.stores.database import Database
-from tachlog.stores.reading import operations_filter
+from tachlog.stores.database import LISTED_TEXTS, Database, listed
+from tachlog.stores.reading import operations_filter, threads_filter
 from tachlog.stores.rows import Row
 
 
@@ -64,6 +65,35 @@ def traces(database: Database, names: Mapping[int, str], selection: Selection) -
             "SELECT id, agent, root, session_id FROM threads ORDER BY agent, session_id"
         )
         if thread in calls or thread in uses or thread in failures
+    ]
+
+
+def steps(
+    database: Database,
+    names: Mapping[int, str],
+    selection: Selection,
+    roots: Roots = None,
+) -> list[StoredStep]:
+    """Tool calls in the order of their threads: of these sessions, or of the selection's time."""
+    if roots is None:
+        test, values = operations_filter(database, selection)
+    else:
+        of, values = threads_filter(database, selection, by_start=True)
+        test = (
+            "o.thread IN (SELECT s.thread FROM agent_telemetry_summaries s"
+            f" WHERE s.root IN {LISTED_TEXTS} AND {of})"
+        )
+        values = [listed(roots), *values]
+    found = database.rows(
+        "SELECT t.session_id, t.agent, t.root, o.tool, o.input_digest, o.outcome, o.at_us"
+        " FROM tool_calls o JOIN threads t ON t.id = o.thread"
+        f" WHERE o.tool IS NOT NULL AND {test} ORDER BY o.thread, o.at_us, o.key",
+        values,
+    )
+    found.sort(key=itemgetter(0, 1))
+    return [
+        StoredStep(at_us, names[tool], digest, OUTCOMES[outcome], root, session_id)
+        for session_id, _, root, tool, digest, outcome, at_us in found
     ]
 
 

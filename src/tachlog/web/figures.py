@@ -130,10 +130,10 @@ def overview(asked: Asked[Filters]) -> OverviewView:
 
 def tools(asked: Asked[Limited]) -> ToolsView:
     """What each tool did, and what it was called before and after."""
-    summary = summarize(asked.store, selection_of(asked))
-    patterns = patterns_of(summary.tally)
+    tally = summarize(asked.store, selection_of(asked))
+    patterns = patterns_of(tally)
     return ToolsView(
-        _first(totals_of(summary.tally).tool_usage, asked.query.limit),
+        _first(totals_of(tally).tool_usage, asked.query.limit),
         patterns.transitions,
         _first(patterns.sequences, asked.query.limit),
         patterns.recoveries[: asked.query.limit],
@@ -143,15 +143,15 @@ def tools(asked: Asked[Limited]) -> ToolsView:
 
 def errors(asked: Asked[Limited]) -> ErrorsView:
     """What failed, by class and by what reads alike."""
-    summary = summarize(asked.store, selection_of(asked))
-    totals = totals_of(summary.tally)
-    anomalies = [each for each in patterns_of(summary.tally).anomalies if each.type != "loop"]
+    tally = summarize(asked.store, selection_of(asked))
+    totals = totals_of(tally)
+    anomalies = [each for each in patterns_of(tally).anomalies if each.type != "loop"]
     return ErrorsView(
         totals.error_breakdown,
         totals.error_rate,
         totals.operations,
         totals.failures,
-        error_patterns(summary.tally)[: asked.query.limit],
+        error_patterns(tally)[: asked.query.limit],
         anomalies[: asked.query.limit],
     )
 

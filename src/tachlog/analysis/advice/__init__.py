@@ -8,18 +8,17 @@ the one that saves most of those that it belongs to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from tachlog import data
 from tachlog.analysis.advice import choosing, contexts, failing, repeating, waiting
-from tachlog.analysis.advice.material import Case, Facts, Group, Material
+from tachlog.analysis.advice.material import Case, Facts, Group, Material, material_of
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.claims import Claim
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import Recommendation, Saving
 from tachlog.analysis.standing import Standing
-from tachlog.analysis.tally import Tally, Tree
 from tachlog.analysis.units import dollars
 from tachlog.data import AdviceKind
 from tachlog.model import key_of
@@ -61,18 +60,9 @@ class _Draft(NamedTuple):
     saved: Claim
 
 
-def advise(
-    archive: Archive, selection: Selection, trees: Sequence[Tree], tally: Tally
-) -> list[Recommendation]:
-    """All that the selected sessions recommend, what saves most first."""
-    return recommend(Material(trees, tally, archive.traces(selection)))
-
-
-def advise_now(
-    archive: Archive, selection: Selection, trees: Sequence[Tree], tally: Tally, now_us: int
-) -> list[Recommendation]:
-    """What of it is to be told now."""
-    found = advise(archive, selection, trees, tally)
+def advise_now(archive: Archive, selection: Selection, now_us: int) -> list[Recommendation]:
+    """What of all that the selected sessions recommend is to be told now."""
+    found = recommend(material_of(archive, selection))
     return still_told(found, archive.advising.standings(), now_us)
 
 

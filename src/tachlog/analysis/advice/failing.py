@@ -60,7 +60,8 @@ def failing_tools(material: Material) -> Iterator[Group]:
 
 def retries(material: Material) -> Iterator[Group]:
     """Failures that were followed by the same again."""
-    tally, trees = material.tally, material.trees
+    trees = material.trees
+    threads = [m for tree in trees for m in tree.threads]
     if not trees:
         return
     cases = [
@@ -74,7 +75,8 @@ def retries(material: Material) -> Iterator[Group]:
         )
     ]
     cases += [case for trace in material.traces for case, _ in _failures(trace) if case.claim.us]
-    errors = most_first(tally.errors)
+    errors = most_first(sum((Counter(m.errors) for m in threads), Counter()))
+    retries = sum(m.retries for m in threads)
     error_class: str = next(iter(errors), "unknown")
     yield group(
         "sessions",
@@ -82,8 +84,8 @@ def retries(material: Material) -> Iterator[Group]:
         [tree.head.root for tree in trees],
         sessions=len(trees),
         sessions_with_retries=sum(any(m.retries for m in tree.threads) for tree in trees),
-        retries=tally.retries,
-        avg_retries=round(tally.retries / len(trees), 6),
+        retries=retries,
+        avg_retries=round(retries / len(trees), 6),
         error_class=error_class,
         remedy=_remedy(error_class),
     )

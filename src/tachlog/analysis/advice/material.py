@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from heapq import heappop, heappush
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tachlog.analysis.archive import Archive
 from tachlog.analysis.claims import USUAL, Claim
-from tachlog.analysis.tally import Tally, Tree
+from tachlog.analysis.selection import Place, Selection
+from tachlog.analysis.summary import in_parts
+from tachlog.analysis.tally import Tree, place_of
 from tachlog.analysis.trace import Trace, TracedUse
 from tachlog.analysis.wasted import Found, asked_by, findings, is_broken_off, ran_us
 from tachlog.data import tool_category
@@ -22,6 +27,8 @@ RootKey = tuple[str, str]
 Facts = dict[str, int | float | str]
 
 DECIDED = frozenset({"success", "error"})
+MOST_OPERATIONS = 40_000
+"""Of how many operations advice is made: enough for any kind, and soon read."""
 WEEK_US = 7 * 86_400_000_000
 
 
@@ -53,14 +60,52 @@ class Group(Struct, frozen=True):
     tool: str | None = None
 
 
+class Latest:
+    """Of the sessions that it is shown those that began last, of `most` operations or some more."""
+
+    def __init__(self, most: int | None = MOST_OPERATIONS) -> None:
+        self.most = most
+        self.operations = 0
+        self.since_us: int | None = None
+        self._kept: list[tuple[Place, Tree, int]] = []
+
+    def add(self, trees: Iterable[Tree]) -> None:
+        """Look at more sessions; where any is left out, `since_us` is when the first kept began."""
+        for tree in trees:
+            operations = sum(m.calls + m.tool_calls for m in tree.threads)
+            self.operations += operations
+            heappush(self._kept, (place_of(tree), tree, operations))
+            while self.most is not None and self.operations - self._kept[0][2] >= self.most:
+                self.operations -= heappop(self._kept)[2]
+                self.since_us = self._kept[0][0][0]
+
+    @property
+    def trees(self) -> list[Tree]:
+        """The kept ones in order of their start."""
+        return [tree for _, tree, _ in sorted(self._kept)]
+
+
+def material_of(archive: Archive, selection: Selection, latest: Latest | None = None) -> Material:
+    """What the selected sessions' recommendations are made from: the latest of them."""
+    if latest is None:
+        latest = Latest()
+        for trees in in_parts(archive, selection):
+            latest.add(trees)
+    kept = {(tree.head.agent, tree.threads[0].root) for tree in latest.trees}
+    if latest.since_us is not None:
+        since_us = max(latest.since_us, selection.since_us or 0)
+        selection = replace(selection, since_us=since_us)
+    traces = [each for each in archive.traces(selection) if (each.agent, each.root) in kept]
+    return Material(latest.trees, traces)
+
+
 class Material:
     """The selected sessions and their operations, and what is looked up in them more than once."""
 
     def __init__(
-        self, trees: Sequence[Tree], tally: Tally, traces: Sequence[Trace], price: Price = price
+        self, trees: Sequence[Tree], traces: Sequence[Trace], price: Price = price
     ) -> None:
         self.trees = trees
-        self.tally = tally
         self.traces = traces
         self.price = price
         self.heads = {(tree.head.agent, tree.threads[0].root): tree.head for tree in trees}

@@ -7,13 +7,12 @@ from msgspec.structs import replace
 
 from tachlog.analysis.advice import recommend, still_told
 from tachlog.analysis.advice.effect import BEFORE_US, Effect, effect_of
-from tachlog.analysis.advice.material import Material
+from tachlog.analysis.advice.material import Latest, Material, material_of
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.standing import Standing
-from tachlog.analysis.summary import selected
-from tachlog.analysis.tally import tally_of
+from tachlog.analysis.summary import in_parts
 from tachlog.analysis.units import optional_rfc3339, rfc3339
 
 
@@ -51,7 +50,7 @@ def report_of(
     heads = {tree.threads[0].root: tree.head for tree in material.trees}
     done = [each.at_us for each in standings if each.state == "done"]
     since_us = min(done) - BEFORE_US if done else None
-    past = material_of(archive, replace(selection, since_us=since_us)) if done else material
+    past = _since(archive, replace(selection, since_us=since_us)) if done else material
     return AdviceReport(
         found,
         [
@@ -64,10 +63,12 @@ def report_of(
     )
 
 
-def material_of(archive: Archive, selection: Selection) -> Material:
-    """The selected sessions, and their operations."""
-    trees = selected(archive, selection)
-    return Material(trees, tally_of(trees, ()), archive.traces(selection))
+def _since(archive: Archive, selection: Selection) -> Material:
+    """All sessions of a time, however many: what is compared must be whole."""
+    every = Latest(most=None)
+    for trees in in_parts(archive, selection):
+        every.add(trees)
+    return material_of(archive, selection, every)
 
 
 def answered_view(standing: Standing, effect: Effect | None) -> AnsweredView:
