@@ -6,9 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import golden
 from archives import assistant, at, jsonl, read_in, tool_result, tool_use, user
+from conftest import Archives
+from summary_by_hand import at as at_time
+from summary_by_hand import thread
+from tachlog.analysis import summary
+from tachlog.analysis.advice.material import Latest
 from tachlog.analysis.overview import Overview, overview
 from tachlog.analysis.selection import Selection
+from tachlog.analysis.tally import trees_of
 from tachlog.stores import Store, open_store
 from test_effort import calls_of
 from test_retention import prune
@@ -100,3 +107,31 @@ def test_paths_of_all_logs_are_needless(store: Store, tmp_path: Path) -> None:
     assert store.without_needless_paths(one) == one
     assert store.without_needless_paths(ALL) == ALL
     assert told(store, both).result.selection.paths == list(map(str, logs))
+
+
+def test_an_answer_is_the_same_however_few_sessions_are_held_at_a_time(
+    archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures, names and advice of sessions with sub-agents and forks, on both databases."""
+    store = archives.new()
+    for source in ("claude_code", "codex"):
+        read_in(store, sorted((golden.CORPUS / source).rglob("*.jsonl")))
+    whole = told(store, views=True)
+    assert whole.result.totals.threads > whole.result.totals.sessions > 40
+    for most in (1, 7):
+        monkeypatch.setattr(summary, "MOST_THREADS", most)
+        assert told(store, views=True) == whole
+
+
+def test_advice_is_made_of_the_latest_sessions() -> None:
+    """As many as have so many operations, the oldest of them whole; all without a limit."""
+    trees = trees_of(
+        thread(f"s{n}", f"2026-11-18T09:0{n}", tool_calls=n, calls=0) for n in (3, 1, 4, 2)
+    )
+    few, every = Latest(most=6), Latest(most=None)
+    for each in (few, every):
+        each.add(trees[:2])
+        each.add(trees[2:])
+    assert [tree.head.session_id for tree in few.trees] == ["s3", "s4"]
+    assert (few.since_us, every.since_us) == (at_time("2026-11-18T09:03"), None)
+    assert len(every.trees) == 4
