@@ -13,6 +13,13 @@ from tachlog.engines.work import prepare, read
 BIN_BYTES: Final = 4 << 20
 SMALL_BYTES: Final = 12 << 20
 """A run of fewer bytes is over before a second process would have started."""
+FILE_BYTES: Final = 32 << 10
+"""What opening a file and measuring a session cost, in bytes that are read meanwhile."""
+
+
+def weight_of(task: Task) -> int:
+    """How much work a task is, in bytes."""
+    return task.size + FILE_BYTES
 
 
 def bins_of(tasks: Sequence[Task]) -> Iterator[list[Task]]:
@@ -21,7 +28,7 @@ def bins_of(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     size = 0
     for task in sorted(tasks, key=lambda t: (-t.size, t.path)):
         bin_.append(task)
-        size += task.size
+        size += weight_of(task)
         if size >= BIN_BYTES:
             yield bin_
             bin_, size = [], 0
@@ -37,7 +44,7 @@ def run(tasks: Sequence[Task], jobs: int | None, setup: Setup) -> Iterator[list[
     """
     jobs = jobs or os.cpu_count() or 1
     bins = deque(bins_of(tasks))
-    if jobs > 1 and sum(task.size for task in tasks) >= SMALL_BYTES:
+    if jobs > 1 and sum(map(weight_of, tasks)) >= SMALL_BYTES:
         from tachlog.engines.workers import in_workers
 
         yield from in_workers(bins, jobs, setup)
