@@ -21,13 +21,13 @@ from summary_by_hand import (
     tool,
     use,
 )
+from tachlog import figures as fmt
 from tachlog.analysis.alerts import Alert
 from tachlog.analysis.overview import Overview, overview
 from tachlog.analysis.selection import Input, Selection
 from tachlog.analysis.summary import ReadNowView
 from tachlog.analysis.trace import Trace, TracedUse
 from tachlog.analysis.units import rfc3339
-from tachlog.cli import format as fmt
 from tachlog.cli.answer import render_answer, render_short
 from tachlog.metrics import Anomaly, ErrorCluster, SessionMetrics, TimeSplit
 

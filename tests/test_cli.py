@@ -21,10 +21,10 @@ from conftest import Run, unmeasured
 from screens import FORK, MAIN, NAMES, NOW, SCREENS, Desk, main_session
 from tachlog.analysis.derivation import Step, adds_up
 from tachlog.cli.calling import Caller
-from tachlog.cli.format import cells
 from tachlog.cli.running import EXPECTED, run
 from tachlog.cli.verbs import VERBS
 from tachlog.demo import Truth, write_demo
+from tachlog.figures import cells
 
 READING = ("sessions", "tools", "errors", "patterns", "trends")
 COMMAND = Path(sysconfig.get_path("scripts")) / "tachlog"

@@ -13,12 +13,12 @@ from tachlog.analysis.derivation import Step as Sum
 from tachlog.analysis.derivation import adds_up
 from tachlog.analysis.turns import Step, Turn, turns_of
 from tachlog.cli.calling import Unanswered
-from tachlog.cli.format import cells
 from tachlog.cli.moments import moment_us
 from tachlog.cli.naming import ShortIds, agent_name, model_name, resolve, when, words
 from tachlog.cli.parser import near, size
 from tachlog.cli.table import Column, table
 from tachlog.cli.timeline import MOST_SPELLS, Agent, chart, spells_of, turn_lines
+from tachlog.figures import cells
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)

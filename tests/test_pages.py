@@ -15,7 +15,7 @@ from archives import assistant, jsonl, user
 from screens import Desk
 from serving import Served
 from tachlog import analyze, web
-from tachlog.cli.format import plain
+from tachlog.figures import plain
 from tachlog.web.pages import PAGES
 
 NAMED = [page.path for page in PAGES if page.name]

@@ -199,7 +199,7 @@ def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
         "tachlog.cli",
         "tachlog.cli.acting_verbs",
         "tachlog.cli.calling",
-        "tachlog.cli.format",
+        "tachlog.figures",
         "tachlog.cli.options",
         "tachlog.cli.parser",
         "tachlog.cli.running",

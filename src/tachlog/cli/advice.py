@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tachlog import data
+from tachlog import figures as fmt
 from tachlog.analysis.advice.report import AdviceReport, AnsweredView, answered_view, report_of
 from tachlog.analysis.shapes import Recommendation, Saving
 from tachlog.analysis.standing import Standing, StandingKind
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.look import nothing

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.agreement import Alone, Difference, Kind, SessionAgreement, agreements
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name, words
 from tachlog.cli.table import Column, table

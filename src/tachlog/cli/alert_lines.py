@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.alerting.channels import Channel
 from tachlog.analysis.alerting.lifecycle import Alert
 from tachlog.analysis.alerting.rehearsal import DAYS, Rehearsed
 from tachlog.analysis.alerting.rules import Rule
 from tachlog.analysis.alerting.silences import Silence
 from tachlog.analysis.units import optional_rfc3339, rfc3339
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Ask
 from tachlog.cli.naming import ShortIds
 from tachlog.cli.table import Column, table

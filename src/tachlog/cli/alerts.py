@@ -9,13 +9,13 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from tachlog import figures as fmt
 from tachlog.analysis.alerting.evaluation import evaluate
 from tachlog.analysis.alerting.lifecycle import Alert, Transition, acknowledge
 from tachlog.analysis.alerting.rehearsal import DAYS
 from tachlog.analysis.alerting.rules import Rule
 from tachlog.analysis.alerting.silences import Silence, suppressed
 from tachlog.analysis.units import rfc3339
-from tachlog.cli import format as fmt
 from tachlog.cli.alert_lines import (
     HISTORY_DAYS,
     LEAST_ID,

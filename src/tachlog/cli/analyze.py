@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Unanswered
 from tachlog.cli.mirroring import followed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tachlog import figures as fmt
 from tachlog.analysis.alerts import Alert
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.overview import Overview
 from tachlog.analysis.unlogged import NotLogged
 from tachlog.analysis.windows import zone_of
 from tachlog.cli import blocks, findings
-from tachlog.cli import format as fmt
 from tachlog.cli.blocks import Line
 from tachlog.cli.naming import ShortIds
 

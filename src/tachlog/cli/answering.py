@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tachlog.cli.calling import Caller, Misuse, Unanswered
-from tachlog.cli.format import plain, shown
 from tachlog.cli.moments import moment_us
 from tachlog.config import Config, Loaded, load
+from tachlog.figures import plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from tachlog.cli.calling import Caller, Misuse, Unanswered
-from tachlog.cli.format import plain
 from tachlog.config import data_home
+from tachlog.figures import plain
 
 LABEL: Final = "io.tachlog.serve"
 TASK: Final = "tachlog"

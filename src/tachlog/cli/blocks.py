@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
+from tachlog import figures as fmt
 from tachlog.analysis.alerts import Alert
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.plans import UnmatchedBill
@@ -15,9 +16,8 @@ from tachlog.analysis.shapes import SessionView, Totals
 from tachlog.analysis.summary import InputView, ReadNowView, SelectionView, TelemetryResult
 from tachlog.analysis.unlogged import NotLogged
 from tachlog.analysis.windows import Change, Day, Window, Windows
-from tachlog.cli import format as fmt
-from tachlog.cli.format import Span
 from tachlog.cli.naming import agent_name, model_name, name_of, when
+from tachlog.figures import Span
 from tachlog.model import is_note
 
 Line = list[Span]

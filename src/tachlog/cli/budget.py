@@ -8,8 +8,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.budget import LEAST_DAYS, BudgetUse, BudgetView, budgets_of
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse
 from tachlog.cli.limits import limit_lines

@@ -9,9 +9,9 @@ from io import StringIO
 
 from msgspec.structs import replace
 
+from tachlog import figures as fmt
 from tachlog.analysis.selection import NUMBER_NOT_TOLD, PERIODS, Selection
 from tachlog.analysis.spending import CostRow, Costs, costs_of
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.blocks import unlogged, unmatched_bill
 from tachlog.cli.calling import Misuse

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.cost_check import DIFFERS, CostComparison, TokenCheck
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.view import cost_usd
-from tachlog.cli import format as fmt
 from tachlog.cli.naming import agent_name
 from tachlog.stores import Store
 

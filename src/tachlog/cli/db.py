@@ -7,8 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.units import optional_rfc3339, rfc3339
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.table import Column, table
 from tachlog.stores.counting import TableSize

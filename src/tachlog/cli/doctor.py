@@ -8,11 +8,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.cost_check import CostComparison, TokenCheck, compare
 from tachlog.analysis.drift import Drift, VersionCounts, drifts
 from tachlog.analysis.plans import UnmatchedBill, unmatched
 from tachlog.analysis.selection import FileReport, Input, Selection
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.blocks import unmatched_bill
 from tachlog.cli.cross_checks import CostCheck, blocks, session_costs

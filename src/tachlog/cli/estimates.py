@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tachlog import figures as fmt
 from tachlog.analysis.estimates import UNNAMED, EstimateRow, Estimates, estimates_of
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name, model_name
 from tachlog.cli.table import Column, table

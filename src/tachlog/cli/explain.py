@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.context import context_report
 from tachlog.analysis.derivation import Figure, Step, derive
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import resolve
 from tachlog.cli.show import PrunedView, pruned_line, pruned_view

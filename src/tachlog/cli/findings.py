@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import chain
 
+from tachlog import figures as fmt
 from tachlog.analysis.advice.failing import gist
 from tachlog.analysis.highlights import Highlights
 from tachlog.analysis.shapes import AnomalyView, Recommendation, SessionView, ToolUsage, Totals
 from tachlog.analysis.summary import TelemetryResult
-from tachlog.cli import format as fmt
 from tachlog.cli.blocks import SHORT_LABEL, Line
 from tachlog.cli.naming import model_name, name_of, when
 

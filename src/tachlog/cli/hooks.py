@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tachlog.cli.answering import as_json
 from tachlog.cli.calling import Caller, Misuse, Unanswered
-from tachlog.cli.format import plain
+from tachlog.figures import plain
 from tachlog.hooks.editing import NotEditable
 from tachlog.hooks.facts import OLD, spool_path
 from tachlog.hooks.settings import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from tachlog import figures as fmt
 from tachlog.analysis.budget import BudgetView
 from tachlog.analysis.limits import LimitHit, LimitWindow
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Ask
 from tachlog.cli.naming import agent_name
 from tachlog.cli.table import Column, table

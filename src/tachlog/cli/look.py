@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
+from tachlog import figures as shown
 from tachlog.analysis.shapes import ErrorPattern, SessionView, ToolUsage
 from tachlog.analysis.summary import error_patterns, session_views, totals_of
 from tachlog.analysis.summary import selected as chosen
 from tachlog.analysis.tally import Tree, place_of, tally_of, trees_of
-from tachlog.cli import format as shown
 from tachlog.cli.answering import Answer, Ask, selected
 from tachlog.cli.findings import tool_name
 from tachlog.cli.naming import ShortIds, agent_name, model_name, name_of, when, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse
 from tachlog.cli.table import Column, table

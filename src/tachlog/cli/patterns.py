@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.shapes import AnomalyView, Recovery, SequenceCount
 from tachlog.analysis.summary import patterns_of, summarize
 from tachlog.analysis.tally import Tree
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
 from tachlog.cli.naming import ShortIds, when, words

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Caller, Misuse, Unanswered
 from tachlog.cli.table import Column, table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from tachlog import figures as fmt
 from tachlog.analysis.context import ContextReport
-from tachlog.cli import format as fmt
 from tachlog.cli.naming import words
 
 LEAST_SHARE = 0.005

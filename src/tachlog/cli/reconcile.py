@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC
 from pathlib import Path
 
+from tachlog import figures as fmt
 from tachlog.analysis.reconciliation import (
     CAUSES,
     Cause,
@@ -23,7 +24,6 @@ from tachlog.analysis.reconciliation import (
 from tachlog.analysis.selection import Selection, Spending
 from tachlog.analysis.units import dollars
 from tachlog.analysis.windows import local_date
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import words
 from tachlog.cli.table import Column, table

@@ -6,9 +6,9 @@ from importlib import import_module
 
 from tachlog import __version__
 from tachlog.cli.calling import Caller, Misuse
-from tachlog.cli.format import plain
 from tachlog.cli.parser import help_of, near, parse
 from tachlog.cli.verbs import VERBS
+from tachlog.figures import plain
 
 EXPECTED = {
     "tachlog.cli.calling.Misuse": 2,

@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from tachlog.cli.calling import Caller, Misuse, Unanswered
-from tachlog.cli.format import plain
 from tachlog.config import Loaded, data_home, load
 from tachlog.config.keys import Serve
+from tachlog.figures import plain
 from tachlog.stores import PRIVATE, open_store
 from tachlog.stores.people import People
 

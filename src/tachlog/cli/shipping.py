@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tachlog.cli.answering import Ask, as_json
 from tachlog.cli.calling import Caller, Misuse, Unanswered
-from tachlog.cli.format import plain, plural
+from tachlog.figures import plain, plural
 
 if TYPE_CHECKING:
     from tachlog.shipping import Shipment

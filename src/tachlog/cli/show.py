@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.complexity import ComplexityFactors, Points, explain
 from tachlog.analysis.context import ContextReport, context_report
 from tachlog.analysis.selection import Selection
@@ -15,7 +16,6 @@ from tachlog.analysis.shapes import SessionView
 from tachlog.analysis.turns import Turn, TurnView, turn_view, turns_of
 from tachlog.analysis.units import rfc3339
 from tachlog.analysis.view import cost_usd, session_view, tree_totals
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.naming import agent_name, model_name, name_of, resolve, words
 from tachlog.cli.reading import context_lines

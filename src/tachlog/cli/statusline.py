@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from tachlog import glance
 from tachlog.analysis.blocks import QUARTER_S, Block, Spent, open_block
 from tachlog.cli.calling import Caller, Misuse
-from tachlog.cli.format import money, plain, short_count
+from tachlog.figures import money, plain, short_count
 from tachlog.settings import STATUSLINE, Settings, machine_zone
 
 BLOCK_AGENT = "claude_code"

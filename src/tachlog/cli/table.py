@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tachlog.cli.format import cells, left, line, plain, right
+from tachlog.figures import cells, left, line, plain, right
 
 GAP = "  "
 

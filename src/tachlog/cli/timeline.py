@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import NamedTuple
 
+from tachlog import figures as fmt
 from tachlog.analysis.turns import Step, Turn
-from tachlog.cli import format as fmt
 
 LABEL = 9
 HOUR_CELLS = 16

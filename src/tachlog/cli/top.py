@@ -10,7 +10,7 @@ from contextlib import closing
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 from tachlog.cli.answering import Ask, as_json
 from tachlog.cli.calling import Caller
 from tachlog.cli.top_rows import Row, heading, rows_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tachlog import figures as fmt
 from tachlog.analysis.live import cost_usd
-from tachlog.cli import format as fmt
 from tachlog.cli.naming import agent_name, model_name, words
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Static
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 from tachlog.cli.top_rows import Row, heading
 
 LOOK_SECONDS: Final = 2.0

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
+from tachlog import figures as fmt
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.series import TrendView, trends_of
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
 from tachlog.metrics import QUARTER_US

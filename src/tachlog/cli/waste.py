@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tachlog import figures as fmt
 from tachlog.analysis.waste import Waste, WasteRow, waste_of
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
 from tachlog.cli.naming import ShortIds

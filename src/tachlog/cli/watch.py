@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TextIO
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 from tachlog.cli.answering import Ask
 from tachlog.cli.calling import Caller
 from tachlog.data.agents import AGENTS

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from html import escape
 from typing import Final
 
+from tachlog import figures as fmt
 from tachlog.charts import bars
-from tachlog.cli import format as fmt
 from tachlog.report.telling import sections, title
 from tachlog.report.weeks import Report
 

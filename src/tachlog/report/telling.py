@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tachlog import figures as fmt
 from tachlog.analysis.comparison import Compared
-from tachlog.cli import format as fmt
 from tachlog.report.weeks import Daily, Report
 
 MOST_ROWS = 6

@@ -14,9 +14,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from tachlog import charts
+from tachlog import figures as fmt
 from tachlog.analysis.shapes import Saving
 from tachlog.charts import Bar, Lane, Line, Piece
-from tachlog.cli import format as fmt
 from tachlog.cli.advice import saving_told
 from tachlog.cli.naming import agent_name, model_name, words
 from tachlog.cli.top_rows import doing

@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from tachlog import __version__
-from tachlog.cli.format import plain
+from tachlog.figures import plain
 from tachlog.web.looks import looks
 
 HERE: Final = Path(__file__).resolve().parent

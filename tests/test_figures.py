@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachlog.cli import format as fmt
+from tachlog import figures as fmt
 
 
 @pytest.mark.parametrize(
