@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from tachlog.analysis.selection import Input, Quarter, Roots, Selection, StoredStep
 from tachlog.analysis.standing import Standing
@@ -230,9 +232,18 @@ class Shelf:
             if m.parent is None and m.start_us is not None
         ]
 
-    def tools(self, selection: Selection) -> set[str]:
-        """The tools of the steps in the selection."""
-        return {step.tool for step in self.kept_steps if _within(step.at_us, selection)}
+    def tools_between(self, selection: Selection, edges: Sequence[int]) -> dict[int, set[str]]:
+        """The tools of the steps in the selection between each two moments."""
+        steps = [step for step in self.kept_steps if _within(step.at_us, selection)]
+        return {
+            since: {step.tool for step in steps if since <= step.at_us < until}
+            for since, until in pairwise(edges)
+        }
+
+    def hours(self, selection: Selection) -> list[Quarter]:
+        """The quarter hours in the selection under the first of their hour."""
+        kept = self.quarters(selection)
+        return [replace(q, quarter=q.quarter // 4 * 4, model=None) for q in kept]
 
     def quarters(self, selection: Selection) -> list[Quarter]:
         """The quarter hours in the selection."""

@@ -1,5 +1,6 @@
 """The user's four trends: what an hour or a day comes to, and which of them take part."""
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +11,7 @@ from tachlog.analysis.series import (
     daily_tools,
     hourly_error_rates,
     hourly_tokens,
+    midnights,
     trends_of,
 )
 from tachlog.metrics import SessionMetrics, Sketch
@@ -37,11 +39,11 @@ class Told:
     """An archive that tells what it was given."""
 
     def __init__(self, hours: int) -> None:
-        self.hours = range(hours)
+        self.told = range(hours)
 
-    def quarters(self, selection: Selection) -> list[Quarter]:
+    def hours(self, selection: Selection) -> list[Quarter]:
         """Tell a call in every hour, each larger than the one before."""
-        return [quarter(hour, calls=1, output=10 * hour + 10, tool_calls=1) for hour in self.hours]
+        return [quarter(hour, calls=1, output=10 * hour + 10, tool_calls=1) for hour in self.told]
 
     def deleted_before_us(self) -> int | None:
         """Tell that nothing was deleted."""
@@ -49,11 +51,11 @@ class Told:
 
     def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
         """Tell a session in every hour."""
-        return [begun(hour, 3) for hour in self.hours]
+        return [begun(hour, 3) for hour in self.told]
 
-    def tools(self, selection: Selection) -> set[str]:
-        """Tell one tool, whenever it is asked."""
-        return {"Read"}
+    def tools_between(self, selection: Selection, edges: Sequence[int]) -> dict[int, set[str]]:
+        """Tell one tool between each two moments."""
+        return {edge: {"Read"} for edge in edges[:-1]}
 
     def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
         """Tell nothing."""
@@ -102,23 +104,20 @@ def test_complexity_is_the_mean_of_sessions_begun_that_day() -> None:
     assert len(daily_complexity(late, TOKYO)) == 2
 
 
-def test_tool_diversity_asks_for_each_day_with_calls() -> None:
-    """Each day of the zone is asked for by itself, and no further than the selection goes."""
-    asked: list[tuple[int, int]] = []
+def test_tool_diversity_is_of_the_days_with_calls() -> None:
+    """Days are the zone's; an hour on two of them asks for both, and idle days for none."""
+    midnight = HOUR // 24 * 24
+    late = [quarter(midnight + 18 - HOUR, tool_calls=1), quarter(midnight + 70 - HOUR)]
+    assert len(midnights(late, UTC)) == 2
+    assert len(midnights(late, ZoneInfo("Asia/Kolkata"))) == 3
+    days = midnights(late, UTC)
 
     class Asked(Told):
-        def tools(self, selection: Selection) -> set[str]:
-            assert selection.since_us is not None
-            assert selection.until_us is not None
-            asked.append((selection.since_us // HOUR_US, selection.until_us // HOUR_US))
-            return {"Read", "Bash"} if len(asked) == 1 else {"Read"}
+        def tools_between(self, selection: Selection, edges: Sequence[int]) -> dict[int, set[str]]:
+            assert [edge // HOUR_US for edge in edges] == [midnight, midnight + 24]
+            return {edges[0]: {"Read", "Bash"}}
 
-    quarters = [quarter(0, tool_calls=1), quarter(1), quarter(24, tool_calls=2)]
-    until = Selection(until_us=(HOUR + 25) * HOUR_US)
-    found = daily_tools(Asked(0), until, quarters, UTC)
-    assert sorted(found.values()) == [1, 2]
-    midnight = HOUR // 24 * 24
-    assert sorted(asked) == [(midnight, midnight + 24), (midnight + 24, HOUR + 25)]
+    assert daily_tools(Asked(0), Selection(), days) == {days[midnight * HOUR_US]: 2}
 
 
 def test_what_is_not_over_takes_no_part() -> None:

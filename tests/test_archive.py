@@ -289,16 +289,6 @@ def test_a_torn_last_line_is_a_problem_until_it_is_whole(tmp_path: Path, store: 
     assert (mended.records, mended.parsed, mended.problems) == (4, 4, 0)
 
 
-def test_an_archive_from_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """A version that this tachlog does not know is an error that says what to do."""
-    path = tmp_path / "archive.db"
-    store = open_store(str(path))
-    store.database.run("PRAGMA user_version = 99")  # type: ignore[attr-defined]
-    store.close()
-    with pytest.raises(StoreError, match=r"has version 99.*install a newer tachlog"):
-        open_store(str(path))
-
-
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     """A corrupt archive is an error that names it and says how to go on."""
     path = tmp_path / "archive.db"

@@ -10,17 +10,19 @@ from zoneinfo import ZoneInfo
 from archives import read_in
 from conftest import Archives
 from tachlog.analysis.realtime import WINDOW_US
-from tachlog.analysis.selection import By, Place, Selection
-from tachlog.analysis.series import daily_complexity, daily_tools
-from tachlog.analysis.tally import Tree, add_use, place_of, trees_of
-from tachlog.analysis.windows import local_date
+from tachlog.analysis.selection import By, Place, Quarter, Selection
+from tachlog.analysis.series import daily_complexity, daily_tools, midnights
+from tachlog.analysis.tally import Tree, add_use, place_of, tally_of, trees_of
+from tachlog.analysis.windows import local_date, shifts_of
 from tachlog.demo import write_demo
 from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.stores import Store, spending
 from tachlog.stores.archive import SqlArchive
+from tachlog.stores.rebuilding import differing_sums
 from tachlog.stores.totals import TOTALS
 
 DAY_US = 86_400_000_000
+SUMS = [name for name in Quarter.__struct_fields__ if name not in ("quarter", "model")]
 
 
 def test_questions_are_answered_as_from_operations(archives: Archives, tmp_path: Path) -> None:
@@ -60,6 +62,7 @@ def test_questions_are_answered_as_from_operations(archives: Archives, tmp_path:
 
 def totals_are_sums(store: SqlArchive) -> None:
     """Assert that the totals of agents are the sums of their threads' quarter hours."""
+    assert differing_sums(store.database, writes=False) == 0
     for table, totals in TOTALS.items():
         sums = ", ".join(f"sum(coalesce(q.{name}, 0))" for name in totals.sums.split(", "))
         told = f", count(q.{totals.told})" if totals.told else ""
@@ -106,6 +109,18 @@ def costs_are_whole(store: SqlArchive, selection: Selection) -> None:
                 add_use(known.setdefault(place, ModelUse(each.use.provider)), each.use)
         assert sums[0] == sums[1]
 
+    zone = ZoneInfo("America/New_York")
+    by_day: list[dict[tuple[int, str, str], ModelUse]] = [{}, {}]
+    whole = store.spending(selection, "day", (), shifts_of(zone))
+    for known, rows in zip(by_day, (whole, store.spending(selection, "day")), strict=True):
+        for each in rows:
+            assert isinstance(each.group, int)
+            day = local_date(each.group * QUARTER_US, zone).toordinal()
+            served_by = each.use.provider
+            add_use(known.setdefault((day, each.model, served_by), ModelUse(served_by)), each.use)
+    assert by_day[0] == by_day[1]
+    assert len(whole) <= len(by_day[0]) + 2 * len({each.model for each in whole})
+
 
 def days_are_whole(store: Store, selection: Selection) -> None:
     """Assert that scores and tools by day are those of the sessions and the calls of tools."""
@@ -113,9 +128,17 @@ def days_are_whole(store: Store, selection: Selection) -> None:
     tools: dict[int, set[str]] = defaultdict(set)
     for step in store.steps(selection):
         tools[local_date(step.at_us, zone).toordinal()].add(step.tool)
-    kept = daily_tools(store, selection, store.quarters(selection), zone)
+    kept = daily_tools(store, selection, midnights(store.hours(selection), zone))
     assert kept == {day: len(found) for day, found in tools.items()}
-    assert store.tools(selection) == {step.tool for step in store.steps(selection)}
+    sums: dict[int, list[int]] = {}
+    for quarter in store.quarters(selection):
+        known = sums.setdefault(quarter.quarter // 4 * 4, [0] * len(SUMS))
+        for place, name in enumerate(SUMS):
+            known[place] += getattr(quarter, name)
+    assert {
+        hour.quarter: [getattr(hour, name) for name in SUMS] for hour in store.hours(selection)
+    } == sums
+    assert store.tool_stats(selection) == tally_of(trees_of(store.sessions(selection)), ()).tools
     scores: dict[int, list[int]] = defaultdict(list)
     for m in store.sessions(selection):
         if m.parent is None and m.start_us is not None:

@@ -17,7 +17,7 @@ from summary_by_hand import DOLLAR, MODEL, Shelf, quarter, use
 from summary_by_hand import at as moment
 from tachlog.analysis.billing import Budget
 from tachlog.analysis.budget import BudgetView, budgets_of, proposal, state_of
-from tachlog.analysis.selection import By, Marked, Quarter, Selection, Spending
+from tachlog.analysis.selection import By, Marked, Quarter, Selection, Shifts, Spending
 from tachlog.config import ConfigError
 from tachlog.config.writing import changed_text, set_values
 
@@ -34,7 +34,9 @@ class Week(Shelf):
         super().__init__(quarters=quarters)
         self.costs = list(sessions)
 
-    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
+    def spending(
+        self, selection: Selection, by: By, cuts: Sequence[int] = (), shifts: Shifts | None = None
+    ) -> list[Spending]:
         """The sessions, divided at the moments."""
         return [
             Spending(

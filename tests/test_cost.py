@@ -20,7 +20,7 @@ from summary_by_hand import DOLLAR, MODEL, Shelf, use
 from summary_by_hand import at as moment
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.plans import UnmatchedBill, unmatched
-from tachlog.analysis.selection import BYS, By, Selection, Spending, Told
+from tachlog.analysis.selection import BYS, By, Selection, Shifts, Spending, Told
 from tachlog.analysis.spending import Costs, costs_of
 from tachlog.analysis.tally import add_use
 from tachlog.analysis.unlogged import SideCall
@@ -39,7 +39,9 @@ class Found(Shelf):
         self.found = found
         self.marks = marks
 
-    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
+    def spending(
+        self, selection: Selection, by: By, cuts: Sequence[int] = (), shifts: Shifts | None = None
+    ) -> list[Spending]:
         """Give the groups, divided by the moments."""
         return [replace(each, period=sum(c <= each.first_us for c in cuts)) for each in self.found]
 

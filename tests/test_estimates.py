@@ -7,7 +7,7 @@ import pytest
 from screens import Desk
 from summary_by_hand import Shelf, use
 from tachlog.analysis.estimates import Estimates, estimates_of
-from tachlog.analysis.selection import By, Selection, Spending
+from tachlog.analysis.selection import By, Selection, Shifts, Spending
 from tachlog.cli.estimates import cells
 from tachlog.data import estimator_factors
 from tachlog.metrics.calibration import Learned
@@ -23,7 +23,9 @@ class Found(Shelf):
         self.found = found
         self.taught = learned
 
-    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
+    def spending(
+        self, selection: Selection, by: By, cuts: Sequence[int] = (), shifts: Shifts | None = None
+    ) -> list[Spending]:
         """Give the groups."""
         assert by == "agent"
         return self.found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tachlog.analysis.agreement import Stated
@@ -16,6 +16,7 @@ from tachlog.analysis.selection import (
     Quarter,
     Roots,
     Selection,
+    Shifts,
     Spending,
     StoredStep,
     Told,
@@ -24,7 +25,7 @@ from tachlog.analysis.standing import Standing
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.hooks.facts import Hooked, Key
-from tachlog.metrics import SessionMetrics, Sketch
+from tachlog.metrics import SessionMetrics, Sketch, ToolStats
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 
@@ -92,12 +93,25 @@ class Archive(Protocol):
         """What happened when, by quarter hour and model."""
         ...
 
+    def hours(self, selection: Selection) -> list[Quarter]:
+        """What happened in each hour (UTC), under its first quarter hour, of all models."""
+        ...
+
     def deleted_before_us(self) -> int | None:
         """The time before which operations were deleted, the latest; None where all are there."""
         ...
 
-    def tools(self, selection: Selection) -> set[str]:
-        """The tools that were called."""
+    def tools_between(
+        self, selection: Selection, edges: Sequence[int]
+    ) -> Mapping[int, Collection[str]]:
+        """The tools that were called between each two moments, by the first of them.
+
+        The moments are edges of quarter hours, ascending.
+        """
+        ...
+
+    def tool_stats(self, selection: Selection) -> Mapping[str, ToolStats]:
+        """What each tool did in the selected sessions."""
         ...
 
     def busy_windows(self, since_us: int, until_us: int, window_us: int) -> int:
@@ -123,11 +137,18 @@ class Archive(Protocol):
         """What each version of each agent told, in the logs of each source."""
         ...
 
-    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
+    def spending(
+        self,
+        selection: Selection,
+        by: By,
+        cuts: Sequence[int] = (),
+        shifts: Shifts | None = None,
+    ) -> list[Spending]:
         """What the selected model calls used and cost, grouped; each call counts once.
 
         `model` and `provider` of the selection are those of the calls themselves. Groups are also
-        divided at the moments `cuts` (µs, ascending).
+        divided at the moments `cuts` (µs, ascending). With `shifts` what lies on one day may come
+        together, under its first quarter hour.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -51,6 +51,10 @@ class Selection(Struct, frozen=True):
     host: str | None = None
     paths: tuple[str, ...] | None = None
 
+
+Shifts = Callable[[int, int], list[tuple[int, int]]]
+"""For two quarter hours, from when on between them the clocks of a zone are how many quarter hours
+ahead of UTC."""
 
 Place = tuple[int, str, str]
 """Where a session stands in lists: its start (µs, 0 if it is not known), its id, its agent."""

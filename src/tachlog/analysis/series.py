@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta, tzinfo
+from datetime import date, tzinfo
 from typing import Literal
 
 from msgspec import Struct
@@ -61,16 +61,16 @@ def trends_of(
 ) -> list[TrendView]:
     """The four trends of a selection."""
     zone = zone_of(time_zone)
-    quarters = archive.quarters(selection)
-    cut_us = archive.deleted_before_us()
-    first_us = min((quarter.quarter for quarter in quarters), default=0) * QUARTER_US
-    kept_us = cut_us if cut_us is not None and first_us < cut_us else None
-    whole = [q for q in quarters if kept_us is None or q.quarter * QUARTER_US >= kept_us]
+    hours, cut_us = archive.hours(selection), archive.deleted_before_us()
+    kept_us = None
+    kept = hours
+    if cut_us is not None and archive.hours(_until(selection, cut_us)):
+        kept_us, kept = cut_us, archive.hours(_since(selection, cut_us))
     complexity = daily_complexity(archive.complexity(selection), zone)
-    tools = daily_tools(archive, selection, quarters, zone)
+    tools = daily_tools(archive, selection, midnights(hours, zone))
     return [
-        _hourly("token_usage_trend", "tokens", hourly_tokens(whole), now_us, kept_us),
-        _hourly("error_rate_trend", "share", hourly_error_rates(whole), now_us, kept_us),
+        _hourly("token_usage_trend", "tokens", hourly_tokens(kept), now_us, kept_us),
+        _hourly("error_rate_trend", "share", hourly_error_rates(kept), now_us, kept_us),
         _daily("complexity_trend", "score", complexity, now_us, zone),
         _daily("tool_diversity_trend", "tools", tools, now_us, zone),
     ]
@@ -107,27 +107,32 @@ def daily_complexity(begun: Iterable[tuple[int, int, int]], zone: tzinfo) -> Val
     return {day: scores[day] / count for day, count in sessions.items()}
 
 
-def daily_tools(
-    archive: Archive, selection: Selection, quarters: Iterable[Quarter], zone: tzinfo
-) -> Values:
-    """How many different tools were called on each day."""
-    starts = {quarter.quarter * QUARTER_US for quarter in quarters if quarter.tool_calls}
-    days = {local_date(start_us, zone) for start_us in starts}
-    return {
-        day.toordinal(): len(found)
-        for day in days
-        if (found := archive.tools(_on(selection, day, zone)))
-    }
+def daily_tools(archive: Archive, selection: Selection, edges: Mapping[int, int]) -> Values:
+    """How many different tools were called on each day; `edges` are days by their midnight."""
+    found = archive.tools_between(selection, sorted(edges))
+    return {edges[since_us]: len(tools) for since_us, tools in found.items() if tools}
 
 
-def _on(selection: Selection, day: date, zone: tzinfo) -> Selection:
-    """The part of a selection that lies on one day."""
-    since_us, until_us = midnight_us(day, zone), midnight_us(day + timedelta(days=1), zone)
-    if selection.since_us is not None:
-        since_us = max(since_us, selection.since_us)
-    if selection.until_us is not None:
-        until_us = min(until_us, selection.until_us)
-    return replace(selection, since_us=since_us, until_us=until_us)
+def midnights(hours: Iterable[Quarter], zone: tzinfo) -> dict[int, int]:
+    """The days of hours in which tools were called by their midnight, and those after them.
+
+    Where clocks are not whole hours from UTC an hour may lie on two days.
+    """
+    moments = (hour.quarter * QUARTER_US for hour in hours if hour.tool_calls)
+    ends = {us for at_us in moments for us in (at_us, at_us + HOUR_US - 1)}
+    days = {local_date(at_us, zone).toordinal() for at_us in ends}
+    days |= {day + 1 for day in days}
+    return {midnight_us(date.fromordinal(day), zone): day for day in sorted(days)}
+
+
+def _since(selection: Selection, at_us: int) -> Selection:
+    since_us = selection.since_us
+    return replace(selection, since_us=at_us if since_us is None else max(since_us, at_us))
+
+
+def _until(selection: Selection, at_us: int) -> Selection:
+    until_us = selection.until_us
+    return replace(selection, until_us=at_us if until_us is None else min(until_us, at_us))
 
 
 def _hour(quarter: Quarter) -> int:

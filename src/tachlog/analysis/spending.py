@@ -22,7 +22,7 @@ from tachlog.analysis.tally import add_use
 from tachlog.analysis.units import dollars, rfc3339
 from tachlog.analysis.unlogged import NotLogged, not_logged
 from tachlog.analysis.view import cost_basis, cost_usd, model_usage, tokens_of
-from tachlog.analysis.windows import local_date, zone_of
+from tachlog.analysis.windows import local_date, shifts_of, zone_of
 from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.metrics.tokens import Price
 from tachlog.model import UNTIMED_US
@@ -101,7 +101,7 @@ def costs_of(
     """Add up what the selected calls of an archive used and cost."""
     zone = zone_of(time_zone)
     bills = Bills(billing, zone)
-    found = archive.spending(selection, by, bills.cuts)
+    found = archive.spending(selection, by, bills.cuts, shifts_of(zone))
     groups: dict[Key, Sums] = {}
     total = Sums()
     for spending in found:

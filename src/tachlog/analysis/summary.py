@@ -21,6 +21,7 @@ from tachlog.analysis.shapes import (
     Recovery,
     SequenceCount,
     SessionView,
+    ToolUsage,
     Totals,
     Unpriced,
 )
@@ -39,7 +40,7 @@ from tachlog.analysis.view import (
     tool_usage,
     tree_totals,
 )
-from tachlog.metrics import Context, ModelUse
+from tachlog.metrics import Context, ModelUse, ToolStats
 from tachlog.metrics.sketch import quantile
 
 if TYPE_CHECKING:
@@ -219,12 +220,17 @@ def result_of(
     )
 
 
+def tools_of(stats: Mapping[str, ToolStats]) -> dict[str, ToolUsage]:
+    """The table of tools, those first that were called most."""
+    tools = sorted(stats.items(), key=lambda item: (-item[1].count, item[0]))
+    return {name: tool_usage(told, quantile(told.sketch, 0.95)) for name, told in tools}
+
+
 def totals_of(tally: Tally) -> Totals:
     """The view of a tally's figures."""
     uses = list(tally.models.values())
     tokens = tokens_of(uses)
     models = by_name(tally.models)
-    tools = sorted(tally.tools.items(), key=lambda item: (-item[1].count, item[0]))
     peak_tokens, window = tally.peak
     return Totals(
         sessions=tally.sessions,
@@ -261,7 +267,7 @@ def totals_of(tally: Tally) -> Totals:
         avg_response_time=mean_ms(tally.response_us, tally.response_n),
         p95_response_time=optional_ms(quantile(tally.response_sketch, 0.95)),
         timed_calls=tally.response_n,
-        tool_usage={name: tool_usage(stats, quantile(stats.sketch, 0.95)) for name, stats in tools},
+        tool_usage=tools_of(tally.tools),
         error_breakdown=most_first(tally.errors),
         context=context_usage(Context(peak_tokens or None, window or None, tally.compactions)),
     )

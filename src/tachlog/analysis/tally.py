@@ -170,7 +170,7 @@ def _add(into: Tally, other: Tally) -> None:
     for model, use in other.models.items():
         add_use(into.models.setdefault(model, ModelUse(use.provider)), use)
     for tool, stats in other.tools.items():
-        _add_stats(into.tools.setdefault(tool, ToolStats(stats.category)), stats)
+        add_stats(into.tools.setdefault(tool, ToolStats(stats.category)), stats)
     for key, group in other.groups.items():
         _add_group(into.groups.setdefault(key, ErrorGroup(group.first_us, group.last_us)), group)
     into.anomalies += other.anomalies
@@ -219,7 +219,7 @@ def _add_thread(tally: Tally, m: SessionMetrics) -> None:
     for name, use in m.models.items():
         add_use(tally.models.setdefault((name, use.provider), ModelUse(use.provider)), use)
     for tool, stats in m.tools.items():
-        _add_stats(tally.tools.setdefault(tool, ToolStats(stats.category)), stats)
+        add_stats(tally.tools.setdefault(tool, ToolStats(stats.category)), stats)
     tally.anomalies += [(m.session_id, anomaly) for anomaly in m.anomalies]
 
 
@@ -278,7 +278,7 @@ def add_use(into: ModelUse, other: ModelUse) -> None:
     into.cost_nanousd = _known_sum(into.cost_nanousd, other.cost_nanousd)
 
 
-def _add_stats(into: ToolStats, other: ToolStats) -> None:
+def add_stats(into: ToolStats, other: ToolStats) -> None:
     """Add a tool's figures; the exact p95 of a session cannot be added, its sketch can."""
     into.count += other.count
     into.success_count += other.success_count

@@ -6,7 +6,7 @@ the rank-sum test, so that noise is called flat; a day that is not over yet take
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.ranks import direction_of
-from tachlog.analysis.selection import Quarter, Selection
+from tachlog.analysis.selection import Quarter, Selection, Shifts
 from tachlog.analysis.trends import Direction
 from tachlog.metrics import QUARTER_US, SessionMetrics, Sketch
 from tachlog.metrics.sketch import merge, quantile
@@ -32,6 +32,7 @@ OLD_DAYS = 30
 
 LEAST_DAYS = 4
 LEAST_BASE_DAYS = 7
+_WEEK_QUARTERS = 7 * 96
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SUMS = (
     "sessions",
@@ -209,6 +210,27 @@ def zone_of(name: str) -> tzinfo:
 def local_date(at_us: int, zone: tzinfo) -> date:
     """The day on which something happened, in a zone."""
     return (_EPOCH + timedelta(microseconds=at_us)).astimezone(zone).date()
+
+
+def shifts_of(zone: tzinfo) -> Shifts:
+    """How far the clocks of a zone are ahead of UTC; they change at most once in a week."""
+
+    def ahead(quarter: int) -> int:
+        at = _EPOCH + timedelta(microseconds=quarter * QUARTER_US)
+        shift = at.astimezone(zone).utcoffset() or timedelta()
+        return round(shift / timedelta(microseconds=QUARTER_US))
+
+    def shifts(first: int, last: int) -> list[tuple[int, int]]:
+        found = [(first, ahead(first))]
+        for week in range(first, last + 1, _WEEK_QUARTERS):
+            until = min(week + _WEEK_QUARTERS, last + 1)
+            if ahead(until) != found[-1][1]:
+                now = ahead(until)
+                changed = bisect_left(range(week, until), True, key=lambda at: ahead(at) == now)
+                found.append((week + changed, now))
+        return found
+
+    return shifts
 
 
 def midnight_us(day: date, zone: tzinfo) -> int:

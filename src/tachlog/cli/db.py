@@ -59,6 +59,15 @@ class Rebuilt(Struct, frozen=True):
     written: bool
 
 
+class Migrated(Struct, frozen=True):
+    """The version of the archive's tables, and the one that it was of before."""
+
+    archive: str
+    before: int
+    version: int
+    sessions: int
+
+
 class Sizes(Struct, frozen=True):
     """What the archive takes, in all and by table."""
 
@@ -68,7 +77,9 @@ class Sizes(Struct, frozen=True):
 
 
 def db(ask: Ask) -> Answer:
-    """Answer `tachlog db sizes`, `tachlog db prune` and `tachlog db rebuild`."""
+    """Answer `tachlog db` with `sizes`, `migrate`, `prune` and `rebuild`."""
+    if ask.options.what == "migrate":
+        return _migrate(ask)
     if ask.options.what == "prune":
         return _prune(ask)
     if ask.options.what == "rebuild":
@@ -93,6 +104,18 @@ def _lines(found: Sizes, ask: Ask) -> Iterator[str]:
         for each in found.tables
     ]
     yield from table(_COLUMNS, rows, ask.width, ask.has_color)
+
+
+def _migrate(ask: Ask) -> Answer:
+    """Opening is what brings an archive to this version."""
+    from tachlog.stores.schema import VERSION
+
+    with ask.store() as store:
+        found = Migrated(ask.archive, store.came_from, VERSION, store.count())
+    told = f"{found.archive}: version {found.version}, {fmt.plural(found.sessions, 'session')}"
+    is_new = found.before == found.version
+    told += "; nothing to do" if is_new else f"; it was of version {found.before}"
+    return Answer(found, lambda: [told])
 
 
 def _prune(ask: Ask) -> Answer:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tachlog import figures as shown
 from tachlog.analysis.shapes import ErrorPattern, SessionView, ToolUsage
-from tachlog.analysis.summary import error_patterns, session_views, totals_of
+from tachlog.analysis.summary import error_patterns, session_views, tools_of, totals_of
 from tachlog.analysis.summary import selected as chosen
 from tachlog.analysis.tally import Tree, place_of, tally_of, trees_of
 from tachlog.cli.answering import Answer, Ask, selected
@@ -127,7 +127,8 @@ def _order(name: str) -> Callable[[SessionView], tuple[float | str, ...]]:
 
 def tools(ask: Ask) -> Answer:
     """Answer `tachlog tools`."""
-    usage = totals_of(tally_of(selected(ask), ())).tool_usage
+    with ask.store() as store:
+        usage = tools_of(store.tool_stats(ask.selection()))
     used = dict(list(usage.items())[: ask.options.limit])
 
     def lines() -> list[str]:

@@ -309,18 +309,20 @@ VERBS = (
         "say what the archive takes, table by table; delete what is too old",
         "db",
         (
-            Option("WHAT", "what to do", choices=("sizes", "prune", "rebuild")),
+            Option("WHAT", "what to do", choices=("sizes", "migrate", "prune", "rebuild")),
             Option(
                 "--dry-run", "say what `prune` would delete, or `rebuild` write, and do nothing"
             ),
             *ARCHIVE,
         ),
         "one object. `sizes`: `archive`, `bytes`, `tables`, each with `table`, `rows`, `bytes`."
+        " `migrate`: `archive`, `before`, `version`, `sessions`."
         " `prune`: `archive`, `rule`, `before`, `first`, `threads`, `operations` by table,"
         " `history`, `ended`, `deleted`, `deleted_sessions`, `bytes_before`, `bytes_after`."
         " `rebuild`: `archive`, `sessions`, `differing`, `totals`, `written`",
-        "A table's size includes its indexes. `prune` deletes operations that are older than"
-        " `storage.retention_days`, or the oldest where the archive takes more than"
+        "A table's size includes its indexes. `migrate` says which version the tables have: every"
+        " verb that opens an archive of an earlier one brings it forward. `prune` deletes"
+        " operations that are older than `storage.retention_days`, or the oldest where the archive takes more than"
         " `storage.max_size`, and whole sessions that ended more than `storage.history_days` ago:"
         " one of the three must be set (docs/retention.md). `rebuild` recomputes all figures, names"
         " the sessions for which others are kept, and puts these right.",

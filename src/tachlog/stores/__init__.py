@@ -214,6 +214,10 @@ class Store(Archive, Protocol):
     personal: Personal
 
     @property
+    def came_from(self) -> int:
+        """The version of the archive when it was opened; 0: it was made."""
+
+    @property
     def counting(self) -> Counting:
         """Counts of what there is and what happened lately."""
 
@@ -337,7 +341,8 @@ def open_store(url: str) -> Store:
 
     `private:` vanishes when it is closed. The archive's own `url` holds no password.
 
-    Raises `StoreError` when it cannot be opened, is corrupt, locked, or from a newer version.
+    An archive of an earlier version is brought to this one, which is logged. Raises `StoreError`
+    when it cannot be opened, is corrupt, locked, or from a newer version.
     """
     scheme = url.partition(":")[0] if "://" in url else "sqlite"
     module = {"sqlite": "sqlite", "postgres": "postgres", "postgresql": "postgres"}.get(scheme)

@@ -12,22 +12,19 @@ from tachlog.analysis.cost_check import ReportedCall, TokenCheck
 from tachlog.analysis.drift import VersionCounts
 from tachlog.analysis.exporting import Export
 from tachlog.analysis.selection import (
-    By,
     FileReport,
     Input,
     Marked,
     Place,
-    Quarter,
     Roots,
     Selection,
-    Spending,
     StoredStep,
     Told,
 )
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.hooks.facts import Hooked, Key
-from tachlog.metrics import SessionMetrics, Sketch
+from tachlog.metrics import SessionMetrics
 from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 from tachlog.stores import (
@@ -42,7 +39,6 @@ from tachlog.stores import (
     figures,
     hooked,
     learning,
-    periods,
     reading,
     renewal,
     said,
@@ -64,6 +60,7 @@ from tachlog.stores.people import People
 from tachlog.stores.personal import PersonalData
 from tachlog.stores.progress import at_rest, known
 from tachlog.stores.recent import Recent
+from tachlog.stores.rollups import Rollups
 from tachlog.stores.searching import Finding
 from tachlog.stores.summaries import metrics_of
 from tachlog.stores.words import Words
@@ -72,12 +69,12 @@ if TYPE_CHECKING:
     from tachlog.stores.alerting import Alerting
 
 
-class SqlArchive:
+class SqlArchive(Rollups):
     """A `Store` that keeps its rows in a database."""
 
     def __init__(self, url: str, database: Database) -> None:
+        super().__init__(database)
         self.url = url
-        self.database = database
         self.words = Words(database)
         self.recent = Recent(database, self.words)
         self.people = People(database)
@@ -85,6 +82,11 @@ class SqlArchive:
         self.finding = Finding(database)
         self.past: Past = OldOperations(database, self.words)
         self.personal = PersonalData(database, self.words, self.recent)
+
+    @property
+    def came_from(self) -> int:
+        """The version of the archive when it was opened; 0: it was made."""
+        return self.database.came_from
 
     @cached_property
     def counting(self) -> Counting:
@@ -193,14 +195,6 @@ class SqlArchive:
         with self.database.snapshot():
             return reading.page(self.database, selection, most, after)
 
-    def active(self, after_us: int, until_us: int) -> int:
-        """How many sessions began before `until_us` and did something after `after_us`."""
-        return reading.active(self.database, after_us, until_us)
-
-    def complexity(self, selection: Selection) -> list[tuple[int, int, int]]:
-        """The main conversations by the quarter hour of their start: how many, sum of scores."""
-        return reading.complexity(self.database, selection)
-
     def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
         """One thread with its operations."""
         with self.database.snapshot():
@@ -249,32 +243,10 @@ class SqlArchive:
             )
         ]
 
-    def quarters(self, selection: Selection) -> list[Quarter]:
-        """What happened when, by quarter hour and model."""
-        with self.database.snapshot():
-            return periods.quarters(self.database, self._names(), selection)
-
-    def deleted_before_us(self) -> int | None:
-        """The time before which operations were deleted, the latest; None where all are there."""
-        return periods.deleted_before_us(self.database)
-
-    def tools(self, selection: Selection) -> set[str]:
-        """The tools that were called."""
-        with self.database.snapshot():
-            return periods.tools(self.database, self._names(), selection)
-
-    def busy_windows(self, since_us: int, until_us: int, window_us: int) -> int:
-        """How many windows, from one edge to another, have model calls with tokens."""
-        return periods.busy_windows(self.database, since_us, until_us, window_us)
-
-    def response_times(self, selection: Selection) -> list[tuple[int, Sketch]]:
-        """How long the selected model calls took (µs), by quarter hour."""
-        return periods.response_times(self.database, selection)
-
     def steps(self, selection: Selection, roots: Roots = None) -> list[StoredStep]:
         """Tool calls in the order of their threads; of sessions, or of the selection's time."""
         with self.database.snapshot():
-            return traces.steps(self.database, self._names(), selection, roots)
+            return traces.steps(self.database, self.names(), selection, roots)
 
     def input(self, selection: Selection) -> tuple[Input, dict[str, Input]]:
         """What was read, in all and by source."""
@@ -300,19 +272,10 @@ class SqlArchive:
         with self.database.snapshot():
             return versions.by_version(self.database)
 
-    def spending(self, selection: Selection, by: By, cuts: Sequence[int] = ()) -> list[Spending]:
-        """What the selected model calls used and cost, grouped; each call counts once."""
-        with self.database.snapshot():
-            return spending.spending(self.database, self._names(), selection, by, cuts)
-
-    def providers(self) -> list[str]:
-        """The providers of all model calls, in order, without `unknown`."""
-        return spending.providers(self.database)
-
     def reported_calls(self) -> list[ReportedCall]:
         """The calls whose log reports their cost."""
         with self.database.snapshot():
-            return spending.reported_calls(self.database, self._names())
+            return spending.reported_calls(self.database, self.names())
 
     def reported_tokens(self) -> list[TokenCheck]:
         """The running totals that logs told last, without those of forks, which count on."""
@@ -321,12 +284,12 @@ class SqlArchive:
     def traces(self, selection: Selection) -> list[Trace]:
         """The selected operations of each thread."""
         with self.database.snapshot():
-            return traces.traces(self.database, self._names(), selection)
+            return traces.traces(self.database, self.names(), selection)
 
     def side_calls(self, selection: Selection) -> list[SideCall]:
         """The calls that must have happened and that no log holds."""
         with self.database.snapshot():
-            return unlogged.side_calls(self.database, self._names(), selection)
+            return unlogged.side_calls(self.database, self.names(), selection)
 
     def told(self, selection: Selection, mark: str) -> list[Told]:
         """The values of a mark that the selected sessions tell, by agent; most sessions first."""
@@ -388,6 +351,3 @@ class SqlArchive:
     def close(self) -> None:
         """Let go of the archive."""
         self.database.close()
-
-    def _names(self) -> dict[int, str]:
-        return dict(self.database.rows("SELECT id, text FROM names"))

@@ -15,6 +15,9 @@ class Database(Protocol):
     """A connection to one archive."""
 
     path: str
+    came_from: int
+    """The version of the archive when it was opened; 0: it was made."""
+
     host: str
     """The machine that a file belongs to, where several machines keep one archive; else nothing."""
 

@@ -6,12 +6,14 @@ on from the last one that it has seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from tachlog.metrics import Measured, ModelKey, ModelUse, SessionMetrics
 from tachlog.stores import quarters
-from tachlog.stores.database import LISTED, Database, listed, replacing
+from tachlog.stores.database import LISTED, LISTED_TEXTS, Database, listed, replacing
 from tachlog.stores.summaries import SUMMARY_COLUMNS, summary_row
 from tachlog.stores.words import Words
 
@@ -42,7 +44,63 @@ def forget(database: Database, words: Words, threads: Collection[int]) -> None:
     """Threads have no figures any more."""
     if threads:
         quarters.keep(database, words, dict.fromkeys(threads, ()), (), 0)
-        database.run(f"DELETE FROM {TABLE} WHERE thread IN {LISTED}", (listed(threads),))
+        drop(database, threads)
+
+
+def drop(database: Database, threads: Collection[int]) -> None:
+    """Threads have no rows any more."""
+    these = listed(threads)
+    with _counted(database, _roots(database, these)):
+        database.run(f"DELETE FROM {TABLE} WHERE thread IN {LISTED}", (these,))
+
+
+@contextmanager
+def _counted(database: Database, roots: set[str]) -> Iterator[None]:
+    """Count the sessions that come and go with rows of these roots."""
+    before = _sessions(database, roots)
+    yield
+    moved = _sessions(database, roots)
+    moved.subtract(before)
+    database.insert(
+        "session_totals",
+        "agent, sessions",
+        [(agent, count) for agent, count in moved.items() if count],
+        "(agent) DO UPDATE SET sessions = session_totals.sessions + excluded.sessions",
+    )
+
+
+def _roots(database: Database, threads: str) -> set[str]:
+    found = database.rows(f"SELECT DISTINCT root FROM {TABLE} WHERE thread IN {LISTED}", (threads,))
+    return {root for (root,) in found}
+
+
+def _sessions(database: Database, roots: Collection[str]) -> Counter[str]:
+    """How many sessions of each agent have one of these roots."""
+    return Counter(
+        dict(
+            database.rows(
+                f"SELECT agent, count(DISTINCT root) FROM {TABLE} WHERE root IN {LISTED_TEXTS}"
+                " GROUP BY agent",
+                (listed(roots),),
+            )
+        )
+    )
+
+
+def differing(database: Database, *, writes: bool) -> int:
+    """Of how many agents another number of sessions is kept than there are.
+
+    With `writes` these are put right.
+    """
+    counted = f"SELECT agent, count(DISTINCT root) FROM {TABLE} GROUP BY agent"
+    wanted: dict[str, int] = dict(database.rows(counted))
+    kept: dict[str, int] = dict(database.rows("SELECT agent, sessions FROM session_totals"))
+    wrong = [agent for agent in wanted | kept if wanted.get(agent, 0) != kept.get(agent, 0)]
+    if writes:
+        rows = [(agent, wanted.get(agent, 0)) for agent in wrong]
+        columns = "agent, sessions"
+        database.insert("session_totals", columns, rows, replacing(columns, "agent"))
+    return len(wrong)
 
 
 def keep_usage(
@@ -63,12 +121,14 @@ def _keep_rows(database: Database, found: Mapping[int, SessionMetrics]) -> int:
     """Replace rows of the user's table; gives the number of this change."""
     change = next_change(database)
     columns = f"{SUMMARY_COLUMNS}, changed"
-    database.insert(
-        TABLE,
-        columns,
-        [(*summary_row(thread, metrics), change) for thread, metrics in found.items()],
-        replacing(columns.replace("created_at, ", ""), "id"),
-    )
+    roots = _roots(database, listed(found)) | {metrics.root for metrics in found.values()}
+    with _counted(database, roots):
+        database.insert(
+            TABLE,
+            columns,
+            [(*summary_row(thread, metrics), change) for thread, metrics in found.items()],
+            replacing(columns.replace("created_at, ", ""), "id"),
+        )
     return change
 
 

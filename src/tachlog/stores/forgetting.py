@@ -61,8 +61,9 @@ def forget(
         change = figures.next_change(database)
         quarters.keep(database, words, {thread: [] for thread in threads}, (), change)
         database.run(f"DELETE FROM marks WHERE name <> 'forked_from' AND {where}", these)
-        for table in ("said", "told", figures.TABLE):
+        for table in ("said", "told"):
             database.run(f"DELETE FROM {table} WHERE {where}", these)
+        figures.drop(database, threads)
     return int(sessions)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -92,32 +93,50 @@ def quarters(database: Database, names: Mapping[int, str], selection: Selection)
     """What happened in each quarter hour, by model; tool calls and failures under model None."""
     sums: dict[tuple[int, str | None], list[int]] = {}
     for part in parts_of(selection):
-        for (quarter, name), values in _sums(database, names, part):
-            known = sums.setdefault((quarter, name), [0] * len(values))
-            for place, value in enumerate(values):
-                known[place] += value
+        ask = _of_whole if part.whole else _of_pieces
+        models, tools, failures = ask(database, part.selection)
+        for quarter, name, *values in models:
+            _add(sums, (quarter, names[name]), values)
+        for quarter, *values in tools:
+            _add(sums, (quarter, None), [*values, 0])
+        for quarter, count in failures:
+            _add(sums, (quarter, None), [0, 0, 0, count])
     return [
         Quarter(quarter, name, *values)
         if name is not None
-        else Quarter(quarter, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, *values)
+        else Quarter(quarter, None, *_NO_CALLS, *values)
         for (quarter, name), values in sorted(
             sums.items(), key=lambda item: (item[0][0], item[0][1] or "")
         )
     ]
 
 
-def _sums(
-    database: Database, names: Mapping[int, str], part: Part
-) -> Iterator[tuple[tuple[int, str | None], list[int]]]:
-    """Sums of one part by quarter hour and model, those of tools and failures under None."""
-    ask = _of_whole if part.whole else _of_pieces
-    models, tools, failures = ask(database, part.selection)
-    for quarter, name, *values in models:
-        yield (quarter, names[name]), values
-    for quarter, *values in tools:
-        yield (quarter, None), [*values, 0]
-    for quarter, count in failures:
-        yield (quarter, None), [0, 0, 0, count]
+def hours(database: Database, selection: Selection) -> list[Quarter]:
+    """What happened in each hour (UTC), under its first quarter hour, of all models together."""
+    sums: dict[int, list[int]] = {}
+    for part in parts_of(selection):
+        if part.whole:
+            models, tools, failures = _of_whole(database, part.selection, _HOUR, "NULL")
+        else:
+            models, tools, failures = _of_pieces(database, part.selection)
+        for quarter, _, *values in models:
+            _add(sums, quarter // 4 * 4, [*values, 0, 0, 0, 0])
+        for quarter, *values in tools:
+            _add(sums, quarter // 4 * 4, [*_NO_CALLS, *values, 0])
+        for quarter, count in failures:
+            _add(sums, quarter // 4 * 4, [*_NO_CALLS, 0, 0, 0, count])
+    return [Quarter(quarter, None, *values) for quarter, values in sorted(sums.items())]
+
+
+_HOUR: Final = "q.quarter / 4 * 4"
+_NO_CALLS: Final = (0,) * 10
+_Key = TypeVar("_Key")
+
+
+def _add(sums: dict[_Key, list[int]], key: _Key, values: Sequence[int]) -> None:
+    known = sums.setdefault(key, [0] * len(values))
+    for place, value in enumerate(values):
+        known[place] += value
 
 
 def _tables(selection: Selection) -> list[str]:
@@ -129,24 +148,26 @@ def _tables(selection: Selection) -> list[str]:
     )
 
 
-def _of_whole(database: Database, selection: Selection) -> tuple[list[Row], list[Row], list[Row]]:
+def _of_whole(
+    database: Database, selection: Selection, at: str = "q.quarter", name: str = "q.name"
+) -> tuple[list[Row], list[Row], list[Row]]:
     test, values = totals_filter(database, selection)
     models, tools, failures = _tables(selection)
     return (
         database.rows(
-            "SELECT q.quarter, q.name, sum(q.calls), sum(q.input), sum(q.cache_read),"
+            f"SELECT {at}, {name}, sum(q.calls), sum(q.input), sum(q.cache_read),"
             " sum(q.cache_write), sum(q.output), sum(q.estimated),"
             " coalesce(sum(q.cost_nanousd), 0), sum(q.unpriced_calls), sum(q.response_n),"
             f" sum(q.response_us) FROM {models} q WHERE {test} GROUP BY 1, 2",
             values,
         ),
         database.rows(
-            "SELECT q.quarter, sum(q.calls), sum(q.successes), sum(q.errors)"
+            f"SELECT {at}, sum(q.calls), sum(q.successes), sum(q.errors)"
             f" FROM {tools} q WHERE {test} GROUP BY 1",
             values,
         ),
         database.rows(
-            f"SELECT q.quarter, sum(q.failures) FROM {failures} q WHERE {test} GROUP BY 1", values
+            f"SELECT {at}, sum(q.failures) FROM {failures} q WHERE {test} GROUP BY 1", values
         ),
     )
 
@@ -178,21 +199,55 @@ def _of_pieces(database: Database, selection: Selection) -> tuple[list[Row], lis
     )
 
 
-def tools(database: Database, names: Mapping[int, str], selection: Selection) -> set[str]:
-    """The tools that the selected tool calls called, as far as their names are known."""
-    found: list[Row] = []
+def tools_between(
+    database: Database, names: Mapping[int, str], selection: Selection, edges: Sequence[int]
+) -> dict[int, set[str]]:
+    """The tools that the selected calls called between each two moments, by the first of them."""
+    found: list[tuple[int, int]] = []
     for part in parts_of(selection):
         if part.whole:
-            test, values = totals_filter(database, part.selection)
-            _, table, _ = _tables(part.selection)
-            found += database.rows(f"SELECT DISTINCT q.name FROM {table} q WHERE {test}", values)
+            found += _between(database, part.selection, edges)
         else:
             test, values = operations_filter(database, part.selection)
-            found += database.rows(
-                f"SELECT DISTINCT o.tool FROM tool_calls o WHERE o.tool IS NOT NULL AND {test}",
-                values,
-            )
-    return {names[number] for (number,) in found} - {UNKNOWN_TOOL}
+            asked = f"SELECT o.at_us, o.tool FROM tool_calls o WHERE o.tool IS NOT NULL AND {test}"
+            places = [
+                (bisect_right(edges, at_us), at_us, tool)
+                for at_us, tool in database.rows(asked, values)
+            ]
+            found += [
+                (edges[place - 1], tool) for place, _, tool in places if 0 < place < len(edges)
+            ]
+    tools: dict[int, set[str]] = {}
+    for edge, tool in found:
+        if names[tool] != UNKNOWN_TOOL:
+            tools.setdefault(edge, set()).add(names[tool])
+    return tools
+
+
+def _between(
+    database: Database, selection: Selection, edges: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Each moment with each tool of the quarter hours until the next; they are edges of these."""
+    test, values = totals_filter(database, selection)
+    _, table, _ = _tables(selection)
+    if not by_agent(selection):
+        asked = f"SELECT DISTINCT q.quarter, q.name FROM {table} q WHERE {test}"
+        starts = [edge // QUARTER_US for edge in edges]
+        places = [
+            (bisect_right(starts, quarter), tool) for quarter, tool in database.rows(asked, values)
+        ]
+        return [(edges[place - 1], tool) for place, tool in places if 0 < place < len(edges)]
+    return [
+        (quarter * QUARTER_US, tool)
+        for quarter, tool in database.rows(
+            "WITH spans AS (SELECT w.value AS since, lead(w.value) OVER (ORDER BY w.value) AS until"
+            f" FROM {LISTED} w) SELECT s.since, n.name FROM spans s,"
+            " (SELECT DISTINCT name FROM tool_stats) n WHERE s.until IS NOT NULL AND EXISTS ("
+            f"SELECT 1 FROM {table} q WHERE q.name = n.name AND q.quarter >= s.since"
+            f" AND q.quarter < s.until AND {test})",
+            [listed([edge // QUARTER_US for edge in edges]), *values],
+        )
+    ]
 
 
 def busy_windows(database: Database, since_us: int, until_us: int, window_us: int) -> int:

@@ -16,6 +16,7 @@ from tachlog.analysis.units import rfc3339
 from tachlog.stores import StoreError, schema, shown
 from tachlog.stores.archive import SqlArchive
 from tachlog.stores.database import LISTED, LISTED_TEXTS
+from tachlog.stores.migrating import brought_forward
 from tachlog.stores.rows import Row
 
 try:
@@ -54,6 +55,7 @@ class PostgresDatabase:
     """A connection to an archive in PostgreSQL: SQL in, rows out, faults as `StoreError`."""
 
     def __init__(self, url: str) -> None:
+        self.came_from = schema.VERSION
         self.path = shown(url)
         self.host = gethostname()
         try:
@@ -86,13 +88,16 @@ class PostgresDatabase:
                 raise StoreError(schema.from_the_future(self.path, version))
             for statement in schema.statements(version):
                 self.connection.execute(defined(statement))
-            if version == 0:
+            if version:
+                brought_forward(self, version)
+            else:
                 self.run(
                     "INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)",
                     (str(uuid4()), schema.LOCAL_USER, rfc3339(time_ns() // 1000)),
                 )
                 self.run("INSERT INTO meta (name, value) VALUES ('version', '')")
             self.run(f"UPDATE meta SET value = '{schema.VERSION}' WHERE name = 'version'")
+        self.came_from = version
 
     def _version(self) -> int:
         ((has_meta,),) = self.rows(

@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-from tachlog.data import tool_category
 from tachlog.metrics import (
     ModelKey,
     ModelQuarter,
@@ -16,7 +15,7 @@ from tachlog.metrics import (
     Sketch,
     ToolStats,
 )
-from tachlog.stores import totals
+from tachlog.stores import tools, totals
 from tachlog.stores.database import LISTED, Database, at_key, listed, replacing
 from tachlog.stores.rows import Row
 from tachlog.stores.totals import FAILURES, MODELS, TOOLS
@@ -37,7 +36,6 @@ COLUMNS: Final[Mapping[str, str]] = {
 """The tables, each with one row per thread, quarter hour and name: of the model (and who served
 it), of the tool, of the class of error."""
 
-_COUNTS: Final = ToolStats.__struct_fields__[1:11]
 _sketch_encoder: Final = msgspec.msgpack.Encoder()
 _sketch_decoder: Final = msgspec.msgpack.Decoder(Sketch)
 
@@ -94,14 +92,10 @@ def keep(
             [(*row, change) for row in wanted[table] if row not in stays],
             replacing(written, key),
         )
-        totals.move(
-            database,
-            totals.TOTALS[table],
-            columns,
-            agents,
-            kept - stays,
-            set(wanted[table]) - stays,
-        )
+        gone, come = kept - stays, set(wanted[table]) - stays
+        totals.move(database, totals.TOTALS[table], columns, agents, gone, come)
+        if table == TOOLS:
+            tools.move(database, agents, gone, come)
 
 
 def load(database: Database, words: Words, thread: int) -> list[QuarterMetrics]:
@@ -123,15 +117,7 @@ def load(database: Database, words: Words, thread: int) -> list[QuarterMetrics]:
                     _sketch_decoder.decode(sketch),
                 )
             elif table == TOOLS:
-                *sums, input_bytes, output_bytes, sketch, classes = values
-                each.tools[text] = ToolStats(
-                    tool_category(text),
-                    **dict(zip(_COUNTS, sums, strict=True)),
-                    sketch=_sketch_decoder.decode(sketch),
-                    input_bytes=input_bytes,
-                    output_bytes=output_bytes,
-                    classes=msgspec.json.decode(classes),
-                )
+                each.tools[text] = tools.stats_of(text, values)
             else:
                 each.failures[text] = values[0]
     return [found[quarter] for quarter in sorted(found)]

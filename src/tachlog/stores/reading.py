@@ -106,13 +106,20 @@ def without_needless_paths(database: Database, selection: Selection) -> Selectio
 
 
 def operations_filter(database: Database, selection: Selection) -> Filter:
-    """A condition on rows of operations `o` by their own time and their thread."""
+    """A condition on rows of operations `o` by their own time and their thread.
+
+    Of a short time the operations are looked up first, of a longer one the threads.
+    """
     test, values = threads_filter(database, selection, by_start=False)
-    tests = (
-        []
-        if test == "true"
-        else [f"o.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"]
+    since, until = selection.since_us, selection.until_us
+    is_short = since is not None and until is not None and until - since <= QUARTER_US
+    of = "agent_telemetry_summaries s WHERE"
+    threads = (
+        f"EXISTS (SELECT 1 FROM {of} s.thread = o.thread AND {test})"
+        if is_short
+        else f"o.thread IN (SELECT s.thread FROM {of} {test})"
     )
+    tests = [] if test == "true" else [threads]
     if test == "true":
         values = []
     for bound, limit in (("o.at_us >= ?", selection.since_us), ("o.at_us < ?", selection.until_us)):
@@ -179,11 +186,6 @@ def page(
         f" ORDER BY {_START} DESC, s.session_id DESC, s.agent DESC LIMIT {most}",
         [*(after or ()), *values, *values],
     )
-    ((total,),) = database.rows(
-        "SELECT count(*) FROM (SELECT DISTINCT s.root, s.agent FROM agent_telemetry_summaries s"
-        f" WHERE {test}) found",
-        values,
-    )
     found = [
         row
         for root, agent in heads
@@ -194,7 +196,19 @@ def page(
             [root, agent, *values],
         )
     ]
-    return [metrics_of(blob) for (blob,) in found], int(total)
+    return [metrics_of(blob) for (blob,) in found], _number(database, selection, test, values)
+
+
+def _number(database: Database, selection: Selection, test: str, values: list[Any]) -> int:
+    """How many sessions are selected; the totals know of all, and of those of an agent."""
+    if selection == Selection(agent=selection.agent):
+        of = test.replace("s.", "")
+        asked = f"SELECT coalesce(sum(sessions), 0) FROM session_totals WHERE {of}"
+    else:
+        each = "SELECT DISTINCT s.root, s.agent FROM agent_telemetry_summaries s"
+        asked = f"SELECT count(*) FROM ({each} WHERE {test}) found"
+    ((number,),) = database.rows(asked, values)
+    return int(number)
 
 
 def neighbours(database: Database, session_ids: Collection[str]) -> set[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tachlog.metrics import Measured, QuarterMetrics
-from tachlog.stores import Measure, figures, learning, quarters, totals
-from tachlog.stores.database import Database
+from tachlog.stores import Measure, figures, learning, quarters, tools, totals
+from tachlog.stores.database import LISTED, Database, listed
 from tachlog.stores.remaining import measuring
 from tachlog.stores.rows import SETTLED_COLUMNS
 from tachlog.stores.summaries import metrics_of
@@ -28,12 +28,12 @@ def rebuild(
     """
     if not writes:
         with database.snapshot():
-            names = [name for name, _, _ in _differing(database, words, measure)]
-            return names, totals.differing(database, writes=False)
+            names = [name for name, _, _ in differing(database, words, measure)]
+            return names, differing_sums(database, writes=False)
     with database.transaction():
-        found = list(_differing(database, words, measure))
+        found = list(differing(database, words, measure))
         put(database, words, {thread: told for _, thread, told in found})
-        return [name for name, _, _ in found], totals.differing(database, writes=True)
+        return [name for name, _, _ in found], differing_sums(database, writes=True)
 
 
 def put(database: Database, words: Words, found: Mapping[int, Measured]) -> None:
@@ -50,13 +50,24 @@ def put(database: Database, words: Words, found: Mapping[int, Measured]) -> None
     words.keep_texts()
 
 
-def _differing(
-    database: Database, words: Words, measure: Measure
+def differing_sums(database: Database, *, writes: bool) -> int:
+    """How many sums over threads are not what these come to; with `writes` they are put right."""
+    kept = (totals, tools, figures)
+    return sum(each.differing(database, writes=writes) for each in kept)
+
+
+def differing(
+    database: Database, words: Words, measure: Measure, threads: Collection[int] | None = None
 ) -> Iterable[tuple[str, int, Measured]]:
-    """Sessions of which something else is kept than is measured: id, thread, what is measured."""
+    """Sessions of which something else is kept than is measured: id, thread, what is measured.
+
+    Of all threads, or of some.
+    """
     measure = measure.learning(learning.known(database))
+    of = "" if threads is None else f" WHERE thread IN {LISTED}"
     rows = database.rows(
-        "SELECT session_id, thread, metrics FROM agent_telemetry_summaries ORDER BY thread"
+        f"SELECT session_id, thread, metrics FROM agent_telemetry_summaries{of} ORDER BY thread",
+        () if threads is None else (listed(threads),),
     )
     for first in range(0, len(rows), AT_ONCE):
         part = rows[first : first + AT_ONCE]

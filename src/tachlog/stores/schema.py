@@ -246,6 +246,15 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX idx_alerts_triggered ON telemetry_alerts (triggered_at);
     CREATE INDEX idx_alerts_acknowledged ON telemetry_alerts (acknowledged);
     """,
+    """
+    CREATE TABLE tool_stats (
+        agent TEXT NOT NULL, name INTEGER NOT NULL, sums BLOB NOT NULL,
+        PRIMARY KEY (agent, name)) WITHOUT ROWID;
+    CREATE TABLE session_totals (agent TEXT PRIMARY KEY, sessions INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX idx_tool_totals_name ON tool_totals (name, quarter);
+    DROP INDEX idx_telemetry_score;
+    CREATE INDEX idx_telemetry_score ON agent_telemetry_summaries (start_us, agent, main_score);
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

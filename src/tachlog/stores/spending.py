@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from tachlog.analysis.cost_check import ReportedCall, TokenCheck
-from tachlog.analysis.selection import NUMBER_NOT_TOLD, By, Selection, Spending
+from tachlog.analysis.selection import NUMBER_NOT_TOLD, PERIODS, By, Selection, Shifts, Spending
 from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.metrics.facts import PROPOSING
 from tachlog.model import OUTCOMES, RUN_TOTALS, TARGET_KINDS, Usage
@@ -18,6 +18,7 @@ from tachlog.stores.periods import by_agent, parts_of, totals_filter, whole_filt
 from tachlog.stores.reading import NOT_IN_DAYS, operations_filter
 from tachlog.stores.rows import Row
 
+_DAY_QUARTERS: Final = 96
 _SUMS: Final = (
     "o.input",
     "o.cache_read",
@@ -116,8 +117,11 @@ def spending(
     selection: Selection,
     by: By,
     cuts: Sequence[int] = (),
+    shifts: Shifts | None = None,
 ) -> list[Spending]:
     """The selected calls by group, model, provider and period, in no order.
+
+    Quarter hours of one day come together where `shifts` tell how the clocks of a zone go.
 
     A pull request has the calls up to the one that opened it, or up to the first after it was
     opened by one; the last of a session also those that follow. By tool, a call that asked for
@@ -128,11 +132,13 @@ def spending(
         rows: list[Row] = []
         if by in _BY_QUARTER:
             for part in parts_of(within):
-                ask = _of_quarters if part.whole else _of_calls
-                rows += ask(database, names, part.selection, by)
+                if part.whole:
+                    rows += _of_quarters(database, names, part.selection, by, shifts)
+                else:
+                    rows += _of_calls(database, names, part.selection, by)
         else:
             rows += _of_calls(database, names, within, by)
-            rows += _of_quarters(database, names, within, by)
+            rows += _of_quarters(database, names, within, by, None)
         found += [_spending(row, names, by, period) for row in rows]
     return found
 
@@ -167,8 +173,28 @@ def _of_calls(
     )
 
 
+def _day(database: Database, selection: Selection, shifts: Shifts) -> str:
+    """The number of a quarter hour's day, as the clocks of a zone go."""
+    ((first, last),) = database.rows(
+        "SELECT (SELECT min(quarter) FROM model_totals), (SELECT max(quarter) FROM model_totals)"
+    )
+    if selection.since_us is not None:
+        first = max(first or 0, selection.since_us // QUARTER_US)
+    if selection.until_us is not None:
+        last = min(last or 0, selection.until_us // QUARTER_US)
+    day = "0"
+    for since, ahead in shifts(first or 0, last or 0):
+        shifted = f"(q.quarter + {ahead}) / {_DAY_QUARTERS}"
+        day = f"CASE WHEN q.quarter < {since} THEN {day} ELSE {shifted} END"
+    return day
+
+
 def _of_quarters(
-    database: Database, names: Mapping[int, str], selection: Selection, by: By
+    database: Database,
+    names: Mapping[int, str],
+    selection: Selection,
+    by: By,
+    shifts: Shifts | None,
 ) -> list[Row]:
     """What quarter hours come to: totals of agents answer where no thread is asked for.
 
@@ -189,13 +215,16 @@ def _of_quarters(
     )
     group, within = (_BY_TOTAL if by_totals else _BY_QUARTER).get(by, ("NULL", "NULL"))
     reasoning, cost, source = _TOTALS if by_totals else _THREADS
+    cut = "1, 2"
+    if shifts is not None and by in PERIODS:
+        group, cut = "min(q.quarter)", _day(database, selection, shifts)
     return database.rows(
         f"SELECT {group}, {within}, q.name, q.provider,"
         f" min(q.quarter) * {QUARTER_US}, sum(q.calls), sum(q.input), sum(q.cache_read),"
         f" sum(q.cache_write), sum(q.cache_write_1h), sum(q.output), {reasoning},"
         f" sum(q.estimated), {cost}, sum(q.unpriced_calls), sum(q.unpriced_tokens),"
         f" sum(q.reported_cost_calls) FROM {source}{deleted}"
-        f" WHERE {test} GROUP BY 1, 2, 3, 4",
+        f" WHERE {test} GROUP BY {cut}, 3, 4",
         values,
     )
 

@@ -14,6 +14,7 @@ from tachlog.analysis.units import rfc3339
 from tachlog.stores import PRIVATE, StoreError, schema
 from tachlog.stores.archive import SqlArchive
 from tachlog.stores.database import marks
+from tachlog.stores.migrating import brought_forward
 from tachlog.stores.rows import Row
 
 BUSY_SECONDS: Final = 30.0
@@ -34,6 +35,7 @@ class SqliteDatabase:
     host = ""
 
     def __init__(self, url: str) -> None:
+        self.came_from = schema.VERSION
         self.private = url == PRIVATE
         self.path = "" if self.private else url.removeprefix("sqlite:///")
         with self.faults():
@@ -82,12 +84,15 @@ class SqliteDatabase:
                 raise StoreError(schema.from_the_future(self.path, version))
             for statement in schema.statements(version):
                 self.connection.execute(statement)
-            if version == 0:
+            if version:
+                brought_forward(self, version)
+            else:
                 self.connection.execute(
                     "INSERT INTO users (id, name, created_at) VALUES (?, ?, ?)",
                     (str(uuid4()), schema.LOCAL_USER, rfc3339(time_ns() // 1000)),
                 )
             self.connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+        self.came_from = version
 
     def _version(self) -> int:
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
