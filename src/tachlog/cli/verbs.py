@@ -324,8 +324,9 @@ VERBS = (
         " verb that opens an archive of an earlier one brings it forward. `prune` deletes"
         " operations that are older than `storage.retention_days`, or the oldest where the archive"
         " takes more than `storage.max_size`, and whole sessions that ended more than"
-        " `storage.history_days` ago: one of the three must be set (docs/retention.md). `rebuild` recomputes all figures, names"
-        " the sessions for which others are kept, and puts these right.",
+        " `storage.history_days` ago: one of the three must be set (docs/retention.md). `rebuild`"
+        " recomputes all figures, names the sessions for which others are kept, and puts these"
+        " right.",
     ),
     GRAFANA,
     HOOKS,

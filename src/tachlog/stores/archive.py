@@ -39,6 +39,7 @@ from tachlog.stores import (
     figures,
     hooked,
     learning,
+    listing,
     reading,
     renewal,
     said,
@@ -193,7 +194,7 @@ class SqlArchive(Rollups):
     ) -> tuple[list[SessionMetrics], int]:
         """The threads of so many selected sessions, the newest first, and how many there are."""
         with self.database.snapshot():
-            return reading.page(self.database, selection, most, after)
+            return listing.page(self.database, selection, most, after)
 
     def session(self, session_id: str) -> tuple[SessionMetrics, Session] | None:
         """One thread with its operations."""
@@ -226,11 +227,11 @@ class SqlArchive(Rollups):
 
     def neighbours(self, session_ids: Collection[str]) -> set[str]:
         """The ids of main conversations next to these in the order of the alphabet."""
-        return reading.neighbours(self.database, session_ids)
+        return listing.neighbours(self.database, session_ids)
 
     def find(self, prefix: str) -> list[str]:
         """Session ids that begin with the prefix, or whose last part does."""
-        return reading.find(self.database, prefix)
+        return listing.find(self.database, prefix)
 
     def files_of(self, session_id: str) -> list[str]:
         """The files that tell a thread."""

@@ -109,7 +109,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE traces (trace TEXT PRIMARY KEY, session TEXT NOT NULL, file INTEGER NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE pruned (key INTEGER PRIMARY KEY, thread INTEGER NOT NULL);
-    CREATE TABLE erased (digest INTEGER PRIMARY KEY);
     CREATE TABLE remainders (
         thread INTEGER PRIMARY KEY, cut_us INTEGER NOT NULL, pruned_us INTEGER NOT NULL,
         rule TEXT NOT NULL, tellings INTEGER NOT NULL, operations INTEGER NOT NULL,
@@ -250,6 +249,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE tool_stats (
         agent TEXT NOT NULL, name INTEGER NOT NULL, sums BLOB NOT NULL,
         PRIMARY KEY (agent, name)) WITHOUT ROWID;
+    CREATE TABLE erased (digest INTEGER PRIMARY KEY);
     CREATE TABLE session_totals (agent TEXT PRIMARY KEY, sessions INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX idx_tool_totals_name ON tool_totals (name, quarter);
     DROP INDEX idx_telemetry_score;
