@@ -62,15 +62,15 @@ clean: ## remove everything that these commands made
 	@$(TEST)/python $(PIP) install --group dev '.[all]'
 	@touch $@
 
-# The servers that mirrors are tested against, the Prometheus that asks, and the browser that pages
-# are looked at with; a Debian machine gets them where they are missing.
+# The servers that mirrors are tested against, the Prometheus that asks, the browser that pages are
+# looked at with, the shells that complete; a Debian machine gets them where they are missing.
+SERVERS := influxdb victoria-metrics prometheus chromium zsh fish groff
 .venv-test/servers: .venv-test/tools
 	@if ! { command -v influxd && command -v victoria-metrics && command -v chromium && \
-		command -v promtool; } >/dev/null; \
-	then echo "InfluxDB, VictoriaMetrics, Prometheus and Chromium are being installed" >&2; \
-		apt-get -qq update && apt-get -qq install --no-install-recommends --yes influxdb \
-			victoria-metrics prometheus chromium >&2 || { echo "make test needs servers; as root:" \
-			"apt-get install influxdb victoria-metrics prometheus chromium" >&2; exit 1; }; fi
+		command -v promtool && command -v zsh && command -v fish && command -v groff; } >/dev/null; \
+	then echo "InfluxDB, VictoriaMetrics, Prometheus, Chromium, shells: being installed" >&2; \
+		apt-get -qq update && apt-get -qq install --no-install-recommends --yes $(SERVERS) >&2 || \
+		{ echo "make test needs, as root: apt-get install $(SERVERS)" >&2; exit 1; }; fi
 	@touch $@
 
 .venv-test/wheel: .venv-test/tools $(PACKAGE)

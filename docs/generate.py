@@ -51,6 +51,7 @@ def pages() -> dict[str, str]:
         "http.md": http_page(),
         "formats.md": formats_page(shipped_formats()),
         "metrics.md": metrics_page(rows),
+        "tachlog.1": man_page(),
     }
 
 
@@ -174,6 +175,48 @@ def verb_block(verb: Verb) -> str:
             f"`--json` prints {verb.json}.",
         ]
     ).rstrip()
+
+
+def man_page() -> str:
+    """The same for `man`."""
+    blocks = [
+        '.\\" Made by docs/generate.py.\n.TH TACHLOG 1',
+        ".SH NAME\ntachlog \\- the tachograph for AI agents",
+        ".SH SYNOPSIS\n.B tachlog\n[\\fIVERB\\fR] [\\fIoptions\\fR]",
+        ".SH DESCRIPTION\n"
+        + roff(
+            "tachlog reads the logs of AI agents and tells what they did, what it cost, how long it"
+            " took and where it failed. Nothing leaves this machine. Without a verb it tells today"
+            " and this week from what was read before."
+        ),
+        ".SH VERBS",
+        *(man_block(verb) for verb in VERBS if verb.name),
+        ".SH EXIT STATUS\n"
+        + roff(
+            "0: answered, gaps counted. 1: part of what was asked could not be done. 2: the"
+            " command, a path or a setting cannot be used. 3: --fail-on found what it names. 130:"
+            " stopped by Ctrl-C. 141: nobody reads the answer any more."
+        ),
+        ".SH ENVIRONMENT\n"
+        + roff("TACHLOG_DEBUG=1 shows where faults come from; NO_COLOR asks for plain text."),
+    ]
+    return "\n".join(blocks) + "\n"
+
+
+def man_block(verb: Verb) -> str:
+    """One verb."""
+    meaning = verb.meaning[0].upper() + verb.meaning[1:]
+    lines = [f".SS {roff(verb.usage)}", roff(f"{meaning}. {verb.more}".strip())]
+    for option in verb.options:
+        lines += [".TP", f".B {roff(option.usage)}", roff(told(option))]
+    return "\n".join([*lines, ".PP", roff(f"--json prints {verb.json}.".replace("`", ""))])
+
+
+def roff(text: str) -> str:
+    """Text as it is: nothing in it is a request or an escape."""
+    safe = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
+    plain = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in safe)
+    return f"\\&{plain}" if plain.startswith((".", "'")) else plain
 
 
 def config_page() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from tachlog import __version__
 from tachlog.cli.calling import Caller, Misuse
 from tachlog.cli.parser import help_of, near, parse
 from tachlog.cli.verbs import VERBS
@@ -39,7 +38,9 @@ def _run(words: list[str], caller: Caller) -> int:
     if words and words[0] in HELP_WORDS:
         return _say(overview(), caller)
     if words == ["--version"]:
-        return _say(f"tachlog {__version__}", caller)
+        from tachlog.cli.facts import version_facts
+
+        return _say("\n".join(version_facts()), caller)
     name, rest = (words[0], words[1:]) if words and words[0][:1] != "-" else ("", words)
     verb = next((verb for verb in VERBS if verb.name == name), None)
     if verb is None:

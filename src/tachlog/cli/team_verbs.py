@@ -79,3 +79,13 @@ MCP: Final = Verb(
     " agent; docs/mcp.md says how. No tool changes a figure.",
     direct=True,
 )
+COMPLETION: Final = Verb(
+    "completion",
+    "print what bash, zsh or fish needs to complete this command",
+    "completion",
+    (Option("SHELL", "the shell", choices=("bash", "zsh", "fish")),),
+    "nothing: a script is printed as it is",
+    "bash: `source <(tachlog completion bash)` in ~/.bashrc; zsh: the same in ~/.zshrc; fish:"
+    " `tachlog completion fish > ~/.config/fish/completions/tachlog.fish`.",
+    direct=True,
+)

@@ -16,7 +16,7 @@ from tachlog.cli.options import (
     SORTS,
 )
 from tachlog.cli.parser import Option, Verb, port, positive, size
-from tachlog.cli.team_verbs import GRAFANA, HOOKS, MCP, SERVICE, SHIP
+from tachlog.cli.team_verbs import COMPLETION, GRAFANA, HOOKS, MCP, SERVICE, SHIP
 
 VERBS = (
     Verb(
@@ -386,4 +386,5 @@ VERBS = (
         ),
         "one object: `directory`, `files`, `bytes`",
     ),
+    COMPLETION,
 )
