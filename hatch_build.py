@@ -35,5 +35,6 @@ class CommitNote(BuildHookInterface):
 def _git(root: Path, *words: str) -> str:
     if not (root / ".git").exists():
         return ""
-    ran = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True)
+    command = ["git", "-C", str(root), *words]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     return ran.stdout.strip() if ran.returncode == 0 else ""

@@ -49,13 +49,6 @@ def test_the_command_is_the_package() -> None:
     assert command.value == "tachlog.cli:main"
 
 
-def test_the_command_prints_its_version(tachlog: Run) -> None:
-    """`tachlog --version` prints the version and nothing else."""
-    ran = tachlog("--version")
-    assert ran.stdout == f"tachlog {package.__version__}\n"
-    assert ran.stderr == ""
-
-
 def test_the_package_runs_as_a_module(tachlog: Run) -> None:
     """`python -m tachlog` is the command."""
     ran = subprocess.run(

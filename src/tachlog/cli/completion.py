@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -12,7 +13,8 @@ from tachlog.cli.verbs import VERBS
 
 def completion(options: Namespace, caller: Caller) -> int:
     """Print the script for a shell."""
-    caller.out.write("\n".join(SCRIPTS[options.shell]()) + "\n")
+    script = "\n".join(SCRIPTS[options.shell]()) + "\n"
+    caller.out.write(json.dumps({"script": script}) + "\n" if options.json else script)
     return 0
 
 
@@ -57,7 +59,9 @@ def _fish() -> Iterator[str]:
     for name, meaning in ((verb.name, verb.meaning) for verb in VERBS if verb.name):
         yield f"complete -c tachlog -f -n __fish_use_subcommand -a {name} -d {_quoted(meaning)}"
     for verb in VERBS:
-        when = f"'__fish_seen_subcommand_from {verb.name}'" if verb.name else "__fish_use_subcommand"
+        when = "__fish_use_subcommand"
+        if verb.name:
+            when = f"'__fish_seen_subcommand_from {verb.name}'"
         for option in verb.options:
             yield from _fish_rule(when, option)
 

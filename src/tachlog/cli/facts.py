@@ -28,7 +28,7 @@ EXTRAS: Final = {
 
 def version_facts() -> Iterator[str]:
     """The lines that a report of a fault should begin with."""
-    built = resources.files("tachlog.data").joinpath(BUILT)
+    built = resources.files("tachlog").joinpath("data", BUILT)
     of = f" ({built.read_text('utf-8').strip()})" if built.is_file() else ""
     yield f"tachlog {__version__}{of}"
     yield (

@@ -83,8 +83,8 @@ COMPLETION: Final = Verb(
     "completion",
     "print what bash, zsh or fish needs to complete this command",
     "completion",
-    (Option("SHELL", "the shell", choices=("bash", "zsh", "fish")),),
-    "nothing: a script is printed as it is",
+    (Option("SHELL", "the shell", choices=("bash", "zsh", "fish")), *OUTPUT),
+    "one object: `script`",
     "bash: `source <(tachlog completion bash)` in ~/.bashrc; zsh: the same in ~/.zshrc; fish:"
     " `tachlog completion fish > ~/.config/fish/completions/tachlog.fish`.",
     direct=True,
