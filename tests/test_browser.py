@@ -199,6 +199,33 @@ def test_filters_work_from_the_keyboard(browser: Browser, filled: Served) -> Non
     context.close()
 
 
+def test_a_span_of_a_chart_is_chosen(browser: Browser, filled: Served) -> None:
+    """By dragging or with the arrow keys: the time is in the address, and can be left again."""
+    context = entered(browser, filled)
+    page = context.new_page()
+    at = f"http://127.0.0.1:{filled.port}/cost"
+    page.goto(at)
+    chart = page.locator("svg[data-starts]")
+    starts = (chart.get_attribute("data-starts") or "").split()
+    box = chart.bounding_box()
+    assert len(starts) > 1
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 60, steps=4)
+    page.mouse.up()
+    page.wait_for_url(f"{at}?since={starts[0]}&until={starts[-1]}")
+    page.get_by_role("link", name="All time").click()
+    page.wait_for_url(at)
+    chart.focus()
+    for key in ("ArrowRight", "Shift+ArrowLeft", "Escape", "ArrowLeft", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator("[data-zoom]")).to_have_text(f"{starts[-2]} to {starts[-1]}")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{at}?since={starts[-2]}&until={starts[-1]}")
+    context.close()
+
+
 def keep_alert(served: Served) -> None:
     """Keep an alert that fires, as of half an hour from now: the service leaves it alone."""
     store = open_store(str(served.archive))

@@ -80,6 +80,25 @@ def test_figures_are_those_of_the_twin(filled: Served) -> None:
     assert f"{found['total']} sessions" in text_of(filled.ask("/sessions").body)
 
 
+def test_errors_are_told_by_day_and_place(filled: Served) -> None:
+    """Days, tools and classes add up to the same errors; who failed leads to the session."""
+    found = filled.ask("/api/v1/errors").json
+    all_errors = sum(found["classes"].values())
+    assert all_errors == sum(sum(day.values()) for day in found["days"].values()) > 0
+    for kind in ("project", "model", "session"):
+        assert sum(each["errors"] for each in found["where"][kind]) == all_errors
+    seen = {session for sessions in found["seen_in"].values() for session in sessions}
+    assert seen == {each["name"] for each in found["where"]["session"]}
+    page = filled.ask("/errors").body.decode()
+    assert all(f'href="/sessions/{session}"' in page for session in seen)
+    assert filled.ask("/api/v1/search?q=not+found").json[-1]["kind"] == "error"
+    usage = filled.ask("/api/v1/tools").json
+    assert all(
+        usage["p99_times"][name] >= usage["tools"][name]["p50_time"] * 0.98
+        for name in usage["p99_times"]
+    )
+
+
 def test_filters_hold_on_page_and_twin(filled: Served) -> None:
     """A filter in the address selects on the page as it does in the JSON; links keep it."""
     page = text_of(filled.ask("/sessions?project=nowhere").body)

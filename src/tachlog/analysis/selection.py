@@ -139,7 +139,7 @@ class StoredStep(Step, frozen=True, gc=False):
 
 
 class Match(Struct, frozen=True):
-    """Something that was looked for by its name: a session, project, tool or model.
+    """Something that was looked for by its name: a session, project, tool, model or error.
 
     `id` and `agent` are those of a session.
     """

@@ -21,6 +21,7 @@ from tachlog.analysis.trends import Direction, trend
 from tachlog.analysis.units import optional_rfc3339, rfc3339
 from tachlog.analysis.windows import local_date, midnight_us, zone_of
 from tachlog.metrics import QUARTER_US
+from tachlog.model import UNTIMED_US
 
 HOUR_US = 3_600_000_000
 
@@ -61,7 +62,8 @@ def trends_of(
 ) -> list[TrendView]:
     """The four trends of a selection."""
     zone = zone_of(time_zone)
-    hours, cut_us = archive.hours(selection), archive.deleted_before_us()
+    cut_us = archive.deleted_before_us()
+    hours = [each for each in archive.hours(selection) if _is_dated(each.quarter)]
     kept_us = None
     kept = hours
     if cut_us is not None and archive.hours(_until(selection, cut_us)):
@@ -101,6 +103,8 @@ def daily_complexity(begun: Iterable[tuple[int, int, int]], zone: tzinfo) -> Val
     scores: dict[int, int] = defaultdict(int)
     sessions: dict[int, int] = defaultdict(int)
     for quarter, count, score in begun:
+        if not _is_dated(quarter):
+            continue
         day = local_date(quarter * QUARTER_US, zone).toordinal()
         sessions[day] += count
         scores[day] += score
@@ -133,6 +137,11 @@ def _since(selection: Selection, at_us: int) -> Selection:
 def _until(selection: Selection, at_us: int) -> Selection:
     until_us = selection.until_us
     return replace(selection, until_us=at_us if until_us is None else min(until_us, at_us))
+
+
+def _is_dated(quarter: int) -> bool:
+    """Whether a log told when it was: what it did not date lies in the first quarter hour."""
+    return quarter * QUARTER_US >= UNTIMED_US
 
 
 def _hour(quarter: Quarter) -> int:

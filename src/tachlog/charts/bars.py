@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from tachlog.charts.svg import color, element, picture, round_up, text, thinned, title
+from tachlog.charts.svg import Scale, color, element, picture, round_up, text, thinned, title
 
 LEFT, BOTTOM, TOP = 64.0, 22.0, 10.0
 
@@ -44,8 +44,12 @@ def stacked(
     *,
     width: float = 720,
     height: float = 180,
+    starts: Sequence[str] = (),
 ) -> str:
-    """A chart of bars that stand on each other; `names` are those of the series."""
+    """A chart of bars that stand on each other; `names` are those of the series.
+
+    `starts` are the times of the bars, where a part of them can be chosen.
+    """
     top = round_up(max((bar.total for bar in found), default=0))
     bottom, room = height - BOTTOM, width - LEFT - 4
     scale = (bottom - TOP) / top
@@ -76,7 +80,7 @@ def stacked(
             )
         if place % every == 0:
             parts.append(text((x + step / 2, height - 6), bar.label, "middle"))
-    return picture(width, height, label, parts)
+    return picture(width, height, label, parts, scale=Scale(starts, LEFT, step, True))
 
 
 def axis(top: float, told: Callable[[float], str], width: float, height: float) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from tachlog.charts.bars import BOTTOM, LEFT, TOP, axis
-from tachlog.charts.svg import color, element, picture, round_up, text, thinned, title
+from tachlog.charts.svg import Scale, color, element, picture, round_up, text, thinned, title
 
 
 class Line(Struct, frozen=True):
@@ -25,8 +25,12 @@ def lines(
     *,
     width: float = 720,
     height: float = 180,
+    starts: Sequence[str] = (),
 ) -> str:
-    """A chart of lines; `told` writes a value with its unit."""
+    """A chart of lines; `told` writes a value with its unit.
+
+    `starts` are the times of the labels, where a part of them can be chosen.
+    """
     known = [value for line in found for value in line.values if value is not None]
     top = round_up(max(known, default=0))
     bottom, room = height - BOTTOM, width - LEFT - 8
@@ -44,9 +48,8 @@ def lines(
             parts.append(element("circle", title(words), cx=x, cy=y, r=2.5, class_=color(place)))
     every = thinned(len(labels), room, max((len(each) for each in labels), default=1))
     for at in range(0, len(labels), every):
-        anchor = "start" if at == 0 else "middle"
-        parts.append(text((LEFT + at * step, height - 6), labels[at], anchor))
-    return picture(width, height, label, parts)
+        parts.append(text((LEFT + at * step, height - 6), labels[at], "middle"))
+    return picture(width, height, label, parts, scale=Scale(starts, LEFT, step, False))
 
 
 def spark(

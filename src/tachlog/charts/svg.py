@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape as escaped
 from math import ceil, floor, log10
 from typing import Final
+
+from msgspec import Struct
 
 COLORS: Final = 6
 """How many colours the style sheet has; beyond that they come again."""
@@ -47,10 +49,39 @@ def text(at: tuple[float, float], words: str, anchor: str = "start", class_: str
     return element("text", inner, x=x, y=y, text_anchor=anchor, class_=f"chart-{class_}")
 
 
+class Scale(Struct, frozen=True):
+    """Where spans of time lie in a chart: the first at `left`, each `step` further.
+
+    `starts` are their times, in order; `wide` where each takes a step, else they are points.
+    """
+
+    starts: Sequence[str]
+    left: float
+    step: float
+    wide: bool
+
+
 def picture(
-    width: float, height: float, label: str, parts: Iterable[str], role: str = "img"
+    width: float,
+    height: float,
+    label: str,
+    parts: Iterable[str],
+    role: str = "img",
+    scale: Scale | None = None,
 ) -> str:
-    """A whole chart, which says in words what it shows; with links in it, it is a `group`."""
+    """A whole chart, which says in words what it shows; with links in it, it is a `group`.
+
+    With a scale a page can let a part of it be chosen: the chart takes the focus.
+    """
+    chosen: dict[str, float | str | None] = {}
+    if scale is not None and scale.starts:
+        chosen = {
+            "data_starts": " ".join(scale.starts),
+            "data_left": scale.left,
+            "data_step": scale.step,
+            "data_wide": "yes" if scale.wide else None,
+            "tabindex": "0",
+        }
     return element(
         "svg",
         "".join(parts),
@@ -62,6 +93,7 @@ def picture(
         aria_label=label,
         preserveAspectRatio="xMinYMin meet",
         xmlns="http://www.w3.org/2000/svg",
+        **chosen,
     )
 
 

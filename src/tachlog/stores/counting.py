@@ -7,9 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from tachlog.analysis.selection import Selection
 from tachlog.metrics import QUARTER_US
 from tachlog.model import ERROR_CLASSES, OUTCOMES, RUN_TOTALS
 from tachlog.stores.database import Database
+from tachlog.stores.periods import error_classes
 from tachlog.stores.rows import Row
 
 _UNFINISHED: Final = OUTCOMES.index("unfinished")
@@ -75,6 +77,12 @@ class Counting:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    def error_classes(self, selection: Selection) -> list[tuple[int, str, int]]:
+        """How many failures of a selection: by quarter hour (whole ones), by class."""
+        with self.database.snapshot():
+            names: dict[int, str] = dict(self.database.rows("SELECT id, text FROM names"))
+            return error_classes(self.database, names, selection)
 
     def held(self) -> Held:
         """What the archive holds."""

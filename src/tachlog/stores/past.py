@@ -18,6 +18,7 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     "failure_quarters": ("name",),
     "model_totals": ("name", "provider"),
     "tool_totals": ("name",),
+    "tool_stats": ("name",),
     "failure_totals": ("name",),
 }
 """The columns that have numbers of names, by table."""

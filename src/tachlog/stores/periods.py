@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -19,6 +20,7 @@ from tachlog.stores.reading import NOT_IN_DAYS, Filter, operations_filter, threa
 from tachlog.stores.rows import Row
 from tachlog.stores.totals import MODELS
 
+_classes_decoder: Final = msgspec.json.Decoder(dict[str, int])
 _sketch_decoder: Final = msgspec.msgpack.Decoder(Sketch)
 _SUCCESSES: Final = tuple(
     OUTCOMES.index(name) for name in ("success", "expected_negative", "check_failed")
@@ -109,6 +111,26 @@ def quarters(database: Database, names: Mapping[int, str], selection: Selection)
             sums.items(), key=lambda item: (item[0][0], item[0][1] or "")
         )
     ]
+
+
+def error_classes(
+    database: Database, names: Mapping[int, str], selection: Selection
+) -> list[tuple[int, str, int]]:
+    """How many failures of tools and of model calls: by quarter hour that begins then, by class."""
+    test, values = whole_filter(database, selection)
+    sums: Counter[tuple[int, str]] = Counter()
+    for quarter, classes in database.rows(
+        f"SELECT q.quarter, q.classes FROM tool_quarters q WHERE q.errors > 0 AND {test}", values
+    ):
+        for name, count in _classes_decoder.decode(classes).items():
+            sums[quarter, name] += count
+    for quarter, name, count in database.rows(
+        f"SELECT q.quarter, q.name, sum(q.failures) FROM failure_quarters q WHERE {test}"
+        " GROUP BY q.quarter, q.name",
+        values,
+    ):
+        sums[quarter, names[name]] += int(count)
+    return [(quarter, name, count) for (quarter, name), count in sorted(sums.items())]
 
 
 def hours(database: Database, selection: Selection) -> list[Quarter]:

@@ -11,8 +11,8 @@ import msgspec
 from tachlog.analysis.units import rfc3339
 from tachlog.analysis.view import session_view
 from tachlog.metrics import SessionMetrics
-from tachlog.stores import Measure
 from tachlog.stores.database import Database
+from tachlog.stores.measure import Measure
 from tachlog.stores.rows import Row
 
 SUMMARY_COLUMNS: Final = (

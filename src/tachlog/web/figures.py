@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
@@ -25,13 +26,19 @@ from tachlog.analysis.summary import (
     summarize,
     totals_of,
 )
-from tachlog.analysis.windows import MEASURES
+from tachlog.analysis.tally import Tally, Tree
+from tachlog.analysis.windows import MEASURES, local_date
+from tachlog.metrics import QUARTER_US
+from tachlog.metrics.sketch import quantile
+from tachlog.model import UNTIMED_US
 from tachlog.web.endpoints import Asked, Endpoint
 from tachlog.web.sessions import Filters, selection_of
 
 T = TypeVar("T")
 
 MOST = 50
+MOST_WHERE = 10
+MOST_SEEN = 3
 
 
 class Change(Struct, frozen=True):
@@ -67,19 +74,39 @@ class OverviewView(Struct, frozen=True, kw_only=True):
 
 
 class ToolsView(Struct, frozen=True):
-    """Tools by name, what follows what, what comes after a failure, loops."""
+    """Tools by name, what follows what, what comes after a failure, loops.
+
+    `p99_times` are in ms, by tool, as far as any of its calls was timed.
+    """
 
     tools: dict[str, ToolUsage]
+    p99_times: dict[str, float]
     transitions: dict[str, dict[str, int]]
     sequences: dict[str, SequenceCount]
     recoveries: list[Recovery]
     loops: list[AnomalyView]
 
 
+class Failing(Struct, frozen=True):
+    """Where errors are: a tool, project or model, or a session by its id; `of` are operations."""
+
+    name: str
+    errors: int
+    of: int
+    title: str | None = None
+
+
 class ErrorsView(Struct, frozen=True):
-    """Errors by class, the failures that read alike, what is unusual."""
+    """Errors by class, in all and by day; where they are, those that read alike, what is unusual.
+
+    `where` has the tools, projects, main models and sessions with the most of them. `seen_in` names
+    three sessions with failures of a fingerprint.
+    """
 
     classes: dict[str, int]
+    days: dict[str, dict[str, int]]
+    where: dict[str, list[Failing]]
+    seen_in: dict[str, list[str]]
     error_rate: float | None
     operations: int
     failures: int
@@ -132,8 +159,11 @@ def tools(asked: Asked[Limited]) -> ToolsView:
     """What each tool did, and what it was called before and after."""
     tally = summarize(asked.store, selection_of(asked))
     patterns = patterns_of(tally)
+    usage = _first(totals_of(tally).tool_usage, asked.query.limit)
+    slowest = {name: quantile(tally.tools[name].sketch, 0.99) for name in usage}
     return ToolsView(
-        _first(totals_of(tally).tool_usage, asked.query.limit),
+        usage,
+        {name: us / 1000 for name, us in slowest.items() if us is not None},
         patterns.transitions,
         _first(patterns.sequences, asked.query.limit),
         patterns.recoveries[: asked.query.limit],
@@ -143,17 +173,90 @@ def tools(asked: Asked[Limited]) -> ToolsView:
 
 def errors(asked: Asked[Limited]) -> ErrorsView:
     """What failed, by class and by what reads alike."""
-    tally = summarize(asked.store, selection_of(asked))
+    places = _Places()
+    tally = summarize(asked.store, selection_of(asked), places.add)
     totals = totals_of(tally)
     anomalies = [each for each in patterns_of(tally).anomalies if each.type != "loop"]
+    patterns = error_patterns(tally)[: asked.query.limit]
     return ErrorsView(
         totals.error_breakdown,
+        _by_day(asked.store.counting.error_classes(selection_of(asked)), asked.zone),
+        places.most(tally),
+        places.seen_in({each.fingerprint for each in patterns}),
         totals.error_rate,
         totals.operations,
         totals.failures,
-        error_patterns(tally)[: asked.query.limit],
+        patterns,
         anomalies[: asked.query.limit],
     )
+
+
+def _by_day(found: list[tuple[int, str, int]], zone: ZoneInfo) -> dict[str, dict[str, int]]:
+    """Failures by day of a zone and class; those that no log dates are left out."""
+    days: dict[str, dict[str, int]] = {}
+    for quarter, name, count in found:
+        if (start_us := quarter * QUARTER_US) >= UNTIMED_US:
+            of_day = days.setdefault(local_date(start_us, zone).isoformat(), {})
+            of_day[name] = of_day.get(name, 0) + count
+    return days
+
+
+class _Places:
+    """Where the errors of sessions are, part by part."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, dict[str, list[int]]] = {"project": {}, "model": {}, "session": {}}
+        self._titles: dict[str, str | None] = {}
+        self._seen: dict[str, list[tuple[int, str]]] = {}
+
+    def add(self, trees: Iterable[Tree]) -> None:
+        """Add sessions."""
+        for tree in trees:
+            head = tree.head.session_id
+            for m in tree.threads:
+                for kind, name in (("project", m.project), ("model", m.model), ("session", head)):
+                    known = self._sums[kind].setdefault(name or "none", [0, 0])
+                    known[0] += m.op_errors
+                    known[1] += m.operations
+                for each in m.clusters:
+                    seen = self._seen.setdefault(f"{each.fingerprint:016x}", [])
+                    seen.append((-each.last_us, head))
+                    if len(seen) > MOST:
+                        seen[:] = sorted(seen)[:MOST_WHERE]
+            if self._sums["session"].get(head, [0])[0]:
+                self._titles[head] = tree.head.title
+            else:
+                self._sums["session"].pop(head, None)
+
+    def most(self, tally: Tally) -> dict[str, list[Failing]]:
+        """What has the most errors, kind by kind; a tool's are those of a tally."""
+        found = {
+            "tool": [
+                Failing(name, each.error_count, each.success_count + each.error_count)
+                for name, each in tally.tools.items()
+            ]
+        }
+        for kind, sums in self._sums.items():
+            titles = self._titles if kind == "session" else {}
+            found[kind] = [
+                Failing(name, failed, of, titles.get(name)) for name, (failed, of) in sums.items()
+            ]
+        return {
+            kind: sorted((e for e in each if e.errors), key=lambda e: (-e.errors, e.name))[
+                :MOST_WHERE
+            ]
+            for kind, each in found.items()
+        }
+
+    def seen_in(self, fingerprints: Iterable[str]) -> dict[str, list[str]]:
+        """The latest sessions with failures of these fingerprints, three of each."""
+        return {
+            name: list(dict.fromkeys(session for _, session in sorted(self._seen[name])))[
+                :MOST_SEEN
+            ]
+            for name in fingerprints
+            if name in self._seen
+        }
 
 
 def trends(asked: Asked[Filters]) -> list[TrendView]:

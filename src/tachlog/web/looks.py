@@ -16,13 +16,18 @@ from markupsafe import Markup
 from tachlog import charts
 from tachlog import figures as fmt
 from tachlog.analysis.shapes import Saving
+from tachlog.analysis.units import rfc3339
 from tachlog.charts import Bar, Lane, Line, Piece
 from tachlog.cli.advice import saving_told
 from tachlog.cli.naming import agent_name, model_name, words
 from tachlog.cli.top_rows import doing
+from tachlog.model import UNTIMED_US
 
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+UNTIMED: Final = rfc3339(UNTIMED_US)
+"""What no log dates stands before this time."""
 MOST_TICKS: Final = 8
+MOST_DAYS: Final = 60
 STEPS_S: Final = (60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800)
 
 
@@ -49,6 +54,7 @@ def looks(environment: Environment) -> None:
     )
     environment.globals.update(
         cost_chart=cost_chart,
+        error_chart=error_chart,
         day_chart=day_chart,
         calendar=calendar,
         week=week,
@@ -70,12 +76,14 @@ def _saving(told: Mapping[str, Any]) -> str:
 @pass_context
 def _moment(context: Context, text: str | None) -> str:
     """A time in the display zone: `18 Nov 14:02`."""
-    return "" if text is None else f"{_day(context, text)} {fmt.clock(text, context['zone'])}"
+    if text is None or text <= UNTIMED:
+        return ""
+    return f"{_day(context, text)} {fmt.clock(text, context['zone'])}"
 
 
 @pass_context
 def _day(context: Context, text: str | None) -> str:
-    return "" if text is None else fmt.day(text, context["zone"])
+    return "" if text is None or text <= UNTIMED else fmt.day(text, context["zone"])
 
 
 @pass_context
@@ -110,7 +118,28 @@ def cost_chart(rows: Sequence[Mapping[str, Any]], label: str) -> Markup:
         costs = [(row["models"].get(model) or {}).get("cost_usd") or 0 for model in named]
         rest = (row["cost_usd"] or 0) - sum(costs)
         found.append(Bar(row["key"] or "no date", (*costs, rest)[: len(names)]))
-    return Markup(charts.stacked(label, found, names, fmt.money)) + _legend(names)
+    starts = [] if any(row["key"] is None for row in rows) else [row["key"] for row in rows]
+    drawn = charts.stacked(label, found, names, fmt.money, starts=starts)
+    return Markup(drawn) + _legend(names)
+
+
+def error_chart(days: Mapping[str, Mapping[str, int]]) -> Markup:
+    """The errors of days, by class: the five most frequent, the others together."""
+    sums: dict[str, int] = {}
+    for classes in days.values():
+        for name, count in classes.items():
+            sums[name] = sums.get(name, 0) + count
+    named = sorted(sums, key=lambda name: (-sums[name], name))[:5]
+    names = [*map(words, named), *(["others"] if len(sums) > 5 else [])]
+    found = []
+    for day, classes in list(days.items())[-MOST_DAYS:]:
+        counts = [classes.get(name, 0) for name in named]
+        rest = sum(classes.values()) - sum(counts)
+        found.append(Bar(day, tuple(map(float, (*counts, rest)))[: len(names)]))
+    label = "errors by day and class"
+    starts = [bar.label for bar in found]
+    drawn = charts.stacked(label, found, names, fmt.short_count, starts=starts)
+    return Markup(drawn) + _legend(names)
 
 
 def day_chart(days: Mapping[str, float], label: str, unit: str) -> Markup:
@@ -118,8 +147,8 @@ def day_chart(days: Mapping[str, float], label: str, unit: str) -> Markup:
     return Markup(charts.bars(label, list(days.items()), lambda value: _told(value, unit)))
 
 
-def trend_chart(trend: Mapping[str, Any]) -> Markup:
-    """One trend over its points."""
+def trend_chart(trend: Mapping[str, Any], zooms: bool = False) -> Markup:
+    """One trend over its points; where it `zooms` a part of it can be chosen."""
     points = trend["points"]
     labels = [point["start"][5:10] for point in points]
     values = tuple(point["value"] for point in points)
@@ -131,8 +160,14 @@ def trend_chart(trend: Mapping[str, Any]) -> Markup:
         lambda value: _told(value, trend["unit"], ""),
         width=440,
         height=150,
+        starts=[_start(point["start"], trend["step"]) for point in points] if zooms else (),
     )
     return Markup(shown)
+
+
+def _start(text: str, step: str) -> str:
+    """The time of a point as an address has it: a day, or the minute that an hour begins with."""
+    return text[:10] if step == "day" else f"{text[:16]}Z"
 
 
 def calendar(days: Mapping[str, float], unit: str, until: str | None = None) -> Markup:

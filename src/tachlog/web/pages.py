@@ -90,7 +90,9 @@ PAGES = (
         "/activity", "Activity", "activity.html", {"found": Part(ACTIVITY), "trends": Part(TRENDS)}
     ),
     Page("/compare", "Compare", "compare.html", {"found": Part(COMPARE)}),
-    Page("/tools", "Tools", "tools.html", {"found": Part(TOOLS)}),
+    Page(
+        "/tools", "Tools", "tools.html", {"found": Part(TOOLS), "costs": Part(COST, {"by": "tool"})}
+    ),
     Page("/errors", "Errors", "errors.html", {"found": Part(ERRORS)}),
     Page(
         "/cost",

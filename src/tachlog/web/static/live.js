@@ -87,6 +87,72 @@ document.addEventListener("submit", async (event) => {
   } catch { told.textContent = "the service cannot be reached"; }
 });
 
+// A chart with `data-starts` lets a span of time be chosen, by dragging or with the arrows; the page is then of that time alone.
+let span = null;
+
+function at(svg, event) {
+  const { left, width } = svg.getBoundingClientRect();
+  const x = (event.clientX - left) * svg.viewBox.baseVal.width / width - svg.dataset.left;
+  const place = x / svg.dataset.step;
+  return within(svg, svg.dataset.wide ? Math.floor(place) : Math.round(place));
+}
+
+const within = (svg, place) => Math.max(0, Math.min(svg.dataset.starts.split(" ").length - 1, place));
+
+function mark() {
+  document.querySelectorAll(".zoomed").forEach((each) => each.remove());
+  const note = document.querySelector("[data-zoom]");
+  if (!span) return;
+  const { svg, from, to } = span, { left, step, wide, starts } = svg.dataset;
+  const [first, last] = from < to ? [from, to] : [to, from];
+  const room = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  const x = Number(left) + step * (first - (wide ? 0 : 0.5));
+  for (const [name, value] of Object.entries({ class: "zoomed", x, y: 0, width: step * (last - first + 1), height: svg.viewBox.baseVal.height })) room.setAttribute(name, value);
+  svg.append(room);
+  const times = starts.split(" ");
+  if (note) note.textContent = first === last ? times[first] : `${times[first]} to ${times[last]}`;
+}
+
+function zoom() {
+  const { svg, from, to } = span;
+  const times = svg.dataset.starts.split(" "), [first, last] = from < to ? [from, to] : [to, from];
+  const end = times[last].length === 10 ? times[last] : times[last + 1];
+  const there = new URL(location.href);
+  there.searchParams.set("since", times[first]);
+  if (end) there.searchParams.set("until", end); else there.searchParams.delete("until");
+  location.href = there;
+}
+
+document.addEventListener("pointerdown", (event) => {
+  const svg = event.button === 0 && event.target.closest?.("svg[data-starts]");
+  if (!svg) return;
+  svg.setPointerCapture(event.pointerId);
+  const from = at(svg, event);
+  span = { svg, from, to: from, drags: true };
+});
+document.addEventListener("pointermove", (event) => {
+  if (!span?.drags) return;
+  span.to = at(span.svg, event);
+  if (span.to !== span.from) mark();
+});
+document.addEventListener("pointerup", () => {
+  if (!span?.drags) return;
+  span.drags = false;
+  if (span.to !== span.from) zoom();
+});
+document.addEventListener("pointercancel", () => { span = null; mark(); });
+document.addEventListener("keydown", (event) => {
+  const svg = event.target.closest?.("svg[data-starts]");
+  const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!svg || (!way && !["Enter", "Escape"].includes(event.key))) return;
+  event.preventDefault();
+  if (event.key === "Enter") { if (span?.svg === svg) zoom(); return; }
+  if (event.key === "Escape") span = null;
+  else if (span?.svg !== svg) { const last = within(svg, Infinity); span = { svg, from: last, to: last }; }
+  else { span.to = within(svg, span.to + way); if (!event.shiftKey) span.from = span.to; }
+  mark();
+});
+
 function listen() {
   const events = new EventSource("/api/v1/live");
   let last = null;
