@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
-from typing import Any, Self
+from typing import Any
 
 from msgspec.structs import replace
 
 from tachlog.analysis.selection import Input, Quarter, Roots, Selection, StoredStep
-from tachlog.analysis.standing import Standing
+from tachlog.analysis.standing import KeptAdvice, Standing
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.hooks.facts import Hooked, Key
@@ -149,6 +149,29 @@ def steps(
     ]
 
 
+class Unadvised:
+    """Advice of which nothing is kept and nobody said anything."""
+
+    def standings(self) -> list[Standing]:
+        """Nothing was said."""
+        return []
+
+    def keep(self, standing: Standing) -> None:
+        """Forget it."""
+
+    def kept(self, name: bytes) -> KeptAdvice | None:
+        """None."""
+        return None
+
+    def answers(self) -> list[bytes]:
+        """None."""
+        return []
+
+    def renewed(self, name: bytes, make: Callable[[], bytes], now_us: int) -> bytes:
+        """Make it, and do not keep it."""
+        return make()
+
+
 class Shelf:
     """An archive of what was put into it; quarters follow from threads unless they are given."""
 
@@ -178,17 +201,13 @@ class Shelf:
         return list(self.kept_traces)
 
     @property
-    def advising(self) -> Self:
-        """The same: what it knows of advice."""
-        return self
+    def advising(self) -> Unadvised:
+        """Nothing is kept of advice."""
+        return Unadvised()
 
     def hooked(self, since_us: int) -> dict[Key, Hooked]:
         """No hook told anything."""
         return {}
-
-    def standings(self) -> list[Standing]:
-        """Nobody said anything of advice."""
-        return []
 
     def learned(self) -> Learned:
         """Nothing was learned."""

@@ -22,6 +22,14 @@ from tachlog.analysis.advice import FINDERS, id_of, recommend, still_told
 from tachlog.analysis.advice.contexts import short_tokens
 from tachlog.analysis.advice.effect import BEFORE_US, effect_of
 from tachlog.analysis.advice.failing import gist
+from tachlog.analysis.advice.keeping import (
+    HORIZON_US,
+    MOST_SHARE,
+    PATIENCE_US,
+    advised,
+    lately,
+    renew,
+)
 from tachlog.analysis.advice.material import Material, material_of
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import Recommendation
@@ -490,16 +498,17 @@ def test_the_page_takes_what_is_said(served: Served) -> None:
     body = "".join(json.dumps(each) + "\n" for each in rows).encode()
     sent = {"content-type": "application/x-ndjson"}
     assert served.ask("/api/v1/agent-logs", "POST", body, sent).status == 200
-    found = served.ask("/api/v1/advice").json
+    found = served.ask("/api/v1/advice?provider=openai").json
     for verb, body in (("done", {"note": "x"}), ("snooze", {"days": 2}), ("dismiss", {})):
         path = f"/api/v1/advice/nothing/{verb}"
         assert post(served, path, body).status == 404
     number = found["recommendations"][0]["id"]
-    page = served.ask("/advice").body.decode()
+    page = served.ask("/advice?provider=openai").body.decode()
     assert f'data-post="/api/v1/advice/{number}/dismiss"' in page
+    assert "Made " in page
     said = post(served, f"/api/v1/advice/{number}/done", {"note": "now"})
     assert (said.status, said.json["state"], said.json["note"]) == (200, "done", "now")
-    assert "too early" in served.ask("/advice").body.decode()
+    assert "<strong>done</strong>" in served.ask("/advice").body.decode()
     assert post(served, f"/api/v1/advice/{number}/snooze", {"days": 2}).json["state"] == "snoozed"
 
 
@@ -514,3 +523,50 @@ def test_the_cheaper_model_is_cheaper() -> None:
             assert own is not None, begins
             assert other is not None, cheaper
             assert other < own, (begins, cheaper)
+
+
+def test_advice_is_kept_and_made_again_when_figures_change(tmp_path: Path) -> None:
+    """Who asks gets advice of the figures as they are; a service tells what it made lately."""
+
+    def read(name: str, sessions: int) -> None:
+        rows = [row(START + n, session=f"{name}{n % sessions}", digest=1) for n in range(30)]
+        path = tmp_path / f"{name}.ndjson"
+        path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+        read_in(store, [path])
+
+    store = open_store(str(tmp_path / "a.db"))
+    read("a", 2)
+    first = advised(store, Selection(), START)
+    assert advised(store, Selection(), START + 9) == first
+    assert first.made_us == START
+    named = Selection(agent="agent_log")
+    assert advised(store, named, START, is_served=True).sessions == 2
+    read("b", 3)
+    later = START + PATIENCE_US - 1
+    assert advised(store, Selection(), later, is_served=True) == first
+    assert advised(store, named, later, is_served=True).sessions == 2
+    assert advised(store, named, later + 1, is_served=True).sessions == 5
+    assert not renew(store, START)
+    kept = [store.advising.kept(name) for name in (b"x",)]
+    assert kept == [None]
+    assert renew(store, later)
+    assert advised(store, Selection(), later, is_served=True).sessions == 5
+    assert not renew(store, later + int(PATIENCE_US / MOST_SHARE))
+    store.close()
+
+
+def test_advice_is_of_thirty_days(tmp_path: Path) -> None:
+    """It is of the 30 days before the last operation, unless something else was asked for."""
+    quarter = 900_000_000
+    days = [row(START - n * 10 * 24 * 4 * quarter, session=f"s{n}") for n in range(5)]
+    (tmp_path / "a.ndjson").write_text("".join(json.dumps(each) + "\n" for each in days))
+    store = open_store(str(tmp_path / "a.db"))
+    assert lately(store, Selection(), START) == Selection()
+    read_in(store, [tmp_path / "a.ndjson"])
+    for now_us in (START, START + 2 * HORIZON_US):
+        found = lately(store, Selection(), now_us)
+        assert found.since_us == (START // quarter + 1) * quarter - HORIZON_US
+        assert len(store.sessions(found)) == 3
+    for asked in (Selection(since_us=5), Selection(paths=("a",)), Selection(agent="codex")):
+        assert lately(store, asked, START) == asked
+    store.close()

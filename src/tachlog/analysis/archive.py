@@ -21,7 +21,7 @@ from tachlog.analysis.selection import (
     StoredStep,
     Told,
 )
-from tachlog.analysis.standing import Standing
+from tachlog.analysis.standing import KeptAdvice, Standing
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
 from tachlog.hooks.facts import Hooked, Key
@@ -30,11 +30,27 @@ from tachlog.metrics.calibration import Learned
 from tachlog.sessions import Session
 
 
-class Answered(Protocol):
-    """What was said of recommendations."""
+class Advising(Protocol):
+    """Advice that is kept, and what was said of it."""
 
     def standings(self) -> list[Standing]:
-        """All of it, the latest first."""
+        """All that was said, the latest first."""
+        ...
+
+    def keep(self, standing: Standing) -> None:
+        """Keep what somebody says of a recommendation; what was said of it before is replaced."""
+        ...
+
+    def kept(self, name: bytes) -> KeptAdvice | None:
+        """The advice that is kept under a name."""
+        ...
+
+    def answers(self) -> list[bytes]:
+        """All advice that is kept."""
+        ...
+
+    def renewed(self, name: bytes, make: Callable[[], bytes], now_us: int) -> bytes:
+        """Make advice and keep it under a name, in the place of what is there."""
         ...
 
 
@@ -169,8 +185,8 @@ class Archive(Protocol):
         ...
 
     @property
-    def advising(self) -> Answered:
-        """What people said of recommendations."""
+    def advising(self) -> Advising:
+        """Advice that is kept, and what people said of it."""
         ...
 
     def side_calls(self, selection: Selection) -> list[SideCall]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tachlog.analysis.advice import recommend, still_told
-from tachlog.analysis.advice.material import Latest, material_of
+from tachlog.analysis.advice.keeping import recommended
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.highlights import Candidates, Highlights
 from tachlog.analysis.selection import Selection
-from tachlog.analysis.shapes import Patterns, Recommendation, SessionView, Totals
+from tachlog.analysis.shapes import Patterns, SessionView, Totals
 from tachlog.analysis.summary import (
     Placed,
     ReadNowView,
@@ -34,7 +33,6 @@ class Come(Struct, frozen=True):
 
     totals: Totals
     patterns: Patterns
-    recommendations: list[Recommendation]
     named: Highlights
     begun: Begun
     side_calls: list[SideCall]
@@ -43,20 +41,18 @@ class Come(Struct, frozen=True):
 class Gathering:
     """What is made of sessions as they are shown, part by part, besides their tally.
 
-    Their views in order of start, where they are asked for; which of them to name; the latest, of
-    which advice is made; when they began.
+    Their views in order of start, where they are asked for; which of them to name; when
+    they began.
     """
 
     def __init__(self, *, views: bool = False) -> None:
         self.candidates = Candidates()
-        self.latest = Latest()
         self.begun = begun_of(())
         self._views: list[Placed] | None = [] if views else None
 
     def look(self, trees: list[Tree]) -> None:
         """Look at whole sessions that were not shown before."""
         self.candidates.add(trees)
-        self.latest.add(trees)
         self.begun = also_begun(self.begun, begun_of(m for tree in trees for m in tree.threads))
         if self._views is not None:
             self._views += placed_views(trees)
@@ -74,7 +70,6 @@ def come_of(archive: Archive, selection: Selection, gathering: Gathering) -> Com
     return Come(
         totals,
         patterns,
-        recommend(material_of(archive, selection, gathering.latest)),
         gathering.candidates.chosen(priced=bool(totals.cost_usd)),
         gathering.begun,
         archive.side_calls(selection),
@@ -96,7 +91,7 @@ def build(
     return result_of(
         come.totals,
         come.patterns,
-        still_told(come.recommendations, archive.advising.standings(), generated_at_us),
+        recommended(archive, selection, generated_at_us),
         gathering.views,
         selection,
         archive.input(selection),

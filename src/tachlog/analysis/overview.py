@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -10,14 +9,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from tachlog import data
-from tachlog.analysis.advice import still_told
+from tachlog.analysis.advice.keeping import recommended
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.gathering import Come, Gathering, come_of
 from tachlog.analysis.highlights import Highlights
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.summary import ReadNowView, TelemetryResult, result_of
 from tachlog.analysis.unlogged import SideCall
+from tachlog.analysis.versions import version_of_makers
 from tachlog.analysis.windows import Windows, local_date, windows_of, zone_of
 
 
@@ -55,8 +54,12 @@ def overview(
     now_us: int,
     read_now: ReadNowView | None = None,
     views: bool = False,
+    is_served: bool = False,
 ) -> Overview:
-    """Ask the archive once for all; `views` fills the result's list of sessions."""
+    """Ask the archive once for all; `views` fills the result's list of sessions.
+
+    Served, advice is that of lately.
+    """
     asked, selection = selection, archive.without_needless_paths(selection)
     zone = zone_of(time_zone)
     gathering = Gathering(views=views)
@@ -69,7 +72,7 @@ def overview(
     result = result_of(
         come.totals,
         come.patterns,
-        still_told(come.recommendations, archive.advising.standings(), now_us),
+        recommended(archive, asked, now_us, is_served=is_served),
         gathering.views,
         asked,
         archive.input(selection),
@@ -103,18 +106,5 @@ def _kept(
     """
     if any(getattr(selection, name) is not None for name in _NOT_KEPT):
         return make()
-    name = msgspec.msgpack.encode((_code(), selection, *also))
+    name = msgspec.msgpack.encode((version_of_makers(), selection, *also))
     return decoder.decode(archive.kept(name, lambda: msgspec.msgpack.encode(make())))
-
-
-def _code() -> list[tuple[str, int, int]]:
-    """Differs when what this package makes of figures may differ: its code, or the data."""
-    found = []
-    for folder in (os.path.dirname(__file__), os.path.dirname(data.__file__)):
-        for place, _, names in os.walk(folder):
-            for name in names:
-                if name.endswith((".py", ".toml")):
-                    path = os.path.join(place, name)
-                    status = os.stat(path)
-                    found.append((path, status.st_size, status.st_mtime_ns))
-    return sorted(found)

@@ -1,7 +1,8 @@
 """What is going on now: current figures, trends, alerts, recommendations, as the user named them.
 
-Current figures are of the last five minutes, counted call by call; trends and recommendations are
-of the past 30 days (docs/design.md, "Identity and the numbers", checked 2026-11-22).
+Current figures are of the last five minutes, counted call by call; trends are of the past 30 days,
+recommendations of the 30 before the last operation, if that is one of them (docs/design.md,
+"Identity and the numbers", checked 2026-11-22).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import Counter
 
 from msgspec import Struct
 
-from tachlog.analysis.advice import advise_now
+from tachlog.analysis.advice.keeping import recommended
 from tachlog.analysis.alerts import Alert, Thresholds, firing
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.live import open_sessions
@@ -89,8 +90,18 @@ class Moments(Struct):
         return self.requests + self.tool_successes + self.tool_errors
 
 
-def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thresholds) -> Realtime:
-    """Current figures, trends, alerts and recommendations as of `now_us`."""
+def realtime(
+    archive: Archive,
+    *,
+    now_us: int,
+    time_zone: str,
+    thresholds: Thresholds,
+    is_served: bool = False,
+) -> Realtime:
+    """Current figures, trends, alerts and recommendations as of `now_us`.
+
+    Served, recommendations are those that are kept.
+    """
     begun = now_us - WINDOW_US
     moments = moments_of(archive, begun, now_us)
     recent = Selection(since_us=now_us - RECENT_US, until_us=now_us + 1)
@@ -112,7 +123,9 @@ def realtime(archive: Archive, *, now_us: int, time_zone: str, thresholds: Thres
             },
             thresholds,
         ),
-        recommendations=advise_now(archive, recent, now_us),
+        recommendations=recommended(archive, Selection(), now_us, is_served=is_served)
+        if archive.active(now_us - RECENT_US, now_us + 1)
+        else [],
     )
 
 

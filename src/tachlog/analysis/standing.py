@@ -1,4 +1,4 @@
-"""What somebody said of a recommendation."""
+"""What somebody said of a recommendation, and advice as it is kept."""
 
 from __future__ import annotations
 
@@ -28,3 +28,15 @@ class Standing(Struct, frozen=True):
     def holds(self, now_us: int) -> bool:
         """Whether the recommendation is not to be told."""
         return self.until_us is None or now_us < self.until_us
+
+
+class KeptAdvice(Struct, frozen=True):
+    """Advice as an archive keeps it: when it was made, and how long that took.
+
+    It is current while no figures changed.
+    """
+
+    answer: bytes
+    made_us: int
+    took_us: int
+    is_current: bool

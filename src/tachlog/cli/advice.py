@@ -97,7 +97,7 @@ def _say(ask: Ask, words: Sequence[str], state: StandingKind, until_us: int | No
 
 
 def _report(ask: Ask, store: Store) -> AdviceReport:
-    return report_of(store, ask.selection(), store.advising.standings(), ask.caller.now_us)
+    return report_of(store, ask.selection(), ask.caller.now_us)
 
 
 def _one(found: AdviceReport, words: Sequence[str]) -> Recommendation | AnsweredView:
@@ -115,7 +115,7 @@ def _lines(found: AdviceReport, ask: Ask) -> Iterator[str]:
         yield nothing(ask)
         return
     if not found.recommendations:
-        yield f"nothing to recommend in {fmt.plural(found.sessions, 'session')}"
+        yield f"nothing to recommend in {_of(found, ask)}"
     ids = ShortIds(session for each in found.recommendations for session in each.sessions)
     for number, each in enumerate(found.recommendations, 1):
         yield from _wrapped(f"{number}  ", each.message, ask)
@@ -126,7 +126,13 @@ def _lines(found: AdviceReport, ask: Ask) -> Iterator[str]:
     yield from _answered_lines(found.answered, ask)
     if found.recommendations:
         first = found.recommendations[0].id[:SHORT_ID]
+        yield f"of {_of(found, ask)}"
         yield f"tachlog advice show {first} · dismiss, snooze, done ID · docs/advice.md"
+
+
+def _of(found: AdviceReport, ask: Ask) -> str:
+    since = f" since {fmt.day(found.since, ask.zone)}" if found.since else ""
+    return f"{fmt.plural(found.sessions, 'session')}{since}"
 
 
 def _shown(each: Recommendation, found: AdviceReport, ask: Ask) -> Iterator[str]:

@@ -118,7 +118,7 @@ def report_of(store: Store, week: str, *, time_zone: str, prices: str, price: Pr
     spent = {row.key: row.cost_usd or 0.0 for row in costs(-BASE_WEEKS, "day").rows}
     active = [day for day in days if begun[day] or spent.get(day.isoformat())]
     known = [day for day in whole if active and day >= active[0]]
-    advice = advice_of(store, this, store.advising.standings(), edge(1))
+    advice = advice_of(store, this, edge(1))
     views = session_views(trees, sub_agents=False)
     views.sort(key=lambda view: (-(_tree_cost(view)), -view.total_tokens, view.session_id))
     pulls = costs(0, "pr")

@@ -76,6 +76,13 @@ def alerts(moment: Moment) -> str | None:
     return f"{len(found)} changed" if found else None
 
 
+def advise(moment: Moment) -> str | None:
+    """Make the advice anew that pages show."""
+    from tachlog.analysis.advice.keeping import renew
+
+    return "made anew" if renew(moment.store, moment.now_us) else None
+
+
 def prune(moment: Moment) -> str | None:
     """Delete operations that are older than the person wants them kept.
 
@@ -124,6 +131,7 @@ JOBS: tuple[Job, ...] = (
     Job("alerts", 60, alerts),
     Job("channels", 10, notify),
     Job("learning", 60, learn, if_changed=True),
+    Job("advice", 60, advise, first_s=5),
     Job("mirrors", 15, feed_mirrors, if_changed=True),
 )
 

@@ -23,7 +23,6 @@ from tachlog.metrics import Measured
 from tachlog.metrics.calibration import Learned
 from tachlog.model import Problem, SpanPlace
 from tachlog.sessions import Session
-from tachlog.stores.advising import Advising
 from tachlog.stores.counting import Counting, TableSize
 from tachlog.stores.following import AlertFacts, Change, Mirrored, MirrorState, Outgoing
 from tachlog.stores.holding import Personal
@@ -208,7 +207,6 @@ class Store(Archive, Protocol):
 
     url: str
     people: People
-    advising: Advising
     finding: Finding
     past: Past
     personal: Personal

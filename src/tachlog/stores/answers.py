@@ -19,7 +19,7 @@ def kept(database: Database, name: bytes, make: Callable[[], bytes]) -> bytes:
     """
     number = digest_of(name)
     with database.snapshot():
-        state = _state(database)
+        state = state_of(database)
         found = database.rows(
             "SELECT answer FROM answers WHERE name = ? AND change = ? AND threads = ?",
             (number, *state),
@@ -34,7 +34,7 @@ def kept(database: Database, name: bytes, make: Callable[[], bytes]) -> bytes:
     return answer
 
 
-def _state(database: Database) -> tuple[int, int]:
+def state_of(database: Database) -> tuple[int, int]:
     """The number of the last change of figures, and how many threads have any."""
     ((threads,),) = database.rows(f"SELECT count(*) FROM {figures.TABLE}")
     return figures.last_change(database), int(threads)

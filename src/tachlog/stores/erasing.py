@@ -78,6 +78,7 @@ def erase(
     database.run(f"DELETE FROM learned_from WHERE key IN {LISTED}", (listed(keys),))
     database.run(f"DELETE FROM threads WHERE id IN {LISTED}", (these,))
     database.run("DELETE FROM answers")
+    database.run("DELETE FROM advised")
     figures.next_change(database)
     _measure(database, words, measure, heirs - set(threads))
 

@@ -228,6 +228,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE answers (
         name INTEGER PRIMARY KEY, change INTEGER NOT NULL, threads INTEGER NOT NULL,
         answer BLOB NOT NULL);
+    CREATE TABLE advised (
+        name INTEGER PRIMARY KEY, change INTEGER NOT NULL, threads INTEGER NOT NULL,
+        made_us INTEGER NOT NULL, took_us INTEGER NOT NULL, answer BLOB NOT NULL);
     CREATE TABLE hooked (
         agent TEXT NOT NULL, session_id TEXT NOT NULL, at_us INTEGER NOT NULL, told TEXT NOT NULL,
         PRIMARY KEY (agent, session_id)) WITHOUT ROWID;

@@ -7,9 +7,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from tachlog.analysis.advice.keeping import find
 from tachlog.analysis.advice.report import AdviceReport, AnsweredView, answered_view, report_of
-from tachlog.analysis.selection import Selection
-from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.standing import Standing, StandingKind
 from tachlog.stores import Store
 from tachlog.web.changes import Change, Wanted
@@ -40,8 +39,7 @@ def advice(asked: Asked[Filters]) -> AdviceReport:
 
     What was said is about everybody's sessions: it is not told of one user's alone.
     """
-    standings = asked.store.advising.standings()
-    found = report_of(asked.store, selection_of(asked), standings, asked.now_us)
+    found = report_of(asked.store, selection_of(asked), asked.now_us, is_served=True)
     return found if asked.query.user is None else replace(found, answered=[])
 
 
@@ -69,10 +67,7 @@ def _say(
     until_us: int | None,
 ) -> AnsweredView:
     number = wanted.place["advice_id"]
-    standings = store.advising.standings()
-    found = report_of(store, Selection(), standings, wanted.now_us)
-    known: list[Recommendation | AnsweredView] = [*found.recommendations, *found.answered]
-    each = next((each for each in known if each.id == number), None)
+    each = find(store, number)
     if each is None:
         raise Refusal(404, f"{number[:80]}: there is no such advice")
     now_us = wanted.now_us

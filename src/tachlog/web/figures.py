@@ -128,6 +128,7 @@ def overview(asked: Asked[Filters]) -> OverviewView:
         time_zone=asked.config.display.time_zone,
         prices="",
         now_us=asked.now_us,
+        is_served=True,
     )
     windows = found.windows
     return OverviewView(

@@ -16,6 +16,7 @@ def realtime(asked: Asked[NoParameters]) -> Realtime:
         now_us=asked.now_us,
         time_zone=asked.config.display.time_zone,
         thresholds=asked.config.alerts,
+        is_served=True,
     )
 
 

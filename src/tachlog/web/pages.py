@@ -81,6 +81,7 @@ PAGES = (
             "overview": Part(OVERVIEW),
             "budget": Part(BUDGET),
             "alerts": Part(ALERTS),
+            "advice": Part(ADVICE),
             "latest": Part(SESSIONS, {"limit": "8"}),
         },
         filters=False,

@@ -13,10 +13,8 @@ from typing import Final, Literal, NamedTuple
 
 from tachlog import data
 from tachlog.analysis.advice import choosing, contexts, failing, repeating, waiting
-from tachlog.analysis.advice.material import Case, Facts, Group, Material, material_of
-from tachlog.analysis.archive import Archive
+from tachlog.analysis.advice.material import Case, Facts, Group, Material
 from tachlog.analysis.claims import Claim
-from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import Recommendation, Saving
 from tachlog.analysis.standing import Standing
 from tachlog.analysis.units import dollars
@@ -58,12 +56,6 @@ class _Draft(NamedTuple):
     kind: AdviceKind
     group: Group
     saved: Claim
-
-
-def advise_now(archive: Archive, selection: Selection, now_us: int) -> list[Recommendation]:
-    """What of all that the selected sessions recommend is to be told now."""
-    found = recommend(material_of(archive, selection))
-    return still_told(found, archive.advising.standings(), now_us)
 
 
 def recommend(material: Material) -> list[Recommendation]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from tachlog.analysis.advice import recommend, still_told
-from tachlog.analysis.advice.effect import BEFORE_US, Effect, effect_of
-from tachlog.analysis.advice.material import Latest, Material, material_of
+from tachlog.analysis.advice import still_told
+from tachlog.analysis.advice.effect import Effect
+from tachlog.analysis.advice.keeping import advised
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.standing import Standing
-from tachlog.analysis.summary import in_parts
 from tachlog.analysis.units import optional_rfc3339, rfc3339
 
 
@@ -32,43 +30,39 @@ class AnsweredView(Struct, frozen=True):
 
 
 class AdviceReport(Struct, frozen=True):
-    """The answer of `tachlog advice`: of `sessions` sessions; `titles` are of those named."""
+    """The answer of `tachlog advice`: of `sessions` sessions that began since then (None: of all).
+
+    `titles` are of those named; `made_at` is when the advice was made.
+    """
 
     recommendations: list[Recommendation]
     answered: list[AnsweredView]
     titles: dict[str, str]
     sessions: int
+    since: str | None
+    made_at: str
 
 
 def report_of(
-    archive: Archive, selection: Selection, standings: list[Standing], now_us: int
+    archive: Archive, selection: Selection, now_us: int, *, is_served: bool = False
 ) -> AdviceReport:
     """What the selected sessions recommend, and what came of what was said before."""
-    material = material_of(archive, selection)
-    found = still_told(recommend(material), standings, now_us)
-    named = {session for each in found for session in each.sessions}
-    heads = {tree.threads[0].root: tree.head for tree in material.trees}
-    done = [each.at_us for each in standings if each.state == "done"]
-    since_us = min(done) - BEFORE_US if done else None
-    past = _since(archive, replace(selection, since_us=since_us)) if done else material
+    found = advised(archive, selection, now_us, is_served=is_served)
+    standings = archive.advising.standings()
+    told = still_told(found.recommendations, standings, now_us)
+    named = {session for each in told for session in each.sessions}
     return AdviceReport(
-        found,
+        told,
         [
-            answered_view(each, effect_of(each, past) if each.state == "done" else None)
+            answered_view(each, found.effects.get(each.id) if each.state == "done" else None)
             for each in standings
             if each.holds(now_us)
         ],
-        {root: heads[root].title or "" for root in sorted(named & heads.keys())},
-        len(material.trees),
+        {root: title for root, title in found.titles.items() if root in named},
+        found.sessions,
+        optional_rfc3339(found.since_us),
+        rfc3339(found.made_us),
     )
-
-
-def _since(archive: Archive, selection: Selection) -> Material:
-    """All sessions of a time, however many: what is compared must be whole."""
-    every = Latest(most=None)
-    for trees in in_parts(archive, selection):
-        every.add(trees)
-    return material_of(archive, selection, every)
 
 
 def answered_view(standing: Standing, effect: Effect | None) -> AnsweredView:
