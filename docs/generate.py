@@ -336,7 +336,9 @@ def export_page(rows: Rows) -> str:
         " the metadata of each Parquet file. Within a version columns are only added; when some"
         " are, every day is written again.\n"
         "- Columns marked *hint* hold redacted texts and are written only with `--hints`; the"
-        " others are figures, names and digests.",
+        " others are figures, names and digests.\n"
+        "- `--format otlp` writes no files: it sends metrics to a collector"
+        " ([deploy.md](deploy.md#opentelemetry)).",
         table(
             ["kind", "Parquet", "CSV", "JSON"],
             [

@@ -69,3 +69,34 @@ def receiving() -> Iterator[Receiver]:
             server.receiver.over.set()
             server.shutdown()
             thread.join()
+
+
+Reply = tuple[int, dict[str, str], bytes]
+"""A status, headers, a body."""
+
+
+@contextmanager
+def answering(replies: list[Reply], seen: list[Posted]) -> Iterator[str]:
+    """The address of a server that gives these answers in turn; `seen` gets what was posted."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Take a body and give the next answer."""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told = {name.lower(): value for name, value in self.headers.items()}
+            seen.append(Posted(self.path, told, body))
+            status, headers, answer = replies.pop(0)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()

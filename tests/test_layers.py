@@ -38,7 +38,8 @@ LAYERS = (
     {"sources", "chat"},
     {"signals", "redact", "records", "secrecy", "providers", "verdicts", "estimate", "tellings"},
     {"frames", "discovery"},
-    {"model", "data", "mappings", "settings", "client", "passwords", "hooks", "figures"},
+    {"model", "data", "mappings", "settings", "client", "passwords", "hooks", "figures"}
+    | {"posting"},
 )
 PLACED = frozenset[str]().union(*LAYERS)
 # The example logs are written from the nouns alone, so that they cannot share a reader's mistake.

@@ -14,21 +14,21 @@ from shutil import which
 from time import monotonic, sleep
 from typing import Any
 
+import msgspec
 import pytest
 
-from archives import assistant, at, jsonl, read_in, user
+from archives import MEASURER, assistant, at, jsonl, read_in, tool_result, tool_use, user
 from conftest import ROOT
 from influxdb import free_port, program
 from serving import Served, serving
-from tachlog.metrics import QUARTER_US
 from tachlog.scraping.exposition import Family, Sample, written
 from tachlog.scraping.families import grown
-from tachlog.scraping.growth import OTHER, Admitted, Growth, Key
-from tachlog.stores import open_store
-from tachlog.stores.counting import CountedCall, Counting, Happened
+from tachlog.scraping.growth import OTHER, Admitted, Counts, Growth, Kept, Key
+from tachlog.stores import Cut, Store, open_store
 
 RULES = ROOT / "deploy" / "prometheus"
-NOW_US = 2_000_000 * QUARTER_US
+BEGIN_US = round(datetime.fromisoformat(at(0)).timestamp()) * 1_000_000
+OPUS = "claude-opus-4-5-20251101"
 
 
 def promtool(*words: str, given: str = "") -> str:
@@ -43,75 +43,117 @@ def promtool(*words: str, given: str = "") -> str:
     return done.stdout + done.stderr
 
 
-class Told(Counting):
-    """Counts that a test says."""
-
-    def __init__(self) -> None:
-        self.quarters: dict[int, Happened] = {}
-
-    def most_called(self, most: int) -> list[str]:
-        """No tool is known before."""
-        return []
-
-    def marks(self, since: int) -> dict[int, list[Any]]:
-        """The number of calls of each quarter hour."""
-        return {place: [len(each.calls)] for place, each in self.quarters.items() if place >= since}
-
-    def happened(self, quarter: int) -> Happened:
-        """What the test said."""
-        return self.quarters[quarter]
+def told_at(store: Store, minute: int, growth: Growth) -> Counts:
+    """What has grown when it is looked at so many minutes after the first record of the logs."""
+    return growth.look(store.counting, BEGIN_US + minute * 60_000_000)
 
 
-def call(**more: Any) -> CountedCall:
-    """A call of 10 fresh, 90 cached and 5 output tokens that took two seconds."""
-    given = {"input": 10, "cache_read": 90, "cache_write": None, "output": 5, "is_run": False}
-    told = {"cost_nanousd": 1_500_000_000, "response_us": 2_000_000, **given, **more}
-    return CountedCall("opus", "anthropic", **told)
+COST = Key("tachlog_cost_nanousd", (("model", OPUS), ("provider", "anthropic")))
 
 
-def test_counters_begin_at_nothing_and_never_fall() -> None:
+def test_counters_begin_at_nothing_and_never_fall(tmp_path: Path) -> None:
     """History is no growth; what came since is counted once; what is deleted lowers nothing."""
-    told, growth = Told(), Growth()
-    now = NOW_US // QUARTER_US
-    told.quarters = {now: Happened([call()], [("Bash", "error", "timeout", 2)], [])}
-    cost = Key("tachlog_cost_nanousd", (("model", "opus"), ("provider", "anthropic")))
-    assert growth.look(told, NOW_US)[cost] == 0
-    told.quarters[now] = Happened([call(), call()], [("Bash", "error", "timeout", 3)], [])
-    first = growth.look(told, NOW_US)
-    assert first[cost] == 1_500_000_000
-    assert first[Key("tachlog_errors_total", (("class", "timeout"), ("of", "tool")))] == 1
-    told.quarters[now] = Happened([call()], [], [("rate_limit", 1)])
-    later = growth.look(told, NOW_US)
-    assert later[cost] == 1_500_000_000
-    assert later[Key("tachlog_errors_total", (("class", "rate_limit"), ("of", "model")))] == 1
-    told.quarters[now] = Happened([call(), call()], [], [])
-    assert growth.look(told, NOW_US)[cost] == 1_500_000_000
-    assert growth.look(told, NOW_US + 200 * QUARTER_US)[cost] == 1_500_000_000
+    with closing(open_store(str(tmp_path / "a.db"))) as store:
+        growth = Growth()
+        records = [user("s", "u1", at(0), "begin"), assistant("s", "a1", at(0, 5), "m1")]
+        read_in(store, [jsonl(tmp_path / "s.jsonl", records)])
+        assert told_at(store, 1, growth)[COST] == 0
+        one = store.counting.held().cost_nanousd
+        records += [
+            assistant("s", "a2", at(2), "m2", content=[tool_use("t1", "Read", file_path="a")]),
+            tool_result("s", "r1", at(2, 5), "t1", "File does not exist.", error=True),
+        ]
+        read_in(store, [jsonl(tmp_path / "s.jsonl", records)])
+        later = told_at(store, 3, growth)
+        assert later[COST] == one > 0
+        read = (("tool", "Read"), ("outcome", "error"))
+        assert later[Key("tachlog_tool_calls_total", read)] == 1
+        failed = (("class", "not_found"), ("of", "tool"))
+        assert later[Key("tachlog_errors_total", failed)] == 1
+        cut = Cut(BEGIN_US + 60_000_000, "UTC", "storage.retention_days", BEGIN_US + 60_000_000)
+        assert store.past.prune(MEASURER, cut, store.past.old(cut.cut_us).threads) > 0
+        assert told_at(store, 4, growth) == later
+        read_in(store, [jsonl(tmp_path / "t.jsonl", [assistant("t", "b1", at(20), "m3")])])
+        assert told_at(store, 21, growth)[COST] == 2 * one
+        assert told_at(store, 7 * 24 * 60, growth)[COST] == 2 * one
 
 
-def test_a_call_is_in_the_buckets_of_the_convention() -> None:
+def test_a_call_is_in_the_buckets_of_the_convention(tmp_path: Path) -> None:
     """Input has its cached tokens; a run's total and a call without tokens are in no bucket."""
-    told, growth = Told(), Growth()
-    growth.look(told, NOW_US)
-    calls = [
-        call(),
-        call(is_run=True, output=7_000),
-        call(input=None, cache_read=None, response_us=None, cost_nanousd=None, output=64),
-    ]
-    told.quarters = {NOW_US // QUARTER_US: Happened(calls, [], [])}
-    text = written(grown(growth.look(told, NOW_US)))
+    claude = jsonl(
+        tmp_path / "s.jsonl",
+        [user("s", "u1", at(0), "begin"), assistant("s", "a1", at(0, 2), "m1")],
+    )
+    unmetered = jsonl(tmp_path / "rows.ndjson", [agent_log(usage=None, response_time=None)])
+    run = ROOT / "tests" / "corpus" / "gemini_cli" / "headless" / "output.jsonl"
+    with closing(open_store(str(tmp_path / "a.db"))) as store:
+        read_in(store, [claude, unmetered, run])
+        counts = Growth(with_history=True).look(store.counting, BEGIN_US)
+    text = written(grown(counts))
     about = 'gen_ai_operation_name="chat",gen_ai_provider_name="anthropic",'
-    about += 'gen_ai_request_model="opus"'
+    about += f'gen_ai_request_model="{OPUS}"'
     tokens = f"gen_ai_client_token_usage_bucket{{{about},gen_ai_token_type"
-    assert f'{tokens}="input",le="64.0"}} 0\n' in text
-    assert f'{tokens}="input",le="256.0"}} 1\n' in text
-    assert f'{tokens}="output",le="64.0"}} 2\n' in text
+    assert f'{tokens}="input",le="1024.0"}} 0\n' in text
+    assert f'{tokens}="input",le="4096.0"}} 1\n' in text
+    assert f'{tokens}="output",le="64.0"}} 1\n' in text
     seconds = "gen_ai_client_operation_duration_seconds"
     assert f'{seconds}_bucket{{{about},le="1.28"}} 0\n' in text
     assert f'{seconds}_bucket{{{about},le="2.56"}} 1\n' in text
     assert f"{seconds}_sum{{{about}}} 2\n" in text
-    assert 'tachlog_unpriced_calls_total{model="opus",provider="anthropic"} 1\n' in text
+    assert 'tachlog_tokens_total{model="gemini-2.5-pro",provider="google",type="output"}' in text
+    gemini = f"{{{about.replace('anthropic', 'google').replace(OPUS, 'gemini-2.5-pro')}"
+    assert f'gen_ai_client_token_usage_count{gemini},gen_ai_token_type="output"}} 1\n' in text
+    assert f'gen_ai_client_token_usage_count{gemini},gen_ai_token_type="input"' not in text
+    house = 'gen_ai_provider_name="house",gen_ai_request_model="house-1"'
+    assert f'{house},gen_ai_token_type="output",le="+Inf"}} 1\n' in text
+    assert f'{house},gen_ai_token_type="input"' not in text
+    assert f"{seconds}_count" in text
+    assert f'{seconds}_count{{gen_ai_operation_name="chat",{house}' not in text
+    assert 'tachlog_unpriced_calls_total{model="house-1",provider="house"} 1\n' in text
     promtool("check", "metrics", given=text)
+
+
+def agent_log(**more: Any) -> dict[str, Any]:
+    """A reply as other systems hand it in."""
+    usage = more.pop("usage")
+    return {
+        "id": 1,
+        "session_id": "desk-1",
+        "provider": "house",
+        "model": "house-1",
+        "log_timestamp": at(0, 10),
+        "created_at": at(0, 10),
+        "structured_data": {
+            "payload": {"content": "I look it up first."},
+            "role": "assistant",
+            **({"usage": usage} if usage else {}),
+        },
+        "tool_calls": None,
+        **more,
+    }
+
+
+def test_what_was_kept_goes_on(tmp_path: Path) -> None:
+    """Counters that are kept and taken up again grow by what came, as those that never rested."""
+    with closing(open_store(str(tmp_path / "a.db"))) as store:
+        awake = Growth(with_history=True)
+        resting: Kept | None = None
+        days_later = "2026-11-21T09:00:00Z"
+        for minute, moment, name in (
+            (1, at(0), "s"),
+            (11, at(10), "t"),
+            (3 * 24 * 60 + 1, days_later, "u"),
+        ):
+            log = jsonl(tmp_path / f"{name}.jsonl", [assistant(name, name, moment, name)])
+            read_in(store, [log])
+            growth = Growth(resting, with_history=True)
+            assert told_at(store, minute, growth) == told_at(store, minute, awake)
+            kept = msgspec.json.encode(growth.kept())
+            resting = msgspec.json.decode(kept, type=Kept)
+        assert growth.look(store.counting, BEGIN_US)[COST] == store.counting.held().cost_nanousd
+        assert resting is not None
+        assert len(resting.most) == 1
+        assert resting.since_us == BEGIN_US
 
 
 def test_labels_have_few_values() -> None:
@@ -202,21 +244,9 @@ def test_prometheus_scrapes_a_running_tachlog(watched: tuple[Served, int]) -> No
     served, port = watched
     awaited(port, "tachlog_build_info")
     now = datetime.now(UTC).isoformat()
-    record = {
-        "id": 1,
-        "session_id": "desk-1",
-        "provider": "openai",
-        "model": "gpt-5-mini",
-        "log_timestamp": now,
-        "created_at": now,
-        "structured_data": {
-            "payload": {"content": "I look it up first."},
-            "role": "assistant",
-            "usage": {"input_tokens": 812, "output_tokens": 31, "total_tokens": 843},
-        },
-        "tool_calls": None,
-        "response_time": 1250,
-    }
+    usage = {"input_tokens": 812, "output_tokens": 31, "total_tokens": 843}
+    times = {"log_timestamp": now, "created_at": now, "response_time": 1250}
+    record = agent_log(usage=usage, provider="openai", model="gpt-5-mini", **times)
     sent = served.ask(
         "/api/v1/agent-logs",
         "POST",

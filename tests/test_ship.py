@@ -24,6 +24,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from receivers import Posted, Reply, answering
 from screens import Desk
 from serving import Served, clean, serving
 from tachlog import analyze
@@ -31,10 +32,9 @@ from tachlog.config import Config
 from tachlog.engines.work import measurer_of
 from tachlog.metrics import SessionMetrics
 from tachlog.pipeline import setup_of
+from tachlog.posting import PostError, asked_pause_s
 from tachlog.shipping import (
     Sender,
-    ShipError,
-    asked_pause_s,
     decoded,
     deliver,
     encoded,
@@ -256,39 +256,11 @@ def test_names_of_pull_requests_stay(tmp_path: Path) -> None:
     assert "#77" in repr(opened)
 
 
-Reply = tuple[int, dict[str, str], bytes]
-
-
-@contextmanager
-def answering(replies: list[Reply], seen: list[str]) -> Iterator[str]:
-    """The address of a server that gives these answers in turn; `seen` gets who was asked for."""
-
-    class Answering(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append(self.headers.get("Authorization", ""))
-            status, headers, body = replies.pop(0)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-
-
 def test_what_a_receiver_answers_decides_what_comes_next() -> None:
     """Retry-After is waited, in seconds or until a date; what will never be taken is told."""
     hour = format_datetime(datetime.now(UTC) + timedelta(hours=1))
     pauses: list[float] = []
-    seen: list[str] = []
+    seen: list[Posted] = []
     replies: list[Reply] = [
         (429, {"Retry-After": "7"}, b""),
         (503, {"Retry-After": hour}, b""),
@@ -297,15 +269,16 @@ def test_what_a_receiver_answers_decides_what_comes_next() -> None:
         (403, {}, b"this needs the scope ingest"),
     ]
     with answering(replies, seen) as url:
-        with pytest.raises(ShipError, match="goes with the next run"):
+        with pytest.raises(PostError, match="goes with the next run"):
             send(url, None, b"", clock=lambda: 0.0, sleep=pauses.append)
         assert pauses == [7.0]
         assert send(url, "secret", b"").shipments == 4
-        with pytest.raises(ShipError, match="is no tachlog that takes shipments"):
+        with pytest.raises(PostError, match="is no tachlog that takes shipments"):
             send(url, None, b"")
-        with pytest.raises(ShipError, match="refuses: 403 this needs the scope ingest"):
+        with pytest.raises(PostError, match="refuses: 403 this needs the scope ingest"):
             send(url, None, b"")
-    assert seen == ["", "", "Bearer secret", "", ""]
+    tokens = [each.headers.get("authorization", "") for each in seen]
+    assert tokens == ["", "", "Bearer secret", "", ""]
     assert asked_pause_s("soon", 0.0) == asked_pause_s(None, 0.0) == 0.0
     assert asked_pause_s("Thu, 01 Jan 1970 00:00:09 GMT", 4.0) == 5.0
 
@@ -427,6 +400,6 @@ def test_who_is_away_is_waited_for_only_so_long() -> None:
         def sleep(seconds: float) -> None:
             now_s[0] += seconds
 
-        with pytest.raises(ShipError, match="goes with the next run"):
+        with pytest.raises(PostError, match="goes with the next run"):
             send(f"http://127.0.0.1:{port}/", None, b"", clock=lambda: now_s[0], sleep=sleep)
         assert 20 < now_s[0] <= 60

@@ -8,12 +8,8 @@ have copies of one log, counts once.
 from __future__ import annotations
 
 import hmac
-import http.client
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Final
 
@@ -23,6 +19,7 @@ from msgspec.structs import replace
 
 from tachlog.analysis.selection import Selection
 from tachlog.operations import Span
+from tachlog.posting import PostError, post
 from tachlog.projects import NAMED
 from tachlog.sessions import Session
 from tachlog.stores import Measure, Portion, Store, shown
@@ -31,13 +28,6 @@ from tachlog.stores.following import MirrorState, Outgoing
 PATH: Final = "/api/v1/ship"
 TYPE: Final = "application/msgpack"
 VERSION: Final = 1
-TIMEOUT_S: Final = 60.0
-PATIENCE_S: Final = 60.0
-"""How long a receiver that is away, or busy, is waited for; the next run goes on."""
-
-LONGEST_PAUSE_S: Final = 30.0
-LATER: Final = frozenset((408, 429, 500, 502, 503, 504))
-"""Answers after which the same shipment may be taken."""
 
 HIDDEN: Final = "hidden"
 """What stands for a name whose being there is a fact."""
@@ -82,10 +72,6 @@ class Sender(Struct, frozen=True):
     def shipment(self, sessions: list[Session]) -> Shipment:
         """Sessions on their way."""
         return Shipment(VERSION, self.host, pseudonym(self.key, self.user), sessions)
-
-
-class ShipError(Exception):
-    """The receiver did not take a shipment; the message says why and what to do."""
 
 
 _decoder: Final = msgspec.msgpack.Decoder(Shipment)
@@ -163,7 +149,7 @@ def progress(store: Store, sender: Sender) -> MirrorState:
 
 
 def deliver(store: Store, sender: Sender, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Send what the receiver does not have; how many threads that were. Raises `ShipError`.
+    """Send what the receiver does not have; how many threads that were. Raises `PostError`.
 
     First it is asked what it has: one that lost its archive, or has an older one, is sent
     everything again.
@@ -237,38 +223,12 @@ def send(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Taken:
-    """Send until it is taken; raises `ShipError` where it never will be, or patience ends."""
+    """Send until it is taken; raises `PostError` where it never will be, or patience ends."""
     headers = {"Content-Type": TYPE}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    until = clock() + PATIENCE_S
-    pause_s = 0.5
-    while True:
-        request = urllib.request.Request(url, body, headers)
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                return _taken.decode(answer.read())
-        except msgspec.DecodeError:
-            raise ShipError(f"{url} answers, but is no tachlog that takes shipments") from None
-        except urllib.error.HTTPError as error:
-            with error:
-                told = f"{error.code} {error.read(300).decode('utf-8', 'replace')}"
-            if error.code not in LATER:
-                raise ShipError(f"{url} refuses: {told}") from None
-            pause_s = max(pause_s, asked_pause_s(error.headers.get("Retry-After"), time.time()))
-        except (OSError, http.client.HTTPException) as error:
-            told = str(getattr(error, "reason", error)) or type(error).__name__
-        if clock() + pause_s > until:
-            raise ShipError(f"{url}: {told}; what was not sent goes with the next run")
-        sleep(pause_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-
-def asked_pause_s(told: str | None, now_s: float) -> float:
-    """How long a Retry-After asks to wait: seconds, or until a date (RFC 9110, section 10.2.3)."""
-    if told is None or told.isdecimal():
-        return float(told or 0)
+    answer = post(url, body, headers, clock=clock, sleep=sleep)
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - now_s)
-    except ValueError:
-        return 0.0
+        return _taken.decode(answer)
+    except msgspec.DecodeError:
+        raise PostError(f"{url} answers, but is no tachlog that takes shipments") from None

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from tachlog import figures as fmt
 from tachlog.cli.answering import Answer, Ask
+from tachlog.cli.calling import Misuse
+from tachlog.cli.options import SELECTING
 from tachlog.cli.table import Column, table
 from tachlog.export import Exported, Wish
 from tachlog.export import export as write_export
 
-_SELECTING = ("since", "until", "agent", "provider", "model", "project", "complexity")
 _COLUMNS = (
     Column("TABLE"),
     Column("DAYS", right=True),
@@ -25,8 +26,16 @@ _COLUMNS = (
 def export(ask: Ask) -> Answer:
     """Answer `tachlog export`."""
     options = ask.options
+    if options.format == "otlp":
+        from tachlog.cli.pushing import export_otlp
+
+        return export_otlp(ask)
+    if options.dir is None:
+        raise Misuse("DIR is missing: the directory; it is made, and brought up to date")
+    if options.endpoint or options.headers:
+        raise Misuse("--endpoint and --headers go with --format otlp")
     asked = {
-        name: str(value) for name in _SELECTING if (value := getattr(options, name)) is not None
+        name: str(value) for name in SELECTING if (value := getattr(options, name)) is not None
     }
     wish = Wish(options.format, options.hints, ask.selection(), asked)
     with ask.store() as store:

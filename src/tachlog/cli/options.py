@@ -25,6 +25,9 @@ FILTERS = (
     Option("--project", "only this project", "NAME"),
     Option("--complexity", "only sessions as complex as this", "NAME", choices=COMPLEXITIES),
 )
+SELECTING = tuple(option.name.removeprefix("--") for option in FILTERS)
+"""The names of what selects sessions."""
+
 READING = (*FILTERS, *ARCHIVE)
 SESSION = Option("ID", "the session's id, the beginning of it, or of its last part")
 BY = (

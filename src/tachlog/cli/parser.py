@@ -12,7 +12,8 @@ from tachlog.cli.calling import Misuse
 class Option(NamedTuple):
     """A flag (`--since`) or a place (`PATH`) of a verb.
 
-    Without a `metavar` a flag is a switch. `many` is `*` for a place that takes any number.
+    Without a `metavar` a flag is a switch. `many` is `*` for a place that takes any number,
+    `?` for one that may be left out.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Option(NamedTuple):
         """How it is written: `--since TIME`, `[PATH …]`, `ID`."""
         if self.is_flag:
             return f"{self.name} {self.metavar}" if self.metavar else self.name
-        return f"[{self.name} …]" if self.many else self.name
+        return {"*": f"[{self.name} …]", "?": f"[{self.name}]"}.get(self.many or "", self.name)
 
 
 class Verb(NamedTuple):
@@ -85,7 +86,7 @@ def parse(verb: Verb, words: list[str]) -> argparse.Namespace:
     if unknown:
         raise Misuse(_unknown(verb, unknown[0]))
     for option in verb.options:
-        if not option.is_flag and getattr(options, option.name.lower()) is None:
+        if not (option.is_flag or option.many) and getattr(options, option.name.lower()) is None:
             raise Misuse(f"{option.name} is missing: {option.meaning}")
     return options
 

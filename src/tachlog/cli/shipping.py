@@ -33,10 +33,10 @@ class Shipped(Struct, frozen=True):
 
 def ship(options: Namespace, caller: Caller) -> int:
     """Run `tachlog ship`."""
+    from tachlog.posting import PostError
     from tachlog.shipping import (
         PATH,
         Sender,
-        ShipError,
         decoded,
         deliver,
         encoded,
@@ -74,7 +74,7 @@ def ship(options: Namespace, caller: Caller) -> int:
             return 0
         try:
             threads = deliver(store, sender)
-        except ShipError as error:
+        except PostError as error:
             raise Unanswered(str(error)) from None
     if options.json:
         caller.out.write(as_json(Shipped(shown(url), threads)))

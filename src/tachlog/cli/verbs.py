@@ -235,18 +235,23 @@ VERBS = (
         "write the archive as files for DuckDB, Polars, pandas, Spark and spreadsheets",
         "export",
         (
-            Option("DIR", "the directory; it is made, and brought up to date when run again"),
+            Option(
+                "DIR", "the directory; it is made, and brought up to date when run again", many="?"
+            ),
             Option(
                 "--format",
-                "the kind of files",
+                "the kind of files; otlp sends metrics to a collector instead",
                 "KIND",
-                choices=("parquet", "csv", "json"),
+                choices=("parquet", "csv", "json", "otlp"),
                 default="parquet",
             ),
             Option("--hints", "write titles, error excerpts and targets too, redacted"),
+            Option("--endpoint", "the collector (else OTEL_EXPORTER_OTLP_ENDPOINT)", "URL"),
+            Option("--headers", "for it: name=value,… (else OTEL_EXPORTER_OTLP_HEADERS)", "PAIRS"),
             *READING,
         ),
-        "one object: `directory`, `format`, `schema`, `hints`, `tables`, `written`, `removed`",
+        "one object: `directory`, `format`, `schema`, `hints`, `tables`, `written`, `removed`; with"
+        " `--format otlp` `endpoint`, `since`, `points`, `rejected`, `message`",
         "One directory per table, one file per day (UTC); docs/export.md has the columns. Only days"
         " that changed are written again, and only files that it wrote are replaced or removed."
         " Sessions are selected by their start, all else by its own time.",

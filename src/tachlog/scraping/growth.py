@@ -1,9 +1,12 @@
-"""Counters since a service began to be watched: they grow with what the archive is told anew.
+"""Counters that only grow, with what the archive is told anew.
 
-A counter that falls is taken by Prometheus for one that started again from nothing, and its whole
-value for growth. What an archive holds does fall: old operations are deleted, estimates settle. So
-a counter here begins at nothing when it is first asked for, and what an archive loses leaves it as
-it is. Only quarter hours of the last day are looked at: history that is read later is no growth.
+A counter that falls is taken for one that started again from nothing, and its whole value for
+growth. What an archive holds does fall: old operations are deleted, estimates settle. So what an
+archive loses leaves a counter as it is. Only quarter hours of the last day, and since the last
+look, are looked at: history that is read later is no growth.
+
+For Prometheus counters begin at nothing with the service. What is pushed begins with all that the
+archive holds, and is kept in between (`Kept`), so that the next push goes on.
 """
 
 from __future__ import annotations
@@ -14,13 +17,19 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from tachlog.metrics import QUARTER_US
+from tachlog.model import UNTIMED_US
 from tachlog.scraping.exposition import Labels
 from tachlog.stores.counting import CountedCall, Counting, Happened
 from tachlog.stores.rows import Row
 
 WINDOW: Final = 96
 """The quarter hours before the current one that are looked at."""
+
+HISTORY: Final = UNTIMED_US // QUARTER_US + 1
+"""The first quarter hour of those that have a date."""
 
 MOST_TOOLS: Final = 50
 MOST_MODELS: Final = 100
@@ -56,41 +65,76 @@ class Admitted:
         return (OTHER,) * len(name)
 
 
-class Growth:
-    """What came since the first look; many may ask at once."""
+class Kept(Struct, frozen=True):
+    """Counters between two looks.
 
-    def __init__(self) -> None:
+    The quarter hour of the last look, since when is counted, the most that each of the quarter
+    hours that are still looked at ever had, and what has come in all.
+    """
+
+    looked: int
+    since_us: int
+    most: dict[int, list[tuple[Key, int]]]
+    grown: list[tuple[Key, int]]
+
+
+class Growth:
+    """What came since the first look; many may ask at once.
+
+    It goes on from what was `kept`. Without that it begins, `with_history` with all that the
+    archive holds, else with nothing.
+    """
+
+    def __init__(self, kept: Kept | None = None, *, with_history: bool = False) -> None:
         self._lock = Lock()
-        self._marks: dict[int, list[Row]] | None = None
-        self._most: dict[int, Counts] = {}
-        self._grown: Counts = Counter()
+        self._with_history = with_history
+        self._looked = kept.looked if kept else None
+        self._since_us = kept.since_us if kept else 0
+        self._marks: dict[int, list[Row]] = {}
+        most = kept.most if kept else {}
+        self._most: dict[int, Counts] = {at: Counter(dict(each)) for at, each in most.items()}
+        self._grown: Counts = Counter(dict(kept.grown)) if kept else Counter()
         self._tools = Admitted(MOST_TOOLS)
         self._models = Admitted(MOST_MODELS)
+        for labels in [dict(key.labels) for key in self._grown]:
+            if labels.get("tool", OTHER) != OTHER:
+                self._tools.admit(labels["tool"])
+            if labels.get("model", OTHER) != OTHER:
+                self._models.admit(labels["model"], labels["provider"])
+
+    def kept(self) -> Kept:
+        """What the next one goes on from; after a look."""
+        assert self._looked is not None
+        most = {quarter: list(each.items()) for quarter, each in self._most.items()}
+        return Kept(self._looked, self._since_us, most, list(self._grown.items()))
 
     def look(self, counting: Counting, now_us: int) -> Counts:
         """Take up what came to the archive, and give what has come since the first look."""
         with self._lock:
             now = now_us // QUARTER_US
-            marks = counting.marks(now - WINDOW)
-            before, self._marks = self._marks, marks
-            if before is None:
+            is_first = self._looked is None
+            counts = self._with_history or not is_first
+            looked = now if self._looked is None else self._looked
+            marks = counting.marks(HISTORY if is_first and counts else looked - WINDOW)
+            if is_first:
+                self._since_us = min(marks, default=now) * QUARTER_US if counts else now_us
                 for tool in counting.most_called(MOST_TOOLS):
                     self._tools.admit(tool)
             for quarter in sorted(marks):
-                if before is None or quarter >= now - 1 or before.get(quarter) != marks[quarter]:
-                    found = self._counts(counting.happened(quarter))
-                    self._take(quarter, found, is_first=before is None)
-            for quarter in [each for each in self._most if each < now - WINDOW]:
+                if is_first or quarter >= now - 1 or self._marks.get(quarter) != marks[quarter]:
+                    self._take(quarter, self._counts(counting.happened(quarter)), counts=counts)
+            self._looked, self._marks = max(looked, now), marks
+            for quarter in [each for each in self._most if each < self._looked - WINDOW]:
                 del self._most[quarter]
             return self._grown.copy()
 
-    def _take(self, quarter: int, found: Counts, *, is_first: bool) -> None:
+    def _take(self, quarter: int, found: Counts, *, counts: bool) -> None:
         """Count what a quarter hour has more than ever before."""
         most = self._most.setdefault(quarter, Counter())
         for key, value in found.items():
             more = max(value - most[key], 0)
             most[key] += more
-            self._grown[key] += 0 if is_first else more
+            self._grown[key] += more if counts else 0
 
     def _counts(self, happened: Happened) -> Counts:
         counts: Counts = Counter()
