@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
+from tachlog import figures as fmt
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.units import rfc3339
-from tachlog.cli import format as fmt
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.options import SELECTING
