@@ -46,6 +46,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "trends": ("trends",),
     "doctor": ("doctor",),
     "budget": ("budget",),
+    "report": ("report", "--week", "2026-W47"),
     "help": ("--help",),
     "help-analyze": ("analyze", "--help"),
 }
@@ -105,6 +106,7 @@ class Desk:
         shown = self.run(*NAMES[name], COLUMNS="200" if name == "doctor" else "100")
         assert shown.code == 0, shown.err
         text = re.sub(r"\d+ kB", "100 kB", shown.out.replace(str(self.home), "HOME"))
+        text = re.sub(r"read until [\d :-]+", "read until 2026-11-20 18:00 ", text)
         # Formats come and go: places without logs are those of agents that are not in the scene.
         return "".join(line for line in text.splitlines(True) if "  not there  " not in line)
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import serving
+from archives import assistant, jsonl, tool_result, tool_use, user
 from screens import Desk
+
+HOSTILE = "<script>alert(1)</script><b>*x*</b> \x1b[31mred\x9b0m \u202eevil " + "y" * 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def test_a_report_is_the_same_twice(desk: Desk, tmp_path: Path) -> None:
         assert out.read_text().rstrip("\n") == once.out.rstrip("\n")
         assert week in once.out
     told = desk.run("report", "--week", week).out
-    for part in ("The one thing", "Money", "Reliability", "Speed", "How sure"):
+    for part in ("The one thing", "Money", "Reliability", "Speed", "Do next", "How sure"):
         assert f"## {part}" in told
 
 
@@ -40,6 +44,55 @@ def test_an_empty_week_says_so(desk: Desk) -> None:
     assert "Nothing happened" in desk.run("report", "--week", "2001-W02").out
     for wrong in ("2026-W54", "40"):
         assert desk.run("report", "--week", wrong).code == 2
+
+
+def test_names_of_logs_stay_text(tmp_path: Path) -> None:
+    """Titles and tools with markup, steering characters and a megabyte are told short, as text."""
+    desk = Desk(tmp_path)
+    call = [tool_use("t", HOSTILE, command=HOSTILE)]
+    told = [
+        user("bad", "u", "2026-11-18T10:00:00.000Z", HOSTILE),
+        assistant("bad", "r", "2026-11-18T10:00:05.000Z", "m", content=call),
+        tool_result("bad", "x", "2026-11-18T10:00:09.000Z", "t", HOSTILE, error=True),
+    ]
+    jsonl(desk.logs / "bad.jsonl", told)
+    assert desk.run("analyze").code == 0
+    for form, sign in (("md", "\\<script"), ("html", "&lt;script&gt;alert(1)")):
+        ran = desk.run("report", "--week", "2026-W47", "--format", form)
+        assert ran.code == 0
+        assert sign in ran.out
+        assert len(ran.out) < 20_000
+        assert not set("\x1b\x9b\u202e") & set(ran.out)
+        assert "<script" not in ran.out.replace("\\<script", "")
+
+
+def test_a_report_is_the_same_wherever_it_is_made(desk: Desk) -> None:
+    """The zone of the machine does not matter where the configuration names one."""
+    zone = {"TACHLOG_DISPLAY__TIME_ZONE": "Asia/Tokyo"}
+    for form in ("md", "html", "json"):
+        words = ("report", "--week", "2026-W47", "--format", form)
+        here, there = (desk.run(*words, TZ=tz, **zone).out for tz in ("UTC", "America/Lima"))
+        assert here == there != ""
+
+
+def test_the_page_of_a_week_is_the_report(desk: Desk) -> None:
+    """The list leads to the week's page, which says what the command says; others are not there."""
+    archive = desk.home / ".local/share/tachlog/tachlog.db"
+    environ = {"TACHLOG_CONFIG": desk.environ["TACHLOG_CONFIG"]}
+    with serving.serving(desk.home, "--db", str(archive), env=environ) as served:
+        (week,) = served.ask("/api/v1/reports").json["weeks"]
+        assert (week["week"], week["first"]) == ("2026-W47", "2026-11-16")
+        assert b'href="/reports/2026-W47"' in served.ask("/reports").body
+        page = served.ask("/reports/2026-W47").body.decode()
+        printed = desk.run("report", "--week", "2026-W47", "--format", "html").out
+        sections = printed.partition("</h1>")[2].rpartition("</main>")[0]
+        assert sections
+        assert sections in page
+        told = json.loads(desk.run("report", "--week", "2026-W47", "--format", "json").out)
+        assert served.ask("/api/v1/reports/2026-W47").json == told
+        assert b"Nothing happened" in served.ask("/reports/2001-W02").body
+        for path in ("/reports/2026-W60", "/reports/soon", "/api/v1/reports/0000-W01"):
+            assert served.ask(path).status == 404
 
 
 def _week(desk: Desk) -> str:

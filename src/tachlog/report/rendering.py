@@ -1,57 +1,126 @@
-"""A report as Markdown for a chat, or as one HTML file that needs nothing else."""
+"""A report as Markdown for a chat, as one HTML file that needs nothing else, as a PDF."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
 from html import escape
 from typing import Final
 
 from tachlog import figures as fmt
 from tachlog.charts import bars
-from tachlog.report.telling import sections, title
+from tachlog.report.telling import Chart, Table, sections, title
 from tachlog.report.weeks import Report
 
 _MARKS: Final = re.compile(r"([\\`*_\[\]<>#|~])")
+CHARTS: Final = (
+    ".chart-text{fill:#59635f;font:11px sans-serif}.chart-axis{stroke:#ccd2ce}"
+    ".chart-1{fill:#1f7a64}"
+)
+"""How charts look where no style sheet of pages is."""
+
 _STYLE: Final = (
     ":root{color-scheme:light dark}"
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}"
-    "h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.4rem 0 .3rem}p,li{overflow-wrap:anywhere}"
-    "ul{margin:.2rem 0;padding-left:1.2rem}figure{margin:.5rem 0}"
-    ".chart{max-width:100%;height:auto}.chart-text{fill:currentColor;font-size:11px}"
-    ".chart-axis{stroke:#8886}.chart-1{fill:#1f7a64}"
-    "@media print{body{margin:0;max-width:none}h2{break-after:avoid}li,figure{break-inside:avoid}}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}"
+    "h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}p,li{overflow-wrap:anywhere}"
+    "p{margin:.3rem 0}ul{margin:.2rem 0;padding-left:1.2rem}figure{margin:.5rem 0}"
+    "table{border-collapse:collapse;margin:.5rem 0;font-size:.93em}"
+    "th,td{text-align:right;padding:.2rem .8rem;border-bottom:1px solid #8884;"
+    "vertical-align:top;font-variant-numeric:tabular-nums}"
+    "th:first-child{text-align:left;padding-left:0;font-weight:400;overflow-wrap:anywhere}"
+    "thead th{font-weight:400;opacity:.75;font-size:.9em}"
+    ".first{font-size:1.15rem;border-left:4px solid #1f7a64;padding:.2rem 0 .2rem .8rem}"
+    ".chart{max-width:100%;height:auto}" + CHARTS + "@page{margin:16mm}"
+    "@media print{body{margin:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}"
+    "li,tr,figure{break-inside:avoid}}"
 )
 
 
 def markdown(report: Report) -> str:
-    """The report as Markdown; what logs told cannot mark anything up."""
+    """The report as Markdown; what logs told cannot mark anything up.
+
+    Tables become lines, since chats do not draw them.
+    """
     parts = [f"# {title(report)}"]
-    for name, lines in sections(report):
+    for name, blocks in sections(report):
         parts.append(f"\n## {name}\n")
-        parts += ["- " + _MARKS.sub(r"\\\1", line) for line in lines]
+        for block in blocks:
+            match block:
+                case str():
+                    parts.append(f"- {_marked(block)}")
+                case Table():
+                    parts += [_row(block, row) for row in block.rows]
+                case Chart():
+                    days = f"{block.pairs[0][0]} to {block.pairs[-1][0]}"
+                    parts.append(f"- {days}: {fmt.sparkline([value for _, value in block.pairs])}")
     return "\n".join(parts) + "\n"
+
+
+def _marked(line: str) -> str:
+    return _MARKS.sub(r"\\\1", line)
+
+
+def _row(table: Table, row: tuple[str, ...]) -> str:
+    """A row in a line: the first column in bold, the others with their names."""
+    told = [
+        f"{_marked(name)} {_marked(value)}" if name else _marked(value)
+        for name, value in zip(table.head[1:], row[1:], strict=True)
+    ]
+    return f"- **{_marked(row[0])}**: {', '.join(told)}"
+
+
+def body(report: Report, level: int = 2) -> str:
+    """The sections as HTML, with headings of a level, for a page or a file."""
+    told = []
+    for place, (name, blocks) in enumerate(sections(report)):
+        told.append(f"<section><h{level}>{escape(name)}</h{level}>")
+        lines: list[str] = []
+        for block in [*blocks, None]:
+            if isinstance(block, str):
+                lines.append(block)
+                continue
+            told.append(_lines(lines, is_first=place == 0))
+            lines = []
+            if block is not None:
+                told.append(_block(block))
+        told.append("</section>")
+    return "".join(told)
+
+
+def _lines(lines: list[str], *, is_first: bool) -> str:
+    if len(lines) > 1:
+        return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+    kind = ' class="first"' if is_first else ""
+    return "".join(f"<p{kind}>{escape(line)}</p>" for line in lines)
+
+
+def _block(block: Table | Chart) -> str:
+    if isinstance(block, Chart):
+        return f"<figure>{drawn(block)}</figure>"
+    head = "".join(
+        f'<th scope="col"{kind}>{escape(name)}</th>'
+        for name, kind in zip(block.head, ("", *[' class="n"'] * len(block.head)), strict=False)
+    )
+    rows = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f'<td class="n">{escape(value)}</td>' for value in row[1:])
+        + "</tr>"
+        for row in block.rows
+    )
+    told = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="wide"><table class="short">{told}</table></div>'
+
+
+def drawn(chart: Chart) -> str:
+    """A chart as SVG."""
+    return bars(chart.label, chart.pairs, fmt.money)
 
 
 def html(report: Report) -> str:
     """The report as one HTML file without script or outside part."""
-    told = []
-    for name, lines in sections(report):
-        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-        told.append(f"<h2>{escape(name)}</h2><ul>{items}</ul>")
-        if name == "Money":
-            told.append(f"<figure>{_chart(report)}</figure>")
     head = escape(title(report))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{head}</title>'
         '<meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE}</style></head><body><main><h1>{head}</h1>{''.join(told)}"
+        f"<style>{_STYLE}</style></head><body><main><h1>{head}</h1>{body(report)}"
         "</main></body></html>\n"
     )
-
-
-def _chart(report: Report) -> str:
-    first = date.fromisoformat(report.first)
-    days = [f"{first + timedelta(days=place):%a}" for place in range(7)]
-    pairs = list(zip(days, report.cost.values, strict=True))
-    return bars("Cost by day, at API prices", pairs, fmt.money)

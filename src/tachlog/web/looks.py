@@ -22,6 +22,9 @@ from tachlog.cli.advice import saving_told
 from tachlog.cli.naming import agent_name, model_name, words
 from tachlog.cli.top_rows import doing
 from tachlog.model import UNTIMED_US
+from tachlog.report.rendering import body
+from tachlog.report.telling import title
+from tachlog.report.weeks import Report, week_beside
 
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 UNTIMED: Final = rfc3339(UNTIMED_US)
@@ -64,6 +67,9 @@ def looks(environment: Environment) -> None:
         bar=share_bar,
         link=link,
         plural=fmt.plural,
+        report_title=lambda found: title(msgspec.convert(found, Report)),
+        report_body=lambda found: Markup(body(msgspec.convert(found, Report))),
+        week_beside=week_beside,
     )
 
 

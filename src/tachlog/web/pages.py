@@ -25,6 +25,7 @@ from tachlog.web.keeping import RETENTION
 from tachlog.web.now import LIVE_SESSIONS, REALTIME
 from tachlog.web.personal import PERSON
 from tachlog.web.rendering import HERE, templates
+from tachlog.web.reports import REPORT, REPORTS
 from tachlog.web.searching import SEARCH
 from tachlog.web.sessions import SESSION, SESSIONS, Filters
 from tachlog.web.spending import BUDGET, COST
@@ -121,6 +122,7 @@ PAGES = (
     ),
     Page("/alerts", "Alerts", "alerts.html", {"found": Part(ALERTS)}, filters=False),
     Page("/advice", "Advice", "advice.html", {"found": Part(ADVICE)}),
+    Page("/reports", "Reports", "reports.html", {"found": Part(REPORTS)}, filters=False),
     Page("/status", "Status", "status.html", {"found": Part(STATUS)}, filters=False),
     Page("/admin", "Admin", "admin.html", {"found": Part(ADMIN)}, filters=False, scope="admin"),
     Page(
@@ -139,6 +141,7 @@ PAGES = (
         filters=False,
         scope="admin",
     ),
+    Page("/reports/{week}", "", "report.html", {"found": Part(REPORT)}, filters=False),
     Page("/search", "", "search.html", {"found": Part(SEARCH)}, filters=False),
     Page(
         "/sessions/{session_id:path}", "", "session.html", {"found": Part(SESSION)}, filters=False

@@ -16,14 +16,15 @@ class Cut(Filters, frozen=True, forbid_unknown_fields=True, kw_only=True):
     by: By = "day"
 
 
-def _book(asked: Asked[Filters] | Asked[NoParameters]) -> PriceBook:
+def book_of(asked: Asked[Filters] | Asked[NoParameters]) -> PriceBook:
+    """The prices in force."""
     own = asked.config.prices.file
     return PriceBook(load_overrides(own) if own else None)
 
 
 def cost(asked: Asked[Cut]) -> Costs:
     """The same as `tachlog cost`."""
-    book = _book(asked)
+    book = book_of(asked)
     return costs_of(
         asked.store,
         selection_of(asked),
@@ -43,7 +44,7 @@ def budget(asked: Asked[NoParameters]) -> BudgetView:
         asked.config.budget,
         asked.config.billing,
         time_zone=asked.config.display.time_zone,
-        prices=_book(asked).version,
+        prices=book_of(asked).version,
         now_us=asked.now_us,
     )
 
