@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -159,6 +161,27 @@ def test_an_archive_may_be_anywhere(desk: Desk) -> None:
     assert ran.out.startswith("$0.03 today")
 
 
+@pytest.mark.parametrize(
+    ("zone", "today"),
+    [("Asia/Tokyo", "$0.03"), ("Pacific/Kiritimati", "$0.00"), ("<here>-14", "$0.03")],
+)
+def test_days_begin_in_the_zone_of_the_machine(
+    desk: Desk, zone: str, today: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At ten in Greenwich the next day has begun in Kiritimati; a zone without a name is UTC."""
+    for name, value in {**desk.environ, "TZ": zone}.items():
+        monkeypatch.setenv(name, value)
+    time.tzset()
+    out = StringIO()
+    caller = Caller(os.environ, round(WHEN.timestamp()) * 1_000_000, out, StringIO())
+    try:
+        assert run(["statusline", "--template", "{today}"], caller) == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert out.getvalue() == f"{today} today\n"
+
+
 def test_times_that_are_left_are_told_to_two_units(desk: Desk) -> None:
     """Days and hours, hours and minutes, minutes."""
     resets = round(WHEN.timestamp()) + 51 * 3_600
@@ -174,7 +197,7 @@ def test_an_unknown_part_is_named(desk: Desk) -> None:
 
 
 HEAVY = ("msgspec", "xxhash", "inspect", "traceback", "pathlib", "shutil", "tomllib", "zoneinfo")
-"""What is slow to import; the last two are, where there is neither a file to read nor a zone."""
+"""What is slow to import; the last two are, where no file is to be read and no zone is set."""
 
 
 def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
@@ -188,7 +211,7 @@ def test_the_line_loads_neither_configuration_nor_archive(desk: Desk) -> None:
         text=True,
         check=True,
         stdin=subprocess.DEVNULL,
-        env={**unmeasured(), **desk.environ, "TACHLOG_CONFIG": "none"},
+        env={**unmeasured(), **desk.environ, "TACHLOG_CONFIG": "none", "TZ": "Europe/Vienna"},
     )
     loaded = set(done.stdout.splitlines()[-1].split())
     ours = {name for name in loaded if name.split(".")[0] == "tachlog"}

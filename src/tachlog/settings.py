@@ -37,12 +37,17 @@ def cache_home(environ: Mapping[str, str]) -> str:
 
 def machine_zone(environ: Mapping[str, str]) -> str:
     """The name of this machine's time zone, `UTC` where nothing tells it."""
+    named = named_zone(environ)
+    return named if named and is_zone(named) else "UTC"
+
+
+def named_zone(environ: Mapping[str, str]) -> str:
+    """What this machine calls its time zone, known or not; empty where nothing tells it."""
     named = environ.get("TZ")
     if named is None:
         target = os.path.realpath("/etc/localtime")
         _, _, named = target.partition("/zoneinfo/")
-    named = named.removeprefix(":")
-    return named if named and is_zone(named) else "UTC"
+    return named.removeprefix(":")
 
 
 def is_zone(name: str) -> bool:
