@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tachlog.analysis.selection import Input, Quarter, Roots, Selection, StoredStep
+from tachlog.analysis.selection import Input, Marked, Quarter, Roots, Selection, StoredStep
 from tachlog.analysis.standing import KeptAdvice, Standing
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.unlogged import SideCall
@@ -208,6 +208,10 @@ class Shelf:
     def hooked(self, since_us: int) -> dict[Key, Hooked]:
         """No hook told anything."""
         return {}
+
+    def marked(self, mark: str, since_us: int) -> list[Marked]:
+        """No log tells anything of itself."""
+        return []
 
     def learned(self) -> Learned:
         """Nothing was learned."""

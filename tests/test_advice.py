@@ -36,6 +36,7 @@ from tachlog.analysis.shapes import Recommendation
 from tachlog.analysis.standing import Standing
 from tachlog.analysis.tally import trees_of
 from tachlog.analysis.trace import Trace, TracedCall, TracedUse
+from tachlog.cli.advice import saving_told
 from tachlog.metrics import Context, SessionMetrics
 from tachlog.model import ERROR_CLASSES, Usage
 from tachlog.pricing import price
@@ -338,6 +339,32 @@ def test_no_case_is_saved_twice() -> None:
     saved = sum((each.saving.usd_per_week or 0) * each.saving.weeks for each in found)
     assert saved == pytest.approx(used / 1e9, rel=0.01)
     assert found[0].saving.tokens_per_week == 3 * 1_100
+
+
+def test_with_a_plan_a_saving_is_told_first_in_time_and_share() -> None:
+    """Of the weekly limit where logs tell it, else of all that was used; dollars come after."""
+    found = advice(*CASES["loop"][0])[0].saving
+    assert found.use_share is not None
+    assert found.limit_share is None
+    saving = replace(found, usd_per_week=2.5, minutes_per_week=12, tokens_per_week=0, weeks=4)
+    of_use = replace(saving, use_share=0.125)
+    assert saving_told(of_use) == "up to $2.50, 12 min a week of work (over 4 weeks)"
+    assert saving_told(of_use, True) == (
+        "up to 12 min, 12.5 % of the use, $2.50 at API prices a week of work (over 4 weeks)"
+    )
+    assert "12 min, 3.0 % of the weekly limit, $2.50 at" in saving_told(
+        replace(of_use, limit_share=0.03), True
+    )
+
+
+def test_a_saving_is_held_against_the_weekly_limit_of_its_agent() -> None:
+    """All that the sessions used is saved here: their cost over the limit, by the week."""
+    found = material(*CASES["loop"][0])
+    cost, _ = found.used
+    limited = Material(found.trees, found.traces, {"claude_code": 10 * cost})
+    saving = recommend(limited)[0].saving
+    assert saving.use_share is not None
+    assert saving.limit_share == pytest.approx(saving.use_share / 10 / saving.weeks, rel=0.01)
 
 
 def test_few_of_a_kind_and_in_all() -> None:

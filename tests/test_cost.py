@@ -20,11 +20,20 @@ from summary_by_hand import DOLLAR, MODEL, Shelf, use
 from summary_by_hand import at as moment
 from tachlog.analysis.billing import Billing
 from tachlog.analysis.plans import UnmatchedBill, unmatched
-from tachlog.analysis.selection import BYS, By, Selection, Shifts, Spending, Told
+from tachlog.analysis.selection import (
+    BYS,
+    NUMBER_NOT_TOLD,
+    By,
+    Selection,
+    Shifts,
+    Spending,
+    Told,
+)
 from tachlog.analysis.spending import Costs, costs_of
 from tachlog.analysis.tally import add_use
 from tachlog.analysis.unlogged import SideCall
 from tachlog.cli.blocks import paid, unmatched_bill
+from tachlog.cli.cost import csv_lines
 from tachlog.metrics import QUARTER_US, ModelUse
 from tachlog.pricing import price
 from tachlog.stores import Store, open_store, spending
@@ -396,7 +405,28 @@ def test_csv_has_the_rows_of_the_json(desk: Desk) -> None:
     rows = list(csv.DictReader(StringIO(desk.run("cost", "--by", "tool", "--csv").out)))
     assert [row["key"] or None for row in rows] == [row["key"] for row in told["rows"]]
     assert [float(row["cost_usd"]) for row in rows] == [row["cost_usd"] for row in told["rows"]]
-    assert {row["prices"] for row in rows} == {told["prices"]}
+    assert {(row["prices"], row["estimates"]) for row in rows} == {
+        (told["prices"], told["estimates"])
+    }
+
+
+@pytest.mark.parametrize(
+    ("by", "key", "name"),
+    [
+        ("day", None, "no date"),
+        ("branch", None, "no branch"),
+        ("subagent", None, "main conversations"),
+        ("subagent", "", "type not told"),
+        ("pr", None, "no pull request"),
+        ("pr", NUMBER_NOT_TOLD, "opened, number not told"),
+        ("model", "opus", "opus"),
+    ],
+)
+def test_rows_of_a_csv_are_told_apart_without_a_key(by: By, key: str | None, name: str) -> None:
+    """What has no key and what has one that no log tells are two rows, each with its name."""
+    found = costs([Spending(0 if by == "day" else key, None, MODEL, use())], by)
+    (row,) = csv.DictReader(csv_lines(found))
+    assert (row["key"], row["name"]) == (key or "", name)
 
 
 def test_rows_beyond_the_limit_are_one_row(desk: Desk) -> None:

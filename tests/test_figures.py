@@ -172,6 +172,17 @@ def test_nothing_in_a_log_steers_the_terminal(text: str, told: str) -> None:
     assert fmt.plain(text) == told
 
 
+def test_a_headline_takes_as_many_lines_as_its_facts() -> None:
+    """No fact is cut off, as the version of the prices would be."""
+    facts = ["at API prices", "UTC", "prices 2026-11"]
+    assert fmt.headline("COST", facts, 40, False) == [
+        "COST · at API prices · UTC",
+        "prices 2026-11",
+    ]
+    (one,) = fmt.headline("COST", facts, 80, True)
+    assert one == "\x1b[1mCOST\x1b[0m · at API prices · UTC · prices 2026-11"
+
+
 def test_clipping_counts_columns() -> None:
     """A text is cut at the last column that holds all of a character."""
     assert fmt.clip("abcdef", 6) == "abcdef"

@@ -19,6 +19,7 @@ from summary_by_hand import at as moment
 from tachlog.analysis.budget import BudgetView
 from tachlog.analysis.limits import Limits, limits_of, reset_us
 from tachlog.analysis.selection import Marked, Quarter
+from tachlog.analysis.weekly import weekly_limits
 from tachlog.cli.answering import Ask
 from tachlog.cli.calling import Caller
 from tachlog.cli.limits import limit_lines
@@ -102,6 +103,44 @@ def test_windows_that_logs_tell_are_as_they_were_told_last() -> None:
         "2026-11-18T11:00:00.000Z",
         "2026-11-18T09:00:00.000Z",
     )
+
+
+def test_a_weekly_limit_is_worth_what_its_points_cost() -> None:
+    """From 20 to 30 % five dollars went, so that all of it is fifty: by the latest such window."""
+    resets, next_resets = seconds("2026-11-15T09:00"), seconds("2026-11-22T09:00")
+    told = Told(
+        [
+            spent("2026-11-10T09:00", 50),
+            spent("2026-11-16T08:30", 90),
+            spent("2026-11-16T09:30", 4),
+            spent("2026-11-17T10:45", 1),
+            spent("2026-11-17T11:30", 90),
+        ],
+        {
+            "quota": [
+                quota(f"10080:10:{resets}", "2026-11-10T08:00"),
+                quota(f"10080:90:{resets}", "2026-11-11T08:00"),
+                quota(f"10080:20:{next_resets}", "2026-11-16T09:00"),
+                quota(f"10080:30:{next_resets + 1}", "2026-11-17T11:00"),
+                quota(f"300:80:{next_resets}", "2026-11-17T11:00"),
+                quota("10080:99:", "2026-11-17T11:00"),
+                quota(f"10080:99:{next_resets}", "2026-11-19T11:00"),
+            ]
+        },
+    )
+    assert weekly_limits(told, moment(NOW)) == {"codex": 50 * DOLLAR}
+
+
+@pytest.mark.parametrize("end", [4, 99])
+def test_a_weekly_limit_is_not_told_by_a_few_points_or_without_a_price(end: int) -> None:
+    """Shares are whole percents: of less than five points rounding says too little."""
+    resets = seconds("2026-11-22T09:00")
+    marks = [
+        quota(f"10080:0:{resets}", "2026-11-16T09:00"),
+        quota(f"10080:{end}:{resets}", "2026-11-17T11:00"),
+    ]
+    quarters = [spent("2026-11-16T10:00", 5)] if end == 4 else []
+    assert weekly_limits(Told(quarters, {"quota": marks}), moment(NOW)) == {}
 
 
 def test_limits_that_were_hit_are_told_while_they_matter() -> None:
@@ -246,6 +285,8 @@ def test_the_command_tells_limits_before_dollars_where_there_is_a_plan(tmp_path:
     assert next(line for line in lines if line.startswith(("LIMITS", "today")))[0] == "L"
     told = json.loads(desk.run("budget", "--json", now=NOON).out)["use"]
     assert told["has_plan"]
+    headings = [" ".join(line.split()[:3]) for line in lines if "MODEL TIME" in line]
+    assert headings == ["LIMITS MODEL TIME", "MODEL TIME USED"]
     assert [each["agent"] for each in told["limits"]["windows"]] == [
         "claude_code",
         "claude_code",

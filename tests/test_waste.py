@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from archives import assistant, at, jsonl, tool_result, tool_use, user
 from screens import Desk
 from summary_by_hand import Shelf, thread
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.claims import USUAL, divided, weights_of
-from tachlog.analysis.selection import Selection
+from tachlog.analysis.limits import WEEK_US
+from tachlog.analysis.selection import Marked, Quarter, Selection
 from tachlog.analysis.trace import Trace, TracedCall, TracedUse
 from tachlog.analysis.waste import Waste, WasteRow, waste_of
 from tachlog.analysis.wasted import is_broken_off
@@ -37,6 +39,25 @@ def by_hand(
         + usage.cache_write * 1_250
         + usage.output * 5_000
     )
+
+
+LIMIT_USD = 10
+
+
+class Limited(Shelf):
+    """An archive of traces in which a weekly limit of ten dollars is told."""
+
+    def __init__(self, traces: Sequence[Trace]) -> None:
+        hour = 4 * 3600
+        super().__init__(traces=traces, quarters=[Quarter(hour // 900, "opus", cost_nanousd=10**9)])
+
+    def marked(self, mark: str, since_us: int) -> list[Marked]:
+        """A tenth was used between three and five o'clock."""
+        return [
+            Marked("claude_code", f"10080:{percent}:604800", at_us, at_us)
+            for percent, at_us in ((0, 3 * 3600 * 10**6), (10, 5 * 3600 * 10**6))
+            if at_us >= since_us
+        ]
 
 
 class Traced(Shelf):
@@ -395,6 +416,37 @@ def test_the_command_shows_kinds_and_sessions(tmp_path: Path) -> None:
     assert (row["kind"], row["sessions"][0]["session_id"]) == ("failed", session)
     assert 0 < row["cost_usd"] < found["used_usd"]
     assert desk.run("cost", "--waste", "--since", "2026-11-19").out.startswith("nothing fits")
+    plan = '[[billing]]\nprovider = "anthropic"\nplan = "subscription"\nusd_per_month = 200\n'
+    with (tmp_path / "config.toml").open("a") as file:
+        file.write(plan)
+    shown = desk.run("cost", "--waste").out
+    assert "WHAT CASES SESSIONS TIME SHARE TOKENS COST MOST IN" in " ".join(shown.split())
+    assert "no log here tells the size of a weekly limit" in shown
+
+
+def test_a_week_of_waste_is_held_against_the_weekly_limit() -> None:
+    """Two dollars in two weeks, of a limit of ten a week, are a tenth; nothing without a plan."""
+    calls = [call(n, minute=n * WEEK_US / MINUTE, fresh=2_000_000_000) for n in (1, 2)]
+    uses = [tool(n, n, "Bash", outcome="error") for n in (1, 2)]
+    archive = Limited([trace(calls, uses)])
+    plan = Billing("anthropic", "subscription", 200)
+    without, found = (
+        waste_of(
+            archive,
+            Selection(),
+            billing,
+            time_zone="UTC",
+            prices="by hand",
+            price=by_hand,
+            generated_at_us=0,
+        )
+        for billing in ((), (plan,))
+    )
+    assert (without.has_plan, without.of_weekly_limit) == (False, {})
+    assert found.has_plan
+    assert found.cost_usd is not None
+    (share,) = found.of_weekly_limit.values()
+    assert share == pytest.approx(found.cost_usd / 2 / LIMIT_USD)
 
 
 def test_a_lost_cache_is_told_with_its_reasons_and_without_a_price(tmp_path: Path) -> None:

@@ -216,6 +216,22 @@ def line(spans: Iterable[Span], width: int, color: bool) -> str:
     return "".join(parts) if color else "".join(parts).rstrip()
 
 
+def headline(title: str, facts: Iterable[str], width: int, color: bool) -> list[str]:
+    """A title and the facts it stands over, ` · ` between them, on as many lines as they take."""
+    lines = [title]
+    for fact in facts:
+        longer = f"{lines[-1]} · {fact}"
+        if cells(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    first, *more = lines
+    return [
+        line([(title, "bold"), first.removeprefix(title)], width, color),
+        *(clip(each, width) for each in more),
+    ]
+
+
 def apart(start: str, end: str, width: int) -> str:
     """Two texts on one line, the second at its right edge if there is room."""
     return start + " " * max(2, width - cells(start) - cells(end)) + end if end else start

@@ -21,6 +21,7 @@ from tachlog import __version__
 from tachlog.analysis.archive import Archive
 from tachlog.analysis.billing import Billing, Budget
 from tachlog.analysis.limits import Limits, limits_of
+from tachlog.analysis.plans import has_plan
 from tachlog.analysis.selection import Quarter, Selection
 from tachlog.analysis.units import dollars, rfc3339
 from tachlog.analysis.windows import local_date, midnight_us, zone_of
@@ -170,10 +171,7 @@ def budgets_of(
         over_sessions=[root for cost, root in active if limit and dollars(cost) >= limit],
         days_of_use=sum(cost > 0 for cost in base),
         limits=limits_of(archive, time_zone=time_zone, now_us=now_us),
-        has_plan=any(
-            bill.plan == "subscription" and (bill.since is None or bill.since <= today)
-            for bill in billing
-        ),
+        has_plan=has_plan(billing, today),
     )
 
 

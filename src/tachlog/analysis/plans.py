@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import date, tzinfo
 
 from msgspec import Struct
 
@@ -64,6 +64,14 @@ def _nearest(name: str, known: Sequence[str]) -> str | None:
     if meant in known:
         return meant
     return next(iter(get_close_matches(name.lower(), known, n=1, cutoff=0)), None)
+
+
+def has_plan(billing: Sequence[Billing], today: date) -> bool:
+    """Whether any provider is paid by the month: then minutes and limits say more than dollars."""
+    return any(
+        bill.plan == "subscription" and (bill.since is None or bill.since <= today)
+        for bill in billing
+    )
 
 
 class Bills:

@@ -309,7 +309,8 @@ class Saving(Struct, frozen=True):
     """What a recommendation may save a week, at most: what its cases cost, each counted once.
 
     None dollars: nothing of it has a price. `weeks` are those in which anything was done, `basis`
-    says what was added up.
+    says what was added up. `use_share` is of all that the sessions used (at API prices, else in
+    tokens), `limit_share` of a week's limit, where the cases are of one agent whose logs tell it.
     """
 
     usd_per_week: float | None
@@ -317,6 +318,8 @@ class Saving(Struct, frozen=True):
     minutes_per_week: float
     weeks: int
     basis: str
+    use_share: float | None
+    limit_share: float | None
 
 
 class Recommendation(Struct, frozen=True):

@@ -7,20 +7,25 @@ more than was used, and whole sessions add up to all of them.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from tachlog import __version__
 from tachlog.analysis.archive import Archive
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.claims import Claim, weights_of
+from tachlog.analysis.limits import WEEK_US
+from tachlog.analysis.plans import has_plan
 from tachlog.analysis.selection import Selection
 from tachlog.analysis.summary import SelectionView, selection_view
 from tachlog.analysis.trace import Trace
 from tachlog.analysis.units import dollars, rfc3339, share
 from tachlog.analysis.wasted import Found, Kind, findings, is_broken_off
+from tachlog.analysis.weekly import weekly_limits
+from tachlog.analysis.windows import local_date, zone_of
 from tachlog.metrics import SessionMetrics
 from tachlog.metrics.tokens import Price
 
@@ -68,7 +73,11 @@ class WasteRow(Struct, frozen=True):
 
 
 class Waste(Struct, frozen=True, kw_only=True):
-    """The answer of `tachlog cost --waste`; `used_*` is what was used in all, waste included."""
+    """The answer of `tachlog cost --waste`; `used_*` is what was used in all, waste included.
+
+    With a plan at a price by the month (`has_plan`) minutes and limits say most: `of_weekly_limit`
+    is what a week's waste of an agent is of its weekly limit, where its logs tell that.
+    """
 
     tachlog: str = __version__
     generated_at: str
@@ -82,11 +91,14 @@ class Waste(Struct, frozen=True, kw_only=True):
     used_tokens: int
     used_usd: float | None
     cost_share: float | None
+    has_plan: bool
+    of_weekly_limit: dict[str, float]
 
 
 def waste_of(
     archive: Archive,
     selection: Selection,
+    billing: Sequence[Billing] = (),
     *,
     time_zone: str,
     prices: str,
@@ -116,6 +128,7 @@ def waste_of(
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
     priced = [c.nanousd for t in traces for c in t.calls if c.nanousd is not None]
     nanousd = sum(f.claim.nanousd or 0 for each in found.values() for f in each)
+    with_plan = has_plan(billing, local_date(generated_at_us, zone_of(time_zone)))
     return Waste(
         generated_at=rfc3339(generated_at_us),
         prices=prices,
@@ -128,7 +141,27 @@ def waste_of(
         used_tokens=sum(c.prompt + c.output for t in traces for c in t.calls),
         used_usd=dollars(sum(priced)) if priced else None,
         cost_share=share(nanousd, sum(priced)),
+        has_plan=with_plan,
+        of_weekly_limit=_of_weekly_limit(archive, traces, found) if with_plan else {},
     )
+
+
+def _of_weekly_limit(
+    archive: Archive, traces: Iterable[Trace], found: Mapping[tuple[str, str], list[Found]]
+) -> dict[str, float]:
+    """What each agent wastes in a week of work, of its weekly limit, where its logs tell that."""
+    weeks: defaultdict[str, set[int]] = defaultdict(set)
+    for trace in traces:
+        weeks[trace.agent].update(call.at_us // WEEK_US for call in trace.calls)
+    wasted = Counter[str]()
+    for (agent, _), each in found.items():
+        wasted[agent] += sum(f.claim.nanousd or 0 for f in each)
+    last_us = max((call.at_us for trace in traces for call in trace.calls), default=0)
+    return {
+        agent: round(wasted[agent] / limit / len(weeks[agent]), 6)
+        for agent, limit in weekly_limits(archive, last_us).items()
+        if weeks[agent]
+    }
 
 
 def _row(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from tachlog import data
 from tachlog import figures as fmt
 from tachlog.analysis.advice.report import AdviceReport, AnsweredView, answered_view, report_of
+from tachlog.analysis.plans import has_plan
 from tachlog.analysis.shapes import Recommendation, Saving
 from tachlog.analysis.standing import Standing, StandingKind
 from tachlog.cli.answering import Answer, Ask
@@ -100,6 +102,12 @@ def _report(ask: Ask, store: Store) -> AdviceReport:
     return report_of(store, ask.selection(), ask.caller.now_us)
 
 
+def _has_plan(ask: Ask) -> bool:
+    return has_plan(
+        ask.config.billing, datetime.fromtimestamp(ask.caller.now_us / 1e6, ask.zone).date()
+    )
+
+
 def _one(found: AdviceReport, words: Sequence[str]) -> Recommendation | AnsweredView:
     if len(words) != 1:
         raise Misuse("give the id of one recommendation, or the beginning of it")
@@ -120,7 +128,9 @@ def _lines(found: AdviceReport, ask: Ask) -> Iterator[str]:
     for number, each in enumerate(found.recommendations, 1):
         yield from _wrapped(f"{number}  ", each.message, ask)
         seen = ", ".join(ids[session] for session in each.sessions)
-        yield f"   {saving_told(each.saving)} · confidence {each.confidence} · effort {each.effort}"
+        saving = saving_told(each.saving, _has_plan(ask))
+        sure = f"confidence {each.confidence} · effort {each.effort}"
+        yield from _wrapped("   ", f"{saving} · {sure}", ask)
         yield f"   {each.id[:SHORT_ID]} · seen in {seen}"
         yield ""
     yield from _answered_lines(found.answered, ask)
@@ -140,7 +150,7 @@ def _shown(each: Recommendation, found: AdviceReport, ask: Ask) -> Iterator[str]
     yield from _wrapped("", each.message, ask)
     yield ""
     yield f"{each.type.replace('_', ' ')}, {each.id}: {kind.rule}"
-    yield f"saving: {saving_told(each.saving)}: {each.saving.basis}"
+    yield f"saving: {saving_told(each.saving, _has_plan(ask))}: {each.saving.basis}"
     yield f"confidence {each.confidence}, effort {each.effort}; measured: {kind.measure}"
     for name, value in each.evidence.items():
         number = f"{value:,}" if isinstance(value, int | float) else fmt.plain(value)
@@ -152,19 +162,31 @@ def _shown(each: Recommendation, found: AdviceReport, ask: Ask) -> Iterator[str]
         yield from _wrapped("to tell the agent: ", each.instruction, ask)
 
 
-def saving_told(saving: Saving) -> str:
-    """What may be saved in a week of work, in a few words."""
-    parts = []
+def saving_told(saving: Saving, has_plan: bool = False) -> str:
+    """What may be saved in a week of work, in a few words; with a plan, time and shares first."""
+    cost = minutes = tokens = ""
     if saving.usd_per_week is not None and saving.usd_per_week >= 0.005:
-        parts.append(fmt.money(saving.usd_per_week))
+        cost = fmt.money(saving.usd_per_week)
     if saving.minutes_per_week >= 1:
-        parts.append(fmt.duration(saving.minutes_per_week * 60))
+        minutes = fmt.duration(saving.minutes_per_week * 60)
     if saving.tokens_per_week >= 1000:
-        parts.append(f"{fmt.short_count(saving.tokens_per_week)} tokens")
-    weeks = fmt.plural(saving.weeks, "week")
-    if not parts:
+        tokens = f"{fmt.short_count(saving.tokens_per_week)} tokens"
+    if has_plan:
+        cost = cost and f"{cost} at API prices"
+        parts = [minutes, _share_told(saving), cost, tokens]
+    else:
+        parts = [cost, minutes, tokens]
+    told = ", ".join(filter(None, parts))
+    if not told:
         return "saving not estimated"
-    return f"up to {', '.join(parts)} a week of work (over {weeks})"
+    return f"up to {told} a week of work (over {fmt.plural(saving.weeks, 'week')})"
+
+
+def _share_told(saving: Saving) -> str:
+    """How much of the weekly limit, where logs tell that, else of what is used."""
+    if saving.limit_share:
+        return f"{fmt.percent(saving.limit_share)} of the weekly limit"
+    return f"{fmt.percent(saving.use_share)} of the use" if saving.use_share else ""
 
 
 def _answered_lines(answered: Sequence[AnsweredView], ask: Ask) -> Iterator[str]:

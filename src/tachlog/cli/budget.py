@@ -124,19 +124,23 @@ _COLUMNS = (
     Column("MODEL TIME", right=True, spare=2),
     Column("", least=16),
 )
+WITH_PLAN = (0, 6, 3, 4, 1, 2, 5, 7)
+"""The order of the columns for those who pay by the month: time and share before dollars."""
+
+PLAN_SPARE = {4: 1}
+"""What they can spare: the bar."""
 
 
 def _lines(found: BudgetView, titles: Mapping[str | None, str], ask: Ask) -> Iterator[str]:
     now = datetime.fromisoformat(found.generated_at).astimezone(ask.zone)
-    facts = f" · at API prices · {now:%a} {now.day} {now:%b %H:%M} · {found.time_zone}"
-    yield fmt.line([("BUDGET", "bold"), facts], ask.width, ask.has_color)
+    facts = ["at API prices", f"{now:%a} {now.day} {now:%b %H:%M}", found.time_zone, found.prices]
+    yield from fmt.headline("BUDGET", facts, ask.width, ask.has_color)
     yield ""
     rows = [_cells(use, titles) for use in found.budgets]
     if found.has_plan:
         yield from limit_lines(found, ask)
-        first = [6, *range(6), 7]
-        columns = [_COLUMNS[0], *(_COLUMNS[place] for place in first if place)]
-        rows = [[row[0], *(row[place] for place in first if place)] for row in rows]
+        columns = [_COLUMNS[place]._replace(spare=PLAN_SPARE.get(place, 0)) for place in WITH_PLAN]
+        rows = [[row[place] for place in WITH_PLAN] for row in rows]
         yield from table(columns, rows, ask.width, ask.has_color)
     else:
         yield from table(_COLUMNS, rows, ask.width, ask.has_color)

@@ -10,7 +10,7 @@ from io import StringIO
 from msgspec.structs import replace
 
 from tachlog import figures as fmt
-from tachlog.analysis.selection import NUMBER_NOT_TOLD, PERIODS, Selection
+from tachlog.analysis.selection import NUMBER_NOT_TOLD, PERIODS, By, Selection
 from tachlog.analysis.spending import CostRow, Costs, costs_of
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.blocks import unlogged, unmatched_bill
@@ -25,8 +25,11 @@ MOST_ROWS = 31
 MOST_MODELS = 3
 MOST_UNPRICED = 4
 MOST_PLANS = 3
+LEAST_NAME = 25
+"""Columns of a row's name: as many as a week takes."""
 
 NAMES = {"pr": "pull request", "subagent": "sub-agent"}
+MANY = {"branch": "branches"}
 WITHOUT = {
     "branch": "no branch",
     "pr": "no pull request",
@@ -36,8 +39,15 @@ WITHOUT = {
 }
 """What the calls without a key are called; in a period they have no date."""
 
+NOT_TOLD: Mapping[tuple[By, str], str] = {
+    ("pr", NUMBER_NOT_TOLD): "opened, number not told",
+    ("subagent", ""): "type not told",
+}
+"""What rows are called whose key no log tells."""
+
 CSV = (
     "key",
+    "name",
     "within",
     "calls",
     "input",
@@ -52,6 +62,7 @@ CSV = (
     "unpriced_calls",
     "models",
     "prices",
+    "estimates",
 )
 
 
@@ -95,14 +106,15 @@ def csv_lines(found: Costs) -> Iterator[str]:
     yield ",".join(CSV)
     for row in found.rows:
         told = StringIO()
-        csv.writer(told, lineterminator="").writerow(_csv_cells(row, found.prices))
+        csv.writer(told, lineterminator="").writerow(_csv_cells(row, found))
         yield told.getvalue()
 
 
-def _csv_cells(row: CostRow, prices: str) -> list[object]:
+def _csv_cells(row: CostRow, found: Costs) -> list[object]:
     tokens = row.tokens
     return [
         row.key,
+        _without(row.key, found.by) or row.key,
         row.within,
         row.calls,
         tokens.input,
@@ -116,7 +128,8 @@ def _csv_cells(row: CostRow, prices: str) -> list[object]:
         row.spent_usd,
         row.unpriced_calls,
         " ".join(row.models),
-        prices,
+        found.prices,
+        found.estimates,
     ]
 
 
@@ -125,8 +138,8 @@ def _lines(found: Costs, titles: Mapping[str, str], ask: Ask) -> Iterator[str]:
         yield nothing(ask)
         return
     title = f"COST by {NAMES.get(found.by, found.by)}"
-    facts = " · ".join(["", named_money(found), found.time_zone, found.prices])
-    yield fmt.line([(title, "bold"), facts], ask.width, ask.has_color)
+    facts = [named_money(found), found.time_zone, found.prices]
+    yield from fmt.headline(title, facts, ask.width, ask.has_color)
     yield ""
     yield from _table(found, titles, ask)
     yield from _paid(found, ask)
@@ -139,12 +152,13 @@ def _table(found: Costs, titles: Mapping[str, str], ask: Ask) -> Iterator[str]:
     rows = [_cells(row, _name(row, found, titles, ids), found) for row in shown]
     if rest:
         earlier = "earlier" if found.by in PERIODS else "more"
-        many = fmt.plural(len(rest), f"{earlier} {NAMES.get(found.by, found.by)}")
+        one = NAMES.get(found.by, found.by)
+        many = fmt.plural(len(rest), f"{earlier} {one}", f"{earlier} {MANY.get(one, one + 's')}")
         cells = _cells(_together(rest), many, found)
         rows.insert(0 if found.by in PERIODS else len(rows), cells)
     rows.append(_cells(found.total, "in all", found))
     name = NAMES.get(found.by, found.by).upper()
-    *body, last = table([Column(name, least=24), *_COLUMNS], rows, ask.width, ask.has_color)
+    *body, last = table([Column(name, least=LEAST_NAME), *_COLUMNS], rows, ask.width, ask.has_color)
     yield from body
     yield fmt.line([(last, "bold")], ask.width, ask.has_color)
 
@@ -196,7 +210,7 @@ def _cells(row: CostRow, name: str, found: Costs) -> list[str]:
 
 
 def _models(models: Iterable[str]) -> str:
-    names = [model_name(name) for name in models]
+    names = list(dict.fromkeys(map(model_name, models)))
     rest = len(names) - MOST_MODELS
     return ", ".join(names[:MOST_MODELS]) + (f" +{rest}" if rest > 0 else "")
 
@@ -232,8 +246,9 @@ def _together(rows: Sequence[CostRow]) -> CostRow:
 def _name(row: CostRow, found: Costs, titles: Mapping[str, str], ids: Mapping[str, str]) -> str:
     """What a row is called."""
     key = row.key
-    if key is None:
-        return "no date" if found.by in PERIODS else WITHOUT.get(found.by, "none")
+    without = _without(key, found.by)
+    if key is None or without:
+        return without
     match found.by:
         case "day":
             return _day(date.fromisoformat(key))
@@ -246,16 +261,19 @@ def _name(row: CostRow, found: Costs, titles: Mapping[str, str], ids: Mapping[st
             return key
         case "branch":
             return f"{key}  {row.within}" if row.within else key
-        case "pr":
-            return "opened, number not told" if key == NUMBER_NOT_TOLD else key
         case "session":
             return f"{ids[key]}  {titles.get(key, '')}".rstrip()
-        case "subagent":
-            return key or "type not told"
         case "tool":
             return tool_name(key)
         case _:
             return key
+
+
+def _without(key: str | None, by: By) -> str:
+    """What the calls are called that have no key, or none that was told; empty for the others."""
+    if key is None:
+        return "no date" if by in PERIODS else WITHOUT.get(by, "none")
+    return NOT_TOLD.get((by, key), "")
 
 
 def _day(day: date) -> str:
@@ -301,7 +319,10 @@ def _doubts(found: Costs, ask: Ask) -> Iterator[str]:
         told.append(f"no price: {', '.join(names)}{more}")
     if total.tokens.estimated and total.tokens.output:
         share = total.tokens.estimated / total.tokens.output
-        told.append(f"{fmt.percent(share)} of output tokens estimated, as no log reports them")
+        told.append(
+            f"{fmt.percent(share)} of output tokens estimated, as no log reports them"
+            f" (factors {found.estimates})"
+        )
     if found.not_in_any_log:
         told.append(unlogged(found.not_in_any_log))
     if told:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from tachlog import figures as fmt
@@ -23,6 +23,9 @@ _COLUMNS = (
     Column("", least=26),
 )
 DAY_MINUTES = 24 * 60
+TOKENS = 2
+WITH_PLAN = (0, 3, 1, 2, 4, 5, 6, 7)
+"""The order of the columns for those who pay by the month: time before dollars."""
 
 
 def limit_lines(found: BudgetView, ask: Ask) -> Iterator[str]:
@@ -30,7 +33,11 @@ def limit_lines(found: BudgetView, ask: Ask) -> Iterator[str]:
     limits = found.limits
     if limits.windows:
         rows = [_cells(window, ask) for window in limits.windows]
-        yield from table(_COLUMNS, rows, ask.width, ask.has_color)
+        columns: Sequence[Column] = _COLUMNS
+        if found.has_plan:
+            columns = [_COLUMNS[place]._replace(spare=int(place == TOKENS)) for place in WITH_PLAN]
+            rows = [[row[place] for place in WITH_PLAN] for row in rows]
+        yield from table(columns, rows, ask.width, ask.has_color)
     for hit in limits.hits:
         yield fmt.line([(f"▲ {_hit(hit, ask)}", "yellow")], ask.width, ask.has_color)
     if limits.windows or limits.hits:

@@ -8,7 +8,7 @@ from tachlog import figures as fmt
 from tachlog.analysis.waste import Waste, WasteRow, waste_of
 from tachlog.cli.answering import Answer, Ask
 from tachlog.cli.look import nothing
-from tachlog.cli.naming import ShortIds
+from tachlog.cli.naming import ShortIds, agent_name
 from tachlog.cli.table import Column, table
 
 MOST_SESSIONS = 3
@@ -39,6 +39,8 @@ _COLUMNS = (
     Column("SHARE", right=True),
     Column("MOST IN", least=16),
 )
+WITH_PLAN = (0, 1, 2, 4, 6, 3, 5, 7)
+"""The order of the columns for those who pay by the month: time and share before dollars."""
 
 
 def waste(ask: Ask) -> Answer:
@@ -48,6 +50,7 @@ def waste(ask: Ask) -> Answer:
         found = waste_of(
             store,
             selection,
+            ask.config.billing,
             time_zone=ask.config.display.time_zone,
             prices=ask.prices,
             price=ask.book.price,
@@ -60,16 +63,19 @@ def _lines(found: Waste, ask: Ask) -> Iterator[str]:
     if not found.used_tokens:
         yield nothing(ask)
         return
-    facts = f" · at API prices · {found.time_zone} · {found.prices}"
-    yield fmt.line([("WHAT BOUGHT NOTHING", "bold"), facts], ask.width, ask.has_color)
+    facts = ["at API prices", found.time_zone, found.prices]
+    yield from fmt.headline("WHAT BOUGHT NOTHING", facts, ask.width, ask.has_color)
     yield ""
     if not found.rows:
         yield "nothing of what was looked for"
         return
     ids = ShortIds(each.session_id for row in found.rows for each in row.sessions)
     most = MOST_SESSIONS if ask.width >= WIDE else MOST_SESSIONS - 1
-    rows = [_cells(row, found, ids, most) for row in found.rows]
-    *body, last = table([*_COLUMNS], [*rows, _total(found)], ask.width, ask.has_color)
+    rows = [*(_cells(row, found, ids, most) for row in found.rows), _total(found)]
+    order = WITH_PLAN if found.has_plan else range(len(_COLUMNS))
+    columns = [_COLUMNS[place] for place in order]
+    rows = [[row[place] for place in order] for row in rows]
+    *body, last = table(columns, rows, ask.width, ask.has_color)
     yield from body
     yield fmt.line([(last, "bold")], ask.width, ask.has_color)
     yield ""
@@ -103,10 +109,15 @@ def _total(found: Waste) -> list[str]:
 
 
 def _notes(found: Waste) -> Iterator[str]:
+    for agent, share in found.of_weekly_limit.items():
+        told = f"about {fmt.percent(share)} of its weekly limit"
+        yield f"{agent_name(agent)}: in a week of work {told}"
+    if found.has_plan and not found.of_weekly_limit:
+        yield "no log here tells the size of a weekly limit: shares are of all that was used"
     for row in found.rows:
         if row.reasons:
-            told = [f"{REASONS[name]} {fmt.short_count(n)}" for name, n in row.reasons.items()]
-            yield f"cache lost, tokens by reason: {', '.join(told)}"
+            reasons = [f"{REASONS[name]} {fmt.short_count(n)}" for name, n in row.reasons.items()]
+            yield f"cache lost, tokens by reason: {', '.join(reasons)}"
     yield (
         "each token counts once, in the first row that it fits; some of it no one could have"
         " spared. docs/cost.md says what counts as what"

@@ -73,9 +73,10 @@ def looks(environment: Environment) -> None:
     )
 
 
-def _saving(told: Mapping[str, Any]) -> str:
+@pass_context
+def _saving(context: Context, told: Mapping[str, Any]) -> str:
     """What advice may save: `Up to $1.20, 12 min a week of work (over 4 weeks)`."""
-    words_of = saving_told(msgspec.convert(told, Saving))
+    words_of = saving_told(msgspec.convert(told, Saving), context["has_plan"])
     return words_of[:1].upper() + words_of[1:]
 
 

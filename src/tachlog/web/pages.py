@@ -185,6 +185,7 @@ def route(page: Page) -> Route:
             facets=facets,
             viewer=viewer,
             zone=ZoneInfo(service.config.display.time_zone),
+            has_plan=any(bill.plan == "subscription" for bill in service.config.billing),
             **answers,
         )
         return HTMLResponse(text, headers=headers)

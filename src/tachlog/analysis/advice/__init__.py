@@ -17,7 +17,7 @@ from tachlog.analysis.advice.material import Case, Facts, Group, Material
 from tachlog.analysis.claims import Claim
 from tachlog.analysis.shapes import Recommendation, Saving
 from tachlog.analysis.standing import Standing
-from tachlog.analysis.units import dollars
+from tachlog.analysis.units import dollars, share
 from tachlog.data import AdviceKind
 from tachlog.model import key_of
 
@@ -66,7 +66,7 @@ def recommend(material: Material) -> list[Recommendation]:
         for group in FINDERS[kind.type](material)
         if is_enough(kind, group.facts)
     ]
-    return [_told(draft, material.weeks) for draft in sorted(_apart(drafts, material), key=_order)]
+    return [_told(draft, material) for draft in sorted(_apart(drafts, material), key=_order)]
 
 
 def still_told(
@@ -140,8 +140,25 @@ def _sum(cases: Iterable[Case], left: Mapping[int, list[int]] | None = None) -> 
     return total
 
 
-def _told(draft: _Draft, weeks: int) -> Recommendation:
+def _saving(draft: _Draft, material: Material, texts: Mapping[str, object]) -> Saving:
     kind, group, saved = draft
+    weeks, (all_nanousd, all_tokens) = material.weeks, material.used
+    nanousd, tokens = saved.nanousd, saved.tokens
+    agents = set().union(*(material.agents.get(case.session, set()) for case in group.cases))
+    limit = material.weekly.get(agents.pop()) if len(agents) == 1 else None
+    return Saving(
+        None if nanousd is None else round(dollars(nanousd) / weeks, 4),
+        round(tokens / weeks),
+        round(saved.us / 6e7 / weeks, 1),
+        weeks,
+        kind.saving.format(**texts),
+        share(tokens, all_tokens) if nanousd is None else share(nanousd, all_nanousd),
+        None if nanousd is None or not limit else share(nanousd, limit * weeks),
+    )
+
+
+def _told(draft: _Draft, material: Material) -> Recommendation:
+    kind, group, _ = draft
     facts = group.facts
     texts = {**facts, "tool": group.tool}
     sessions = Counter[str]()
@@ -156,13 +173,7 @@ def _told(draft: _Draft, weeks: int) -> Recommendation:
         sessions=heaviest[:MOST_SESSIONS],
         id=id_of(kind.type, group.about),
         about=group.about,
-        saving=Saving(
-            None if saved.nanousd is None else round(dollars(saved.nanousd) / weeks, 4),
-            round(saved.tokens / weeks),
-            round(saved.us / 6e7 / weeks, 1),
-            weeks,
-            kind.saving.format(**texts),
-        ),
+        saving=_saving(draft, material, texts),
         confidence=_confidence(len(sessions)),
         effort=kind.effort,
         instruction=kind.instruction.format(**texts) if kind.instruction else None,

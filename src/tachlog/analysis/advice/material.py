@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import heappop, heappush
 
@@ -17,6 +17,7 @@ from tachlog.analysis.summary import in_parts
 from tachlog.analysis.tally import Tree, place_of
 from tachlog.analysis.trace import Trace, TracedUse
 from tachlog.analysis.wasted import Found, asked_by, findings, is_broken_off, ran_us
+from tachlog.analysis.weekly import weekly_limits
 from tachlog.data import tool_category
 from tachlog.data.agents import AGENTS
 from tachlog.metrics.tokens import Price
@@ -96,17 +97,26 @@ def material_of(archive: Archive, selection: Selection, latest: Latest | None = 
         since_us = max(latest.since_us, selection.since_us or 0)
         selection = replace(selection, since_us=since_us)
     traces = [each for each in archive.traces(selection) if (each.agent, each.root) in kept]
-    return Material(latest.trees, traces)
+    last_us = max((call.at_us for each in traces for call in each.calls), default=0)
+    return Material(latest.trees, traces, weekly_limits(archive, last_us))
 
 
 class Material:
-    """The selected sessions and their operations, and what is looked up in them more than once."""
+    """The selected sessions and their operations, and what is looked up in them more than once.
+
+    `weekly` has what a week's limit of an agent is worth, in nano-dollars.
+    """
 
     def __init__(
-        self, trees: Sequence[Tree], traces: Sequence[Trace], price: Price = price
+        self,
+        trees: Sequence[Tree],
+        traces: Sequence[Trace],
+        weekly: Mapping[str, int] | None = None,
+        price: Price = price,
     ) -> None:
         self.trees = trees
         self.traces = traces
+        self.weekly = weekly or {}
         self.price = price
         self.heads = {(tree.head.agent, tree.threads[0].root): tree.head for tree in trees}
 
@@ -148,6 +158,20 @@ class Material:
         weeks = {each.at_us // WEEK_US for trace in self.traces for each in trace.calls}
         weeks |= {each.at_us // WEEK_US for trace in self.traces for each in trace.uses}
         return max(1, sum(week >= UNTIMED_US // WEEK_US for week in weeks))
+
+    @cached_property
+    def used(self) -> tuple[int, int]:
+        """All that the model calls used: nano-dollars of those with a price, and tokens."""
+        calls = [call for trace in self.traces for call in trace.calls]
+        return sum(call.nanousd or 0 for call in calls), sum(c.prompt + c.output for c in calls)
+
+    @cached_property
+    def agents(self) -> dict[str, set[str]]:
+        """The agents that have a session of an id."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for trace in self.traces:
+            found[trace.root].add(trace.agent)
+        return dict(found)
 
     def uses(self) -> Iterator[tuple[Trace, TracedUse]]:
         """Every tool call with its thread."""
