@@ -171,9 +171,9 @@ def test_rows_of_one_model_are_added_up() -> None:
 
 def test_the_share_is_of_dollars_else_of_tokens() -> None:
     """A statement without amounts is compared by its tokens, one without anything not at all."""
-    assert difference_share(Figures(cost_usd=4.0), Figures(1, cost_usd=3.0)) == 0.25
-    assert difference_share(Figures(200), Figures(100)) == 0.5
-    assert difference_share(Figures(), Figures(100)) is None
+    assert difference_share(Figures(cost_usd=4.0), Figures(1, cost_usd=2.0)) == 1.0
+    assert difference_share(Figures(50), Figures(100)) == -0.5
+    assert difference_share(Figures(100), Figures()) is None
 
 
 def test_the_sum_of_nothing_is_not_zero() -> None:
@@ -297,6 +297,18 @@ def test_a_providers_export_agrees_with_the_same_calls(desk: Desk, tmp_path: Pat
     assert "with the calls of this archive, by day (UTC) and model" in " ".join(shown.split())
 
 
+def test_an_export_without_amounts_is_compared_in_tokens(desk: Desk, tmp_path: Path) -> None:
+    """What it does not tell is no difference: our dollars are not set against none of theirs."""
+    more = ANTHROPIC.replace(",80,", ",1080,")
+    shown = " ".join(desk.run("reconcile", str(written(tmp_path, more))).out.split())
+    assert "another machine, or none wrote them: +1,000 tokens" in shown
+    assert "COST THERE HERE DIFFERENCE LIKELY CAUSE" in shown
+    assert shown.endswith("$0.03 +1,000 tokens")
+    cost = "usage_date_utc,model,cost_usd\n2026-11-18,claude-opus-4-5,1.5\n2026-11-18,new,0\n"
+    shown = " ".join(desk.run("reconcile", str(written(tmp_path, cost))).out.split())
+    assert "$1.50 $0.03 +$1.47 more there" in shown
+
+
 def test_another_providers_calls_are_not_held_against_an_export(desk: Desk, tmp_path: Path) -> None:
     """What OpenAI was asked for is nowhere in these logs."""
     shown = desk.run("reconcile", str(written(tmp_path, OPENAI))).out
@@ -308,7 +320,7 @@ def test_differences_beyond_the_limit_are_counted(desk: Desk, tmp_path: Path) ->
     """The greatest are shown."""
     report = {"daily": [CLAUDE_DAILY["daily"][0], *ALL_DAILY["daily"]]}  # type: ignore[index]
     path = str(written(tmp_path, json.dumps(report).replace("850", "900")))
-    assert "1 smaller differences" in desk.run("reconcile", path, "--limit", "1").out
+    assert "1 smaller difference:" in desk.run("reconcile", path, "--limit", "1").out
 
 
 def test_an_empty_statement_says_so(desk: Desk, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Line(Struct, frozen=True):
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
-    """The answer of `tachlog reconcile`; the share is of theirs, in dollars, else in tokens."""
+    """The answer of `tachlog reconcile`; the share is of ours, in dollars, else in tokens."""
 
     tachlog: str = __version__
     prices: str
@@ -155,11 +155,11 @@ def summed(figures: Iterable[Figures]) -> Figures:
 
 
 def difference_share(theirs: Figures, ours: Figures) -> float | None:
-    """By which share of theirs the sums differ: in dollars, else in tokens."""
+    """How much more theirs is than ours, as a share of ours: in dollars, else in tokens."""
     for name in ("cost_usd", "tokens"):
         a, b = getattr(theirs, name), getattr(ours, name)
-        if a and b is not None:
-            return share(a - b, a)
+        if a is not None and b:
+            return share(a - b, b)
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from tachlog.statements import Statement, read_statement
 from tachlog.stores import Store
 
 MOST_LINES = 20
+CAUSE_INDENT = 28
 
 
 def reconcile(ask: Ask) -> Answer:
@@ -87,13 +88,14 @@ _COLUMNS = (
     Column("HERE", right=True, spare=1),
     Column("COST THERE", right=True),
     Column("HERE", right=True),
+    Column("DIFFERENCE", right=True),
     Column("LIKELY CAUSE", least=18),
 )
 
 
 def _lines(found: Reconciliation, ask: Ask) -> Iterator[str]:
-    facts = " · ".join(["", found.kind, found.time_zone, found.prices])
-    yield fmt.line([("RECONCILE", "bold"), facts], ask.width, ask.has_color)
+    facts = [found.kind, found.time_zone, found.prices]
+    yield from fmt.headline("RECONCILE", facts, ask.width, ask.has_color)
     yield from fmt.wrap(_compared(found), ask.width)
     if not found.lines:
         yield "the statement is empty"
@@ -101,16 +103,18 @@ def _lines(found: Reconciliation, ask: Ask) -> Iterator[str]:
     yield ""
     yield from _causes(found, ask.width)
     yield ""
-    lines = found.lines
-    if not ask.options.all:
-        lines = [line for line in lines if line.cause != "agree"]
-    shown = sorted(lines, key=_size, reverse=True)[: ask.options.limit or MOST_LINES]
+    lines = [line for line in found.lines if ask.options.all or line.cause != "agree"]
+    measure = _measure(found)
+    lines.sort(key=lambda line: abs(measure(line)), reverse=True)
+    shown = lines[: ask.options.limit or MOST_LINES]
     shown.sort(key=lambda line: (line.day, line.model or ""))
-    rows = [_cells(line) for line in shown]
-    rows.append(["in all", "", *_totals(found), ""])
+    rows = [_cells(line, _told(found, measure(line))) for line in shown]
+    in_all = _told(found, sum(map(measure, found.lines)))
+    rows.append(["in all", "", *_totals(found), in_all, ""])
     yield from table(_COLUMNS, rows, ask.width, ask.has_color)
     if len(shown) < len(lines):
-        yield f"{len(lines) - len(shown):,} smaller differences: --limit {len(lines)}"
+        left = fmt.plural(len(lines) - len(shown), "smaller difference")
+        yield f"{left}: --limit {len(lines)}"
 
 
 def _compared(found: Reconciliation) -> str:
@@ -125,8 +129,11 @@ def _causes(found: Reconciliation, width: int) -> Iterator[str]:
     """How many days of models each cause explains, and how much of the difference."""
     for cause, count in found.by_cause.items():
         lines = [line for line in found.lines if line.cause == cause]
-        told = f"{fmt.left(words(cause), 20)}{CAUSES[_known(cause)]}{_together(lines)}"
-        yield fmt.clip(f"{count:6,}  {told}", width)
+        difference = _told(found, sum(map(_measure(found), lines))) if cause != "agree" else ""
+        told = ": ".join(filter(None, [CAUSES[_known(cause)], difference]))
+        first, *rest = fmt.wrap(told, width - CAUSE_INDENT)
+        yield f"{count:6,}  {fmt.left(words(cause), 20)}{first}"
+        yield from (" " * CAUSE_INDENT + text for text in rest)
     if found.difference_share is not None:
         more = "more" if found.difference_share >= 0 else "less"
         share = fmt.percent(abs(found.difference_share))
@@ -137,35 +144,36 @@ def _known(cause: str) -> Cause:
     return next(name for name in CAUSES if name == cause)
 
 
-def _together(lines: Iterable[Line]) -> str:
-    """The difference of several lines: ` (+$12.30)`, in tokens where no side has an amount."""
-    lines = [line for line in lines if line.cause != "agree"]
-    costs = [
-        _usd(line.theirs) - _usd(line.ours)
-        for line in lines
-        if _usd(line.theirs) or _usd(line.ours)
-    ]
-    if costs:
-        total = round(sum(costs), 2)
-        return f": {'+' if total >= 0 else '−'}{fmt.money(abs(total))}"
-    tokens = [line.difference_tokens for line in lines if line.difference_tokens is not None]
-    return f": {sum(tokens):+,} tokens" if tokens else ""
+def _measure(found: Reconciliation) -> Callable[[Line], float]:
+    """By what lines differ, theirs − ours: in dollars where their side tells any, else in tokens.
+
+    What our side does not tell counts as nothing; a line of which theirs tells only tokens, among
+    amounts, has no difference.
+    """
+    name = "cost_usd" if found.theirs.cost_usd is not None else "tokens"
+
+    def difference(line: Line) -> float:
+        theirs, ours = (getattr(side, name, None) for side in (line.theirs, line.ours))
+        return 0 if line.theirs and theirs is None else (theirs or 0) - (ours or 0)
+
+    return difference
 
 
-def _usd(figures: Figures | None) -> float:
-    return (figures.cost_usd or 0.0) if figures else 0.0
+def _told(found: Reconciliation, difference: float) -> str:
+    """A difference in its unit: `+$12.30`, `−1.20 M tokens`; empty of none."""
+    if not difference:
+        return ""
+    sign = "−" if difference < 0 else "+"
+    if found.theirs.cost_usd is None:
+        return f"{sign}{fmt.short_count(round(abs(difference)))} tokens"
+    return f"{sign}{fmt.money(round(abs(difference), 2))}"
 
 
-def _size(line: Line) -> tuple[float, int]:
-    theirs, ours = line.theirs or Figures(), line.ours or Figures()
-    return abs(_usd(theirs) - _usd(ours)), abs((theirs.tokens or 0) - (ours.tokens or 0))
-
-
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line, difference: str) -> list[str]:
     cause = words(line.cause)
     if line.name_there:
         cause += f": {fmt.plain(line.name_there)}"
-    return [line.day, line.model or "", *_both(line.theirs, line.ours), cause]
+    return [line.day, line.model or "", *_both(line.theirs, line.ours), difference, cause]
 
 
 def _totals(found: Reconciliation) -> list[str]:
