@@ -23,9 +23,19 @@ from influxdb import free_port, program
 from serving import Served, serving
 from tachlog.scraping.exposition import Family, Sample, written
 from tachlog.scraping.families import grown
-from tachlog.scraping.growth import OTHER, Admitted, Counts, Growth, Kept, Key
+from tachlog.scraping.growth import (
+    MOST_MODELS,
+    MOST_TOOLS,
+    OTHER,
+    Admitted,
+    Counts,
+    Growth,
+    Kept,
+    Key,
+)
 from tachlog.stores import Cut, Store, open_store
 
+CASES = ROOT / "tests" / "corpus"
 RULES = ROOT / "deploy" / "prometheus"
 BEGIN_US = round(datetime.fromisoformat(at(0)).timestamp()) * 1_000_000
 OPUS = "claude-opus-4-5-20251101"
@@ -85,9 +95,10 @@ def test_a_call_is_in_the_buckets_of_the_convention(tmp_path: Path) -> None:
         [user("s", "u1", at(0), "begin"), assistant("s", "a1", at(0, 2), "m1")],
     )
     unmetered = jsonl(tmp_path / "rows.ndjson", [agent_log(usage=None, response_time=None)])
-    run = ROOT / "tests" / "corpus" / "gemini_cli" / "headless" / "output.jsonl"
+    run = CASES / "gemini_cli" / "headless" / "output.jsonl"
+    streamed = CASES / "otlp" / "claude_code_spans" / "input.jsonl"
     with closing(open_store(str(tmp_path / "a.db"))) as store:
-        read_in(store, [claude, unmetered, run])
+        read_in(store, [claude, unmetered, run, streamed])
         counts = Growth(with_history=True).look(store.counting, BEGIN_US)
     text = written(grown(counts))
     about = 'gen_ai_operation_name="chat",gen_ai_provider_name="anthropic",'
@@ -101,9 +112,14 @@ def test_a_call_is_in_the_buckets_of_the_convention(tmp_path: Path) -> None:
     assert f'{seconds}_bucket{{{about},le="2.56"}} 1\n' in text
     assert f"{seconds}_sum{{{about}}} 2\n" in text
     assert 'tachlog_tokens_total{model="gemini-2.5-pro",provider="google",type="output"}' in text
-    gemini = f"{{{about.replace('anthropic', 'google').replace(OPUS, 'gemini-2.5-pro')}"
+    gemini = f"{{{about.replace('anthropic', 'gcp.gen_ai').replace(OPUS, 'gemini-2.5-pro')}"
     assert f'gen_ai_client_token_usage_count{gemini},gen_ai_token_type="output"}} 1\n' in text
     assert f'gen_ai_client_token_usage_count{gemini},gen_ai_token_type="input"' not in text
+    first = "gen_ai_client_operation_time_to_first_chunk_seconds_bucket"
+    newer = about.replace(OPUS, "claude-opus-5")
+    assert f'{first}{{{newer},le="0.32"}} 0\n' in text
+    assert f'{first}{{{newer},le="0.64"}} 1\n' in text
+    assert f"{first}{{{about}" not in text
     house = 'gen_ai_provider_name="house",gen_ai_request_model="house-1"'
     assert f'{house},gen_ai_token_type="output",le="+Inf"}} 1\n' in text
     assert f'{house},gen_ai_token_type="input"' not in text
@@ -131,6 +147,30 @@ def agent_log(**more: Any) -> dict[str, Any]:
         "tool_calls": None,
         **more,
     }
+
+
+def test_labels_stay_few_whatever_is_read(tmp_path: Path) -> None:
+    """The first models and the tools called most are told by name, all others as other."""
+    rows = [
+        agent_log(
+            usage={"input_tokens": 1, "output_tokens": 1},
+            id=number,
+            model=f"m-{number}",
+            tool_calls={"name": f"t-{number}", "input": {}, "content": "x", "is_error": False},
+        )
+        for number in range(MOST_MODELS + 20)
+    ]
+    with closing(open_store(str(tmp_path / "a.db"))) as store:
+        read_in(store, [jsonl(tmp_path / "rows.ndjson", rows)])
+        counts = Growth(with_history=True).look(store.counting, BEGIN_US)
+        assert sum(store.counting.held().tokens.values()) == 2 * len(rows)
+    labels = [dict(key.labels) for key in counts]
+    models = {each["model"] for each in labels if "model" in each}
+    tools = {each["tool"] for each in labels if "tool" in each}
+    assert (len(models), len(tools)) == (MOST_MODELS + 1, MOST_TOOLS + 1)
+    assert OTHER in models & tools
+    counted = [value for key, value in counts.items() if key.family == "tachlog_tokens_total"]
+    assert sum(counted) == 2 * len(rows)
 
 
 def test_what_was_kept_goes_on(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from Amazon Bedrock and Google Vertex; seen in Claude Code logs, checked 2026-11
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 _PREFIXES = (
     ("claude", "anthropic"),
@@ -30,6 +31,21 @@ _PREFIXES = (
     ("command", "cohere"),
     ("llama", "meta"),
 )
+
+CONVENTION: Final = {
+    "aws-bedrock": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "google": "gcp.gen_ai",
+    "google-vertex": "gcp.vertex_ai",
+    "mistral": "mistral_ai",
+    "moonshot": "moonshot_ai",
+    "xai": "x_ai",
+}
+"""What `gen_ai.provider.name` calls a provider, where its words differ from ours.
+
+Source: OpenTelemetry's conventions for generative AI, docs/gen-ai/gen-ai-metrics.md (checked
+2026-11-23): a value of its list must be used where one applies.
+"""
 
 
 def provider_of(model: str, message_id: str = "") -> str:

@@ -45,6 +45,13 @@ def grown(counts: Counts) -> Iterator[Family]:
         DURATION_EDGES_US,
         _US,
     )
+    yield _histogram(
+        "gen_ai_client_operation_time_to_first_chunk_seconds",
+        "How long the first part of a reply took, where the log tells it.",
+        by_family["gen_ai_client_operation_time_to_first_chunk_seconds"],
+        DURATION_EDGES_US,
+        _US,
+    )
     cost = by_family["tachlog_cost_nanousd"].items()
     yield Family(
         "tachlog_cost_usd_total",

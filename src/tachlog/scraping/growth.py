@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from tachlog.metrics import QUARTER_US
 from tachlog.model import UNTIMED_US
+from tachlog.providers import CONVENTION
 from tachlog.scraping.exposition import Labels
 from tachlog.stores.counting import CountedCall, Counting, Happened
 from tachlog.stores.rows import Row
@@ -168,7 +169,7 @@ def _count_call(counts: Counts, call: CountedCall, model: str, provider: str) ->
         return
     about: Labels = (
         ("gen_ai_operation_name", "chat"),
-        ("gen_ai_provider_name", provider),
+        ("gen_ai_provider_name", CONVENTION.get(provider, provider)),
         ("gen_ai_request_model", model),
     )
     read = [part for part in (call.input, call.cache_read, call.cache_write) if part is not None]
@@ -181,6 +182,9 @@ def _count_call(counts: Counts, call: CountedCall, model: str, provider: str) ->
     if call.response_us is not None:
         family = "gen_ai_client_operation_duration_seconds"
         _observe(counts, family, about, DURATION_EDGES_US, call.response_us)
+    if call.ttft_ms is not None:
+        family = "gen_ai_client_operation_time_to_first_chunk_seconds"
+        _observe(counts, family, about, DURATION_EDGES_US, call.ttft_ms * 1000)
 
 
 def _observe(counts: Counts, family: str, labels: Labels, edges: Sequence[int], value: int) -> None:

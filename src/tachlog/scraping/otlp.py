@@ -64,6 +64,13 @@ FAMILIES: Final[Mapping[str, Told]] = {
         _US,
         DURATION_EDGES_US,
     ),
+    "gen_ai_client_operation_time_to_first_chunk_seconds": Told(
+        "gen_ai.client.operation.time_to_first_chunk",
+        "s",
+        "How long the first part of a reply took, where the log tells it.",
+        _US,
+        DURATION_EDGES_US,
+    ),
     "tachlog_cost_nanousd": Told(
         "tachlog.cost.usd", "{USD}", "What model calls cost at API prices.", _DOLLAR
     ),

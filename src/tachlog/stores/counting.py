@@ -57,6 +57,7 @@ class CountedCall(Struct, frozen=True):
     output: int
     cost_nanousd: int | None
     response_us: int | None
+    ttft_ms: int | None
     is_run: bool
 
 
@@ -146,7 +147,7 @@ class Counting:
         with self.database.snapshot():
             calls = self.database.rows(
                 "SELECT m.text, p.text, o.input, o.cache_read, o.cache_write, o.settled_output,"
-                " o.cost_nanousd, o.response_us, r.text FROM calls o"
+                " o.cost_nanousd, o.response_us, o.ttft_ms, r.text FROM calls o"
                 " JOIN names m ON m.id = o.model JOIN names p ON p.id = o.provider"
                 f" LEFT JOIN names r ON r.id = o.stop_reason {during}",
                 within,
