@@ -10,7 +10,7 @@ TEST := .venv-test/bin
 PACKAGE := pyproject.toml $(shell find src -name __pycache__ -prune -o -print)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test coverage lint bench profile record compare docs clean
+.PHONY: help run test coverage lint bench profile record compare docs lock lowest sbom clean
 
 help: ## list these commands
 	@sed -En 's/^([a-z]+):[^#]*## /make \1\t/p' Makefile | expand -t 14
@@ -40,6 +40,23 @@ record: .venv-test/tools ## run real agents against a scripted model and keep th
 
 compare: .venv-test/wheel ## run tachlog and its peers on the conformance set, write docs/comparison.md (Linux)
 	@$(TEST)/python tests/compare.py
+
+lock: .venv-test/tools ## pin what users may install by version and digest in requirements.lock
+	@$(TEST)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+
+lowest: .venv-test/wheel .venv-test/servers ## run the tests with the lowest versions that pyproject.toml allows
+	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	@$(TEST)/python tests/lowest.py > .venv-lowest/pins
+	@$(TEST)/uv pip install --quiet --python .venv-lowest/bin/python -c .venv-lowest/pins \
+		--group dev "$$(ls dist/*.whl)[all]"
+	@.venv-lowest/bin/pytest -n 2 --wheel
+
+sbom: .venv-test/wheel ## write the bill of materials of a plain install to dist/tachlog.cdx.json
+	@rm -rf .venv-sbom && $(PYTHON) -m venv --without-pip .venv-sbom
+	@$(TEST)/uv pip install --quiet --python .venv-sbom/bin/python dist/*.whl
+	@$(TEST)/cyclonedx-py environment --output-reproducible -o dist/tachlog.cdx.json .venv-sbom/bin/python
+	@rm -rf .venv-sbom
 
 docs: .venv-test/wheel ## write the reference pages in docs/ anew
 	@$(TEST)/python docs/generate.py
