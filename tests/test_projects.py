@@ -121,3 +121,13 @@ def test_the_users_names_decide_first(tmp_path: Path, home: Path) -> None:
     assert project_of(f"{tmp_path}/shop-two", {str(shop): "till"}) == "shop-two"
     assert project_of(f"{home}/notes/2026", named) == "notes"
     assert project_of("D:\\src\\tetris", named) == "games"
+
+
+def test_a_directory_of_another_system_is_not_looked_for_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read in a repository, a path of Windows is no directory of that repository."""
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert project_of("C:\\Users\\ana\\git\\shop") == "shop"
+    assert project_of("git/shop") == "shop"

@@ -29,7 +29,7 @@ def project_of(cwd: str, named: Mapping[str, str] | None = None) -> str:
         if plain == root or plain.startswith((root + "/", root + "\\")):
             return (named or {})[directory]
     try:
-        found = _from_git(Path(plain)) if plain.startswith("/") or ":" in plain[:3] else None
+        found = _from_git(Path(plain)) if Path(plain).is_absolute() else None
     except OSError:
         found = None
     return found or re.split(r"[/\\]", plain)[-1] or plain
