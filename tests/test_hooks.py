@@ -33,9 +33,10 @@ from tachlog.cli.top_rows import rows_of
 from tachlog.config import Config
 from tachlog.config.keys import Alerts
 from tachlog.hooks import hand_on
+from tachlog.hooks.agents import CLAUDE_CODE
 from tachlog.hooks.editing import NotEditable
 from tachlog.hooks.facts import Asking, Fact, Hooked, Spool, after, folded
-from tachlog.hooks.settings import EVENTS, command_of, found_in, with_hooks, without_hooks
+from tachlog.hooks.settings import command_of, found_in, with_hooks, without_hooks
 from tachlog.notify.evaluating import evaluate_rules, rules_in_force
 from tachlog.pipeline import bring_up_to_date
 from tachlog.stores import open_store
@@ -281,7 +282,7 @@ def test_an_agent_never_feels_a_hook(tmp_path: Path) -> None:
     for done in (handed(tmp_path / "gone" / "h", event), handed(tmp_path / "h", event, "more")):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for python in (sys.executable, str(tmp_path / "no-python")):
-        command = command_of(str(tmp_path / "h"), python).replace("hand_on", "gone")
+        command = command_of(CLAUDE_CODE, str(tmp_path / "h"), python).replace("hand_on", "gone")
         ran = subprocess.run(
             ["/bin/sh", "-c", command], input="{}", text=True, capture_output=True, check=False
         )
@@ -428,12 +429,12 @@ def test_the_installed_command_is_what_the_agent_runs(home: Path) -> None:
     subprocess.run(["/bin/sh", "-c", hook["command"]], input=event, text=True, check=True)
     spool = Spool(shlex.split(hook["command"])[4])
     assert [each.event for each in spool.look().values()] == ["Stop"]
-    moved = command_of(str(home / "elsewhere"))
+    moved = command_of(CLAUDE_CODE, str(home / "elsewhere"))
     path = home / ".claude" / "settings.json"
-    path.write_text(with_hooks(path.read_text(), moved))
+    path.write_text(with_hooks(CLAUDE_CODE, path.read_text(), moved))
     assert "of another tachlog: install them again" in hooks(home, "status", "claude-code")[1]
     assert hooks(home, "install", "claude-code", "--yes")[0] == 0
-    assert len(found_in(path.read_text())) == len(EVENTS)
+    assert len(found_in(path.read_text())) == len(CLAUDE_CODE.events)
 
 
 @pytest.mark.parametrize(
@@ -487,7 +488,8 @@ _groups = st.lists(st.dictionaries(st.sampled_from(["hooks", "matcher"]), _json)
 @hypothesis_settings(max_examples=40)
 @given(
     st.dictionaries(st.text(max_size=5), _json),
-    st.dictionaries(st.sampled_from([*EVENTS, "Setup"]), _groups, min_size=1) | st.none(),
+    st.dictionaries(st.sampled_from([*CLAUDE_CODE.events, "Setup"]), _groups, min_size=1)
+    | st.none(),
     st.sampled_from([None, 1, 4, "\t"]),
     st.booleans(),
 )
@@ -500,9 +502,9 @@ def test_any_settings_come_back_to_the_letter(
     elif "hooks" in told:
         del told["hooks"]
     text = json.dumps(told, indent=indent, ensure_ascii=is_ascii) + "\n"
-    installed = with_hooks(text, "a/tachlog/hooks/hand_on.py b")
-    assert with_hooks(installed, "a/tachlog/hooks/hand_on.py b") == installed
-    again = with_hooks(installed, "c/tachlog/hooks/hand_on.py d")
+    installed = with_hooks(CLAUDE_CODE, text, "a/tachlog/hooks/hand_on.py b")
+    assert with_hooks(CLAUDE_CODE, installed, "a/tachlog/hooks/hand_on.py b") == installed
+    again = with_hooks(CLAUDE_CODE, installed, "c/tachlog/hooks/hand_on.py d")
     assert {each.command for each in found_in(again)} == {"c/tachlog/hooks/hand_on.py d"}
     assert without_hooks(again) == without_hooks(installed) == text
     meant = json.loads(installed)
@@ -510,7 +512,7 @@ def test_any_settings_come_back_to_the_letter(
     assert meant == {key: value for key, value in told.items() if key != "hooks"}
     for event, wanted in (groups or {}).items():
         assert hooks[event][: len(wanted)] == wanted
-        assert len(hooks[event]) == len(wanted) + (event in EVENTS)
+        assert len(hooks[event]) == len(wanted) + (event in CLAUDE_CODE.events)
 
 
 def test_a_text_that_is_no_object_is_refused() -> None:

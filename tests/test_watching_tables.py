@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 import psycopg
 import pytest
 
+import mariadb
 from postgresql import schema_name
 from tachlog.analysis.selection import Selection
 from tachlog.config import Config
@@ -148,3 +149,47 @@ def test_a_table_that_cannot_be_read_is_told(
         until(lambda store: calls(store) == 1)
     with closing(open_store(str(tmp_path / "archive.db"))) as store:
         assert [report.note for report in store.files()] == [None]
+
+
+def test_a_table_in_mysql_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on a real MariaDB, by somebody who may only read: new, late and changed rows."""
+    monkeypatch.setattr(afar, "TABLE_SECONDS", 0.05)
+    row = "INSERT INTO logs.agent_logs VALUES (%s, 's', 'openai', 'gpt-5', %s, %s, %s, 900)"
+    usage = {"input_tokens": 10, "output_tokens": 7}
+    told_by = json.dumps({"role": "assistant", "payload": {"content": "Done."}, "usage": usage})
+
+    def values(number: int, second: int) -> tuple[object, ...]:
+        return number, (at := f"2026-11-18 09:00:{second:02}"), at, told_by
+
+    with (
+        mariadb.running() as socket,
+        closing(mariadb.connect(socket)) as connection,
+        closing(mariadb.connect(socket)) as late,
+    ):
+        cursor = connection.cursor()
+        for statement in (
+            "CREATE DATABASE logs",
+            "CREATE TABLE logs.agent_logs (id BIGINT PRIMARY KEY, session_id VARCHAR(99), provider"
+            " VARCHAR(50), model VARCHAR(100), log_timestamp DATETIME(6), created_at DATETIME(6),"
+            " structured_data JSON, response_time INTEGER)",
+            "CREATE USER reader@localhost",
+            "GRANT SELECT ON logs.agent_logs TO reader@localhost",
+        ):
+            cursor.execute(statement)
+        cursor.executemany(row, [values(number, 10 + number) for number in range(3)])
+        url = f"mysql+pymysql://reader@localhost/logs?unix_socket={socket}&table=agent_logs"
+        with followed(tmp_path / "archive.db", url) as until:
+            until(lambda store: calls(store) == 3)
+            late.begin()
+            late.cursor().execute(row, values(3, 13))
+            cursor.execute(row, values(4, 20))
+            until(lambda store: calls(store) == 4)
+            late.commit()
+            until(lambda store: calls(store) == 5)
+            cursor.execute(
+                "UPDATE logs.agent_logs SET structured_data ="
+                " JSON_SET(structured_data, '$.usage.output_tokens', 9) WHERE id = 4"
+            )
+            until(lambda store: output_tokens(store) == 4 * 7 + 9)
+        with closing(open_store(str(tmp_path / "archive.db"))) as store:
+            assert told(store) == (5, 5, 0, 0)

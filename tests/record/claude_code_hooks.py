@@ -7,18 +7,11 @@ The truth is what the model was asked, what stood on the screen and which keys w
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import re
-import select
-import struct
 import subprocess
 import sys
-import termios
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +20,12 @@ from dialects import Answer, Tool, Usage
 from recording import CORPUS, Place, collected, installed, keep, only_loopback
 from scrub import Scrub
 from stub import Script, Stub
+from terminal import Terminal, Truth
 
 KEY = "sk-ant-nobody"
 TYPED, ALONE = (f"5e551000-0000-4000-8000-00000000001{n}" for n in range(1, 3))
 CASE = CORPUS.parent / "data" / "hooks" / f"claude_code_{VERSION}"
 THINKING_SECONDS = 2.0
-ESCAPES = re.compile(r"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b[\]PX^_].*?(\x07|\x1b\\)")
 
 SCRIPT: Script = {
     "shop": [
@@ -106,59 +99,6 @@ claude-code` writes, against a model that says what a script tells it to. `spool
 screen of the terminal and the keys that were pressed tell it. `hooks` false: no hook tells it (that
 a person has answered is told only when the tool ends).
 """
-
-
-class Terminal:
-    """The agent at a terminal of its own; what it shows is kept as text."""
-
-    def __init__(self, cwd: Path, command: list[str | Path], environment: dict[str, str]) -> None:
-        self.shown = ""
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execve(command[0], [str(word) for word in command], environment)
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
-
-    def wait(self, until: Callable[[], bool], seconds: float = 40) -> None:
-        """Take what it shows until something is so."""
-        end = time.monotonic() + seconds
-        while not until():
-            if time.monotonic() > end:
-                sys.exit(f"the agent did not come so far; its screen:\n{self.shown[-3000:]}")
-            if select.select([self._fd], [], [], 0.05)[0]:
-                told = os.read(self._fd, 65536).decode("utf-8", "replace")
-                self.shown += ESCAPES.sub(" ", told)
-
-    def pause(self, seconds: float) -> None:
-        """Let time go by."""
-        end = time.monotonic() + seconds
-        self.wait(lambda: time.monotonic() >= end, seconds + 5)
-
-    def wait_for(self, text: str) -> None:
-        """Wait until a text is shown anew."""
-        begun = len(self.shown)
-        self.wait(lambda: text in re.sub(r"\s+", "", self.shown[begun:]))
-
-    def press(self, keys: str, then: str = "") -> None:
-        """Press keys, and after a moment another."""
-        os.write(self._fd, keys.encode())
-        self.pause(0.6)
-        if then:
-            os.write(self._fd, then.encode())
-
-
-class Truth:
-    """What a session does, noted while it is watched."""
-
-    def __init__(self) -> None:
-        self.moments: list[dict[str, Any]] = []
-
-    def note(
-        self, session: str, state: str, tool: str | None = None, *, hooks: bool = True
-    ) -> None:
-        """Note what is so now."""
-        told = {"at_us": time.time_ns() // 1000, "session": session, "state": state, "tool": tool}
-        self.moments.append({**told, "hooks": hooks})
 
 
 def typed(place: Place, stub: Stub, program: Path, truth: Truth) -> None:

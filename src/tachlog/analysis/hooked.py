@@ -28,6 +28,9 @@ from tachlog.sessions import Session
 REMINDED_US: Final = 15_000_000
 """Who has not answered for so long was reminded."""
 
+REMIND: Final = frozenset({"claude_code"})
+"""Agents that remind a person who was asked; of the others nothing tells that one has answered."""
+
 SLACK_US: Final = 200_000
 """So much later a record may be written than the hook told of the same."""
 
@@ -54,15 +57,14 @@ def state_now(
 
 
 def _is_pending(asking: Asking, session: Session, calls: list[ToolUse], now_us: int) -> bool:
-    """Whether a person is still asked, for all that is known."""
-    if asking.reminded_us is None and now_us - asking.at_us > REMINDED_US:
+    """Whether a person is still asked, for all that is known: the log tells an end after that."""
+    is_reminded = session.thread.agent in REMIND
+    if is_reminded and asking.reminded_us is None and now_us - asking.at_us > REMINDED_US:
         return False
-    own = [
-        use.key
-        for use in session.tools.values()
-        if asking.tool in (None, use.tool) and use.at_us <= asking.at_us + SLACK_US
-    ]
-    return not own or any(use.key in own for use in calls)
+    own = [use for use in session.tools.values() if asking.tool in (None, use.tool)]
+    if any(use in calls and use.at_us <= asking.at_us + SLACK_US for use in own):
+        return True
+    return all(use.end_us is None or use.end_us < asking.at_us for use in own)
 
 
 def _asks(asking: Asking, calls: list[ToolUse]) -> State:

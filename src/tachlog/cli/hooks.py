@@ -15,13 +15,13 @@ from msgspec import Struct
 from tachlog.cli.answering import as_json
 from tachlog.cli.calling import Caller, Misuse, Unanswered
 from tachlog.figures import plain
+from tachlog.hooks.agents import AGENTS, Agent
 from tachlog.hooks.editing import NotEditable
 from tachlog.hooks.facts import OLD, spool_path
 from tachlog.hooks.settings import (
-    EVENTS,
+    OURS,
     command_of,
     found_in,
-    settings_path,
     with_hooks,
     without_hooks,
 )
@@ -46,15 +46,16 @@ class Told(Struct, frozen=True):
 
 def hooks(options: Namespace, caller: Caller) -> int:
     """Run `tachlog hooks`."""
-    path = settings_path(caller.environ)
+    agent = AGENTS[options.agent]
+    path = agent.settings(caller.environ)
     spool = spool_path(caller.environ)
-    command = command_of(spool)
+    command = command_of(agent, spool)
     is_install = options.what == "install"
     try:
         before = _read(path)
         after = before
         if options.what != "status":
-            after = with_hooks(before, command) if is_install else without_hooks(before)
+            after = with_hooks(agent, before, command) if is_install else without_hooks(before)
         diff = _diff(path, before, after)
         if diff:
             if not options.json:
@@ -63,15 +64,21 @@ def hooks(options: Namespace, caller: Caller) -> int:
             _write(path, before, after)
         if is_install:
             os.makedirs(os.path.dirname(spool), mode=0o700, exist_ok=True)
-        elif diff:
+        elif diff and not _are_others(agent, caller):
             for each in (spool, spool + OLD):
                 with suppress(FileNotFoundError):
                     os.unlink(each)
-        told = _told(path, after, spool, command, diff)
+        told = _told(agent, path, after, spool, command, diff)
     except NotEditable as error:
         raise Unanswered(f"{path}: {error}; nothing was changed") from None
-    caller.out.write(as_json(told) if options.json else f"{plain(_line(told))}\n")
+    caller.out.write(as_json(told) if options.json else f"{plain(_line(agent, told))}\n")
     return 0
+
+
+def _are_others(agent: Agent, caller: Caller) -> bool:
+    """Whether another agent writes the spool."""
+    others = (each.settings(caller.environ) for each in AGENTS.values() if each is not agent)
+    return any(OURS.search(_read(path)) for path in others)
 
 
 def _read(path: Path) -> str:
@@ -122,17 +129,19 @@ def _write(path: Path, before: str, after: str) -> None:
         raise
 
 
-def _told(path: Path, text: str, spool: str, command: str, diff: str) -> Told:
+def _told(agent: Agent, path: Path, text: str, spool: str, command: str, diff: str) -> Told:
     found = found_in(text)
     events = list(dict.fromkeys(each.event for each in found))
-    is_current = bool(found) and text == with_hooks(text, command)
+    is_current = bool(found) and text == with_hooks(agent, text, command)
     return Told(str(path), events, is_current, spool, bool(diff), diff)
 
 
-def _line(told: Told) -> str:
-    what = "not installed; tachlog hooks install claude-code does it"
+def _line(agent: Agent, told: Told) -> str:
+    what = f"not installed; tachlog hooks install {agent.name} does it"
     if told.installed:
-        what = f"hooks for {len(told.installed)} of {len(EVENTS)} events"
+        what = f"hooks for {len(told.installed)} of {len(agent.events)} events"
         if not told.current:
             what += ", of another tachlog: install them again"
+        elif told.changed and agent.hint:
+            what += f"; {agent.hint}"
     return f"{told.path}: {what}"

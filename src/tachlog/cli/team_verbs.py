@@ -31,7 +31,7 @@ HOOKS: Final = Verb(
     "hooks",
     (
         Option("WHAT", "what to do", choices=("install", "status", "remove")),
-        Option("AGENT", "whose settings", choices=("claude-code",)),
+        Option("AGENT", "whose settings", choices=("claude-code", "codex", "gemini-cli")),
         Option("--yes", "write without asking"),
         *OUTPUT,
     ),

@@ -75,6 +75,30 @@ def spool_path(environ: Mapping[str, str]) -> str:
     return os.path.join(data_home(environ), SPOOL)
 
 
+SAME: Final[Mapping[str, str]] = {
+    "BeforeAgent": "UserPromptSubmit",
+    "BeforeTool": "PreToolUse",
+    "AfterTool": "PostToolUse",
+    "AfterAgent": "Stop",
+    "Interrupt": "Stop",
+    "ToolPermission": "permission_prompt",
+}
+"""What other agents call what Claude Code's hooks tell, events and kinds."""
+
+TOOLS: Final[Mapping[tuple[str, str | None], str]] = {("codex", "Bash"): "exec_command"}
+"""What the logs of agents call a tool of which their hooks tell by another name."""
+
+
+def alike(fact: Fact) -> Fact:
+    """A fact in the words of Claude Code and of the agent's log."""
+    return replace(
+        fact,
+        event=SAME.get(fact.event, fact.event),
+        kind=SAME.get(fact.kind or "", fact.kind),
+        tool=TOOLS.get((fact.agent, fact.tool), fact.tool),
+    )
+
+
 def after(told: Hooked, fact: Fact) -> Hooked:
     """What a thread's hooks come to after one more fact; facts come in order of time, almost.
 
@@ -82,18 +106,18 @@ def after(told: Hooked, fact: Fact) -> Hooked:
     """
     match fact.event:
         case "PreToolUse":
-            if fact.call in told.over:
+            if fact.call and fact.call in told.over:
                 return told
-            begun = {**told.open, fact.call or "": (fact.tool or "", fact.at_us)}
+            begun = {**told.open, _call(fact): (fact.tool or "", fact.at_us)}
             return _at(told, fact, open=dict([*begun.items()][-MOST_OPEN:]))
         case "PermissionRequest":
             return _at(told, fact, asking=Asking(fact.at_us, fact.tool))
         case "Notification" if fact.kind == "permission_prompt":
-            since = told.asking or Asking(fact.at_us, None)
+            since = told.asking or Asking(fact.at_us, fact.tool or _latest(told))
             reminded = replace(since, reminded_us=fact.at_us)
             return replace(told, at_us=fact.at_us, event="PermissionRequest", asking=reminded)
         case "PostToolUse" | "PostToolUseFailure":
-            left = {call: begun for call, begun in told.open.items() if call != fact.call}
+            left = {call: begun for call, begun in told.open.items() if call != _call(fact)}
             over = (*told.over, fact.call)[-MOST_OPEN:] if fact.call else told.over
             answered = told.asking is not None and told.asking.tool in (None, fact.tool)
             asking = None if answered else told.asking
@@ -107,6 +131,16 @@ def after(told: Hooked, fact: Fact) -> Hooked:
     return told
 
 
+def _call(fact: Fact) -> str:
+    """What a tool call is known by: its id, where there is none its tool."""
+    return fact.call or fact.tool or ""
+
+
+def _latest(told: Hooked) -> str | None:
+    """The tool that began last of those that are not over."""
+    return next((tool for tool, _ in reversed(told.open.values())), None)
+
+
 def _at(told: Hooked, fact: Fact, **changes: object) -> Hooked:
     return replace(told, at_us=fact.at_us, event=fact.event, tool=fact.tool, **changes)
 
@@ -115,7 +149,7 @@ def folded(known: dict[Key, Hooked], facts: Iterable[Fact]) -> list[Key]:
     """Take facts into what is known; the threads that they are about, in order of time."""
     moved: dict[Key, None] = {}
     for fact in sorted(facts, key=lambda each: each.at_us):
-        known[fact.key] = after(known.get(fact.key, Hooked()), fact)
+        known[fact.key] = after(known.get(fact.key, Hooked()), alike(fact))
         moved[fact.key] = None
     return [*moved]
 

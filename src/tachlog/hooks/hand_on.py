@@ -16,7 +16,7 @@ MOST_BYTES = 1 << 20
 """A spool of so many bytes becomes the old one, whose place it takes."""
 
 LONGEST = 200
-WORD = re.compile(r"[a-z_]{1,40}")
+WORD = re.compile(r"[A-Za-z_]{1,40}")
 """What a reason or kind of the agent's own vocabulary looks like."""
 
 

@@ -1,7 +1,7 @@
 """The hooks in an agent's settings: put in, found, taken out.
 
-Claude Code: `hooks` of settings.json, an object of events, each a list of groups with an optional
-`matcher` and a list of commands (code.claude.com/docs/en/hooks and 2.1.330, checked 2026-11-23).
+All agents here have them alike: `hooks` of a JSON file, an object of events, each a list of groups
+with an optional `matcher` and a list of commands (`hooks.agents` cites where that is told).
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tachlog.hooks import hand_on
+from tachlog.hooks.agents import Agent
 from tachlog.hooks.editing import (
     NotEditable,
     Piece,
@@ -26,21 +25,6 @@ from tachlog.hooks.editing import (
     taken_out,
 )
 
-EVENTS: Final[Mapping[str, str | None]] = {
-    "SessionStart": None,
-    "UserPromptSubmit": None,
-    "PreToolUse": None,
-    "PermissionRequest": None,
-    "Notification": "permission_prompt|idle_prompt",
-    "PostToolUse": None,
-    "PostToolUseFailure": None,
-    "Stop": None,
-    "StopFailure": None,
-    "SessionEnd": None,
-}
-"""The events of Claude Code that say what a session does, and which kinds of them."""
-
-TIMEOUT_S: Final = 5
 OURS: Final = re.compile(r"tachlog[/\\]+hooks[/\\]+hand_on\.py")
 """How a command of ours is known, whichever installation it is of."""
 
@@ -52,31 +36,25 @@ class Found(NamedTuple):
     command: str
 
 
-def settings_path(environ: Mapping[str, str]) -> Path:
-    """Where Claude Code has a person's settings."""
-    named = environ.get("CLAUDE_CONFIG_DIR")
-    home = Path(environ.get("HOME") or os.path.expanduser("~"))
-    return (Path(named) if named else home / ".claude") / "settings.json"
-
-
-def command_of(spool: str, python: str = sys.executable) -> str:
+def command_of(agent: Agent, spool: str, python: str = sys.executable) -> str:
     """What the agent's shell runs: it is silent and never fails, even when tachlog is gone.
 
     A Python that does not find its file ends with 2, by which a hook forbids what is to be done.
     """
-    words = [python, "-I", "-S", os.path.abspath(hand_on.__file__), spool, "claude_code"]
+    words = [python, "-I", "-S", os.path.abspath(hand_on.__file__), spool, agent.key]
     return f"{shlex.join(words)} 2>/dev/null || true"
 
 
-def group_of(event: str, command: str) -> dict[str, Any]:
+def group_of(agent: Agent, event: str, command: str) -> dict[str, Any]:
     """What stands in the settings for an event.
 
-    The agent does not wait for it (`async`), but at the end: it would be gone before the hook.
+    An agent that need not wait for it (`async`) does so at the end: it would be gone before the
+    hook.
     """
-    hook: dict[str, Any] = {"type": "command", "command": command, "timeout": TIMEOUT_S}
-    if event != "SessionEnd":
+    hook: dict[str, Any] = {"type": "command", "command": command, "timeout": agent.timeout}
+    if agent.async_ and event != "SessionEnd":
         hook["async"] = True
-    matcher = EVENTS[event]
+    matcher = agent.events[event]
     return {"matcher": matcher, "hooks": [hook]} if matcher else {"hooks": [hook]}
 
 
@@ -102,13 +80,13 @@ def _ours(group: object) -> str | None:
     return command if isinstance(command, str) and OURS.search(command) else None
 
 
-def with_hooks(text: str, command: str) -> str:
+def with_hooks(agent: Agent, text: str, command: str) -> str:
     """A text with our hooks, once each, with this command; the same text where it has them."""
     told = parsed(text)
     hooks = told.get("hooks", {})
     if not isinstance(hooks, dict) or not all(isinstance(each, list) for each in hooks.values()):
         raise NotEditable("its `hooks` are no object of lists")
-    wanted = {event: group_of(event, command) for event in EVENTS}
+    wanted = {event: group_of(agent, event, command) for event in agent.events}
     there = {
         event: [group for group in groups if _ours(group)]
         for event, groups in hooks.items()
