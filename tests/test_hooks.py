@@ -33,7 +33,7 @@ from tachlog.cli.top_rows import rows_of
 from tachlog.config import Config
 from tachlog.config.keys import Alerts
 from tachlog.hooks import hand_on
-from tachlog.hooks.agents import CLAUDE_CODE
+from tachlog.hooks.agents import AGENTS, CLAUDE_CODE
 from tachlog.hooks.editing import NotEditable
 from tachlog.hooks.facts import Asking, Fact, Hooked, Spool, after, folded
 from tachlog.hooks.settings import command_of, found_in, with_hooks, without_hooks
@@ -42,22 +42,32 @@ from tachlog.pipeline import bring_up_to_date
 from tachlog.stores import open_store
 from tachlog.watching import Step, follow, named
 
-RECORDED = Path(__file__).parent / "data" / "hooks" / "claude_code_2.1.330"
-TRUTH = json.loads((RECORDED / "truth.json").read_text())["moments"]
+RECORDED = Path(__file__).parent / "data" / "hooks"
+TRUTH = [
+    (told.parent, moment)
+    for told in sorted(RECORDED.glob("*/truth.json"))
+    for moment in json.loads(told.read_text())["moments"]
+]
 USUAL = Usual({"Bash": 3 * SECOND}, 10 * SECOND)
 
 
-def recorded(folder: Path, at_us: int) -> list[LiveSession]:
-    """The threads of the recording that are not over, by what was written until a moment."""
-    for path in RECORDED.glob("*.jsonl"):
-        kept = [line for line in path.read_text().splitlines() if is_before(line, at_us)]
-        (folder / path.name).write_text("".join(f"{line}\n" for line in kept))
+def recorded(case: Path, folder: Path, moment: dict[str, Any]) -> list[LiveSession]:
+    """The threads of a recording that are not over, by what was written until a moment."""
+    for path in case.rglob("*.jsonl"):
+        name = str(path.relative_to(case))
+        lines, most = path.read_text().splitlines(), moment.get("lines", {}).get(name)
+        if "lines" in moment and name != "spool.jsonl":
+            kept = lines[: most or 0]
+        else:
+            kept = [line for line in lines if is_before(line, moment["at_us"])]
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("".join(f"{line}\n" for line in kept))
     spool = folder / "spool.jsonl"
     with closing(open_store("private:")) as store:
-        logs = [str(each) for each in folder.iterdir() if each != spool]
+        logs = [str(each) for each in folder.rglob("*.jsonl") if each != spool]
         bring_up_to_date(store, logs, Config())
-        store.keep_hooked(Spool(str(spool)).look(), at_us)
-        return live_sessions(store, at_us)
+        store.keep_hooked(Spool(str(spool)).look(), moment["at_us"])
+        return live_sessions(store, moment["at_us"])
 
 
 def is_before(line: str, at_us: int) -> bool:
@@ -69,17 +79,21 @@ def is_before(line: str, at_us: int) -> bool:
     return when is None or datetime.fromisoformat(when).timestamp() * 1e6 <= at_us
 
 
-@pytest.mark.parametrize("moment", TRUTH, ids=lambda each: f"{each['state']}-{each['at_us']}")
-def test_the_real_agent_is_told_as_it_was(moment: dict[str, Any], tmp_path: Path) -> None:
-    """What Claude Code did at a moment is told, exactly; only an answer that was given is not."""
-    found = {each.session_id: each for each in recorded(tmp_path, moment["at_us"])}
+@pytest.mark.parametrize(
+    ("case", "moment"), TRUTH, ids=lambda each: each.name if isinstance(each, Path) else None
+)
+def test_the_real_agents_are_told_as_they_were(
+    case: Path, moment: dict[str, Any], tmp_path: Path
+) -> None:
+    """What an agent did at a moment is told, exactly; only an answer that was given is not."""
+    found = {each.session_id: each for each in recorded(case, tmp_path, moment)}
     told = found.get(moment["session"])
     if moment["state"] == "ended":
         assert told is None
         return
     assert told is not None
     if not moment["hooks"]:
-        assert (told.state, told.tool) == ("waiting_approval", "Bash")
+        assert (told.state, told.tool) == ("waiting_approval", moment["tool"])
         assert "of the answer no hook tells" in told.basis
         return
     assert (told.state, told.tool) == (moment["state"], moment["tool"])
@@ -435,6 +449,32 @@ def test_the_installed_command_is_what_the_agent_runs(home: Path) -> None:
     assert "of another tachlog: install them again" in hooks(home, "status", "claude-code")[1]
     assert hooks(home, "install", "claude-code", "--yes")[0] == 0
     assert len(found_in(path.read_text())) == len(CLAUDE_CODE.events)
+
+
+def test_each_agent_has_its_hooks_where_it_looks_for_them(home: Path) -> None:
+    """Codex and Gemini CLI run the same command for their own events; one spool serves all."""
+    path = settings(home)
+    assert hooks(home, "install", "claude-code", "--yes")[0] == 0
+    found = {}
+    for agent, place in (("codex", ".codex/hooks.json"), ("gemini-cli", ".gemini/settings.json")):
+        code, out, _ = hooks(home, "install", agent, "--yes")
+        assert code == 0
+        assert ("review" in out) == (agent == "codex")
+        found[agent] = json.loads((home / place).read_text())["hooks"]
+        assert [*found[agent]] == [*AGENTS[agent].events]
+    (asked,) = found["gemini-cli"]["Notification"]
+    assert asked["matcher"] == "ToolPermission"
+    (hook,) = found["codex"]["Stop"][0]["hooks"]
+    assert "async" not in hook
+    spool = Path(shlex.split(hook["command"])[4])
+    event = '{"session_id": "s1", "hook_event_name": "Stop"}'
+    subprocess.run(["/bin/sh", "-c", hook["command"]], input=event, text=True, check=True)
+    for agent in ("claude-code", "codex"):
+        assert hooks(home, "remove", agent, "--yes")[0] == 0
+        assert spool.exists()
+    assert hooks(home, "remove", "gemini-cli", "--yes")[0] == 0
+    assert not spool.exists()
+    assert not found_in(path.read_text())
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def frame(path: str, head: bytes) -> Frame:
 SOURCE = Source(
     name="gemini_cli",
     title="Gemini CLI",
-    revision=1,
+    revision=2,
     frame=frame,
     claims=claims,
     state=late("tachlog.sources.gemini_cli.chunks:State"),

@@ -50,6 +50,7 @@ _SHELL_FRAME: Final = re.compile(
 """What the program itself writes around the output of a command."""
 
 _ENVIRONMENT: Final = "<session_context>"
+_CANCELLED: Final = "Request cancelled."
 """How the program begins what it tells the model of the machine, as a message of the person (0.61,
 recorded 2026-11-22)."""
 
@@ -66,6 +67,9 @@ class Reader(Runs):
     def take(self, record: Record) -> None:
         """Tell what one record tells, and count it."""
         kind = kind_of(record)
+        if kind == "info" and text_of(record.content) == _CANCELLED:
+            at_us = self.moment(record)
+            self.tell(Mark(self.thread, at_us, "interrupted", str(at_us)))
         if kind in SKIPS:
             self.reading.skipped[kind] = self.reading.skipped.get(kind, 0) + 1
             return
@@ -148,8 +152,12 @@ class Reader(Runs):
     def gemini(self, record: Record, at_us: int) -> None:
         """A model call, written when it is answered and again when its tools have run.
 
-        What it holds is needed for an estimate only while no tokens are told.
+        What it holds is needed for an estimate only while no tokens are told. After a request was
+        cancelled the chat holds what was said before once more, as the parts that the model is
+        given: those are no calls (seen in 0.61).
         """
+        if record.tokens is None and record.model is None and bytes(record.content)[:1] == b"[":
+            return
         thread = self.thread
         key = key_of(AGENT, record.id or str(at_us))
         model = record.model or self.state.model
