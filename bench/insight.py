@@ -31,12 +31,12 @@ from planted.habits import HABITS
 from planted.world import BEGIN_US, DAY_US, JUDGED_US, MS, UNTIL
 
 from tachlog import __version__
+from tachlog.analysis.advice import keeping
 from tachlog.analysis.alerting.evaluation import Activity
 from tachlog.analysis.alerting.lifecycle import Alert
 from tachlog.analysis.alerting.rehearsal import DAYS, MOST_PER_DAY, STEP_US, replay
 from tachlog.analysis.alerting.rules import Rule
 from tachlog.analysis.measurer import Measurer
-from tachlog.analysis.realtime import realtime
 from tachlog.analysis.selection import Selection
 from tachlog.config import Config
 from tachlog.metrics import SessionMetrics
@@ -85,7 +85,7 @@ Scores = dict[str, Score]
 
 
 class Alarm(Struct, frozen=True):
-    """A detector said something: of what, from when on, until when."""
+    """A detector said something: of what, from when on, until when; `sessions` show it."""
 
     detector: str
     begin_us: int
@@ -93,6 +93,7 @@ class Alarm(Struct, frozen=True):
     labels: dict[str, str]
     told: str
     is_gated: bool = False
+    sessions: frozenset[str] = frozenset()
 
 
 def main() -> None:
@@ -178,13 +179,20 @@ def judged(world: World) -> tuple[int, Scores]:
 
 
 def advised(world: World) -> Scores:
-    """What was recommended in a world of habits; each recommendation is an alarm."""
+    """What was recommended in a world of habits, however little it saves; each is an alarm."""
     with closing(open_store(PRIVATE)) as store:
         fill(store, world)
-        told = realtime(store, now_us=until_us(), time_zone="UTC", thresholds=Config().alerts)
+        told = keeping.advised(store, Selection(), until_us()).recommendations
     alarms = [
-        Alarm(f"advice:{each.type}", until_us(), until_us(), {}, each.message)
-        for each in told.recommendations
+        Alarm(
+            f"advice:{each.type}",
+            until_us(),
+            until_us(),
+            {},
+            each.message,
+            sessions=frozenset(each.sessions),
+        )
+        for each in told
     ]
     names = {f"advice:{each}" for each in HABITS} | {alarm.detector for alarm in alarms}
     scores = {name: Score() for name in sorted(names)}
@@ -311,6 +319,7 @@ def concerns(alarm: Alarm, fault: Planted) -> bool:
     return (
         alarm.begin_us <= fault.end_us + late_us
         and alarm.end_us >= fault.begin_us
+        and not (alarm.sessions and alarm.sessions.isdisjoint(fault.sessions))
         and all(fault.labels.get(key, value) == value for key, value in alarm.labels.items())
     )
 

@@ -105,6 +105,12 @@ def test_a_tool_that_fails_too_often_is_to_be_optimized() -> None:
     assert advice(session(1, [*edits, *good[:12]])) == []
 
 
+def test_saying_again_that_it_is_done_is_no_loop() -> None:
+    """A tool by which an agent ends is asked for again by a scaffold that goes on."""
+    again = [worked("finish", input_digest=5, output_bytes=9) for _ in range(9)]
+    assert advice(*(session(number, again) for number in range(3))) == []
+
+
 def test_many_retries_are_to_be_reduced() -> None:
     """More than two retries a session on average: the user's other rule."""
     again = failed(input_digest=3)
@@ -182,7 +188,7 @@ CASES: dict[str, tuple[list[tuple[SessionMetrics, Trace]], str]] = {
     ),
     "polling": (
         many(1, lambda n: session(n, [worked("write_stdin", input_digest=5)] * 21)),
-        "write_stdin looked 20 times whether something was done (1 runs in 1 session), each time"
+        "write_stdin looked 20 times whether something was done (1 run in 1 session), each time"
         " for a whole model call: let each look wait longer, or run the command to its end",
     ),
     "repeated_call": (

@@ -149,6 +149,7 @@ FAILED = {"outcome": "error", "error_class": "timeout"}
         ("duration", [moment(9 * SECOND), moment(SECOND)], 8.0),
         ("active_duration", [moment(HOUR), moment(HOUR - MINUTE), moment(0)], 60.0),
         ("session_time", [moment(HOUR), moment(0)], 3600.0),
+        ("session_time", [moment(9 * HOUR), moment(9 * HOUR - 1), moment(0)], 1e-6),
         ("session_time", [moment(HOUR), moment(HOUR - 1, "prompt"), moment(0, "prompt")], 1e-6),
         ("context_share", [moment(1, model="claude-opus-4-1", prompt=100_000)], 0.5),
         ("context_share", [moment(1, model="no-such-model", prompt=100_000)], None),
@@ -182,13 +183,14 @@ def test_what_is_usual_needs_enough_of_it() -> None:
     assert [of(few) for of in asked.values()] == [None] * len(asked)
 
 
-def test_high_is_what_one_in_a_hundred_busy_spans_came_to() -> None:
-    """One burst in a week of two hundred busy spans does not make the next one usual."""
+def test_high_is_the_busiest_but_for_the_day_of_a_flood() -> None:
+    """A flood of some minutes on one day of the week does not make the next one usual."""
     five = NOW // (5 * MINUTE)
-    tokens = {five - n: 500 for n in range(1, 200)} | {five - 200: 9_000, five - 201: 2_000}
+    tokens = {five - n: 500 for n in range(1, 200)} | {five - 200: 9_000, five - 201: 9_000}
     high = MEASURES["high_tokens_per_minute"].of
-    assert high(Span([], NOW, MINUTE, Usual(tokens))) == 100
-    assert high(Span([], NOW, MINUTE, Usual(dict(list(tokens.items())[-99:])))) == 1_800
+    assert high(Span([], NOW, MINUTE, Usual(tokens))) == 1_800
+    assert high(Span([], NOW, MINUTE, Usual(tokens | {five - 600: 2_000}))) == 400
+    assert high(Span([], NOW, MINUTE, Usual(tokens | {five - 3_000: 2_000}))) == 1_800
     assert high(Span([], NOW, MINUTE, Usual({five - 1: 500}))) is None
 
 

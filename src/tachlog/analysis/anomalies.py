@@ -16,7 +16,7 @@ from operator import mul
 from msgspec import Struct
 
 from tachlog.analysis.sequences import LOOP_REPEATS, Loop, key_of_gram
-from tachlog.data import waits
+from tachlog.data import repeats_by_nature
 from tachlog.metrics import Anomaly
 from tachlog.metrics.sketch import bin_of, value_of
 
@@ -27,7 +27,8 @@ ERROR_GAP_US = 60 * 1_000_000
 NOTABLE_TIMES = 20
 NOTABLE_US = 30 * 1_000_000
 """A slow reply is notable from twenty times the session's median on, and half a minute: of 10,147
-calls in public logs 99.5 % took up to 16.6 times the median of their session (2026-11-23)."""
+calls in public logs 99.5 % took up to 16.6 times the median of their session (2026-11-23). And from
+two and a half times the next slowest on: small models often take twenty times their median."""
 
 NOTABLE_ERRORS = 7
 """A burst is notable from seven errors on, at least every other operation failing: of 341 runs of
@@ -88,7 +89,8 @@ def slow_replies(calls: Iterable[TimedCall]) -> Iterator[Anomaly]:
         if len(group) < LEAST_CALLS:
             continue
         times = [call.end_us - call.start_us for call in group]
-        notable = max(NOTABLE_US, NOTABLE_TIMES * _median(times))
+        next_us = sorted(times)[-2]
+        notable = max(NOTABLE_US, NOTABLE_TIMES * _median(times), next_us * 5 // 2)
         yield from _above("response_time_spike", group, *_mean_and_limit(times), notable)
         middle, limit = _median_and_limit(times)
         if limit > middle:
@@ -171,5 +173,5 @@ def _loop(loop: Loop) -> Anomaly:
         end_us=loop.end_us,
         count=loop.calls,
         about=key_of_gram(loop.tools),
-        minor=any(map(waits, loop.tools)),
+        minor=any(map(repeats_by_nature, loop.tools)),
     )

@@ -138,6 +138,7 @@ class ToolTable(Table, frozen=True, kw_only=True):
     categories: dict[Category, tuple[str, ...]]
     asking: frozenset[str]
     waiting: frozenset[str]
+    ending: frozenset[str]
 
 
 class WindowTable(Table, frozen=True, kw_only=True):
@@ -293,6 +294,17 @@ def asks_person(tool: str) -> bool:
 def waits(tool: str) -> bool:
     """Return whether a tool waits for, or looks after, what runs: equal calls are no loop."""
     return tool.strip().lower() in tools().waiting
+
+
+@lru_cache(maxsize=4096)
+def ends(tool: str) -> bool:
+    """Return whether an agent says with a tool that it is done."""
+    return tool.strip().lower() in tools().ending
+
+
+def repeats_by_nature(tool: str) -> bool:
+    """Return whether equal calls of a tool in a row are no loop: it waits, or ends."""
+    return waits(tool) or ends(tool)
 
 
 @lru_cache(maxsize=4096)

@@ -134,5 +134,13 @@ def full_contexts(material: Material) -> Iterator[Group]:
                 Case((f"compaction {head.root}", place), head.root) for place in range(compactions)
             ]
     for agent, cases in full.items():
-        size = len(of[agent])
-        yield group(agent, cases, of[agent], agent=agent, of=size, compactions=len(cases))
+        size, sessions = len(of[agent]), len({case.session for case in cases})
+        yield group(
+            agent,
+            cases,
+            of[agent],
+            agent=agent,
+            of=size,
+            share=round(sessions / size, 6),
+            compactions=len(cases),
+        )

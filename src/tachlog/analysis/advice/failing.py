@@ -12,6 +12,7 @@ from tachlog.analysis.advice.material import DECIDED, Case, Group, Material, gro
 from tachlog.analysis.claims import Claim
 from tachlog.analysis.trace import Trace, TracedUse
 from tachlog.analysis.view import most_first
+from tachlog.data import tool_category
 from tachlog.data.agents import AGENTS
 from tachlog.model import ErrorClass
 
@@ -161,7 +162,10 @@ def missing_paths(material: Material) -> Iterator[Group]:
 
 
 def flaky_network(material: Material) -> Iterator[Group]:
-    """Failures for reasons outside, of model calls and of tools that reach out."""
+    """Failures for reasons outside, of model calls and of tools that reach out.
+
+    Commands of a shell are not among them: what one could not reach is told of that command.
+    """
     cases: defaultdict[str, list[tuple[Case, ErrorClass]]] = defaultdict(list)
     chances: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for trace in material.traces:
@@ -169,6 +173,8 @@ def flaky_network(material: Material) -> Iterator[Group]:
         chances[model][trace.root] += len(trace.calls) + len(trace.failures)
         cases[model] += [each for each in _failures(trace) if each[1] in OUTSIDE]
         for use in trace.uses:
+            if tool_category(use.tool) == "shell":
+                continue
             chances[use.tool][trace.root] += use.outcome in DECIDED
             if use.outcome == "error" and use.error_class in OUTSIDE:
                 cases[use.tool].append((material.case(trace, use), use.error_class))

@@ -10,7 +10,7 @@ from typing import Final
 from tachlog.analysis.advice.failing import named
 from tachlog.analysis.advice.material import Case, Group, Material, group, is_file_tool
 from tachlog.analysis.trace import TracedUse
-from tachlog.data import waits
+from tachlog.data import ends, repeats_by_nature, waits
 
 LEAST_RUN: Final = 3
 
@@ -31,7 +31,7 @@ def _runs(material: Material, polling: bool) -> Iterator[Group]:
     for trace in material.traces:
         for (tool, digest), same in groupby(trace.uses, key=_identity):
             run = list(same)
-            if waits(tool) is not polling:
+            if waits(tool) is not polling or ends(tool):
                 continue
             chances[tool][trace.root] += len(run)
             if digest and len(run) >= LEAST_RUN:
@@ -46,6 +46,7 @@ def _runs(material: Material, polling: bool) -> Iterator[Group]:
             tool,
             repeats=len(repeated),
             runs=runs[tool],
+            runs_told=f"{runs[tool]:,} run" + "s" * (runs[tool] != 1),
             sessions_told=f"{sessions:,} session" + "s" * (sessions != 1),
         )
 
@@ -61,7 +62,7 @@ def repeated_calls(material: Material) -> Iterator[Group]:
     for _, found in material.found:
         if found.kind == "repeated" and found.key in uses:
             trace, use = uses[found.key]
-            if not waits(use.tool):
+            if not repeats_by_nature(use.tool):
                 cases[use.tool].append(material.case(trace, use))
     chances: defaultdict[str, list[str]] = defaultdict(list)
     for trace, use in uses.values():

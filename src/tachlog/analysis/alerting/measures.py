@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from tachlog.analysis.alerting.moments import Health, Moment, Usual, Waiting
-from tachlog.data import context_window, waits
+from tachlog.data import context_window, repeats_by_nature
 from tachlog.metrics import QUARTER_US
 from tachlog.metrics.tools import DECIDED_SUCCESS
 
@@ -22,6 +22,7 @@ FIVE_MINUTES_US: Final = 300_000_000
 WEEK_US: Final = 7 * 86_400_000_000
 DAY_US: Final = 86_400_000_000
 SHORT_GAP_US: Final = 300_000_000
+LEFT_US: Final = 3_600_000_000
 LEAST_WINDOWS: Final = 12
 LEAST_DAYS: Final = 5
 BUSY_DAYS: Final = 14
@@ -113,11 +114,11 @@ def _cache_hit_rate(span: Span) -> float | None:
 def _repeats(span: Span) -> int:
     """The longest run of tool calls of one thread with the same tool and input.
 
-    Calls by which an agent waits for what runs are none.
+    Calls by which an agent waits for what runs, or ends, are none.
     """
 
     def alike(moment: Moment) -> object:
-        is_known = moment.digest and not waits(moment.tool or "")
+        is_known = moment.digest and not repeats_by_nature(moment.tool or "")
         return moment.tool, moment.digest if is_known else id(moment)
 
     return max((len(run) for run in _runs(span, "tool", alike)), default=0)
@@ -142,15 +143,19 @@ def _duration_us(span: Span) -> int:
     return span.moments[-1].at_us - span.moments[0].at_us if span.moments else 0
 
 
-def _active_us(span: Span) -> int:
+def _active_us(span: Span, longest_us: int = SHORT_GAP_US - 1) -> int:
+    """The time without gaps that are longer."""
     times = [m.at_us for m in span.moments]
-    return sum(gap for a, b in pairwise(times) if (gap := b - a) < SHORT_GAP_US)
+    return sum(gap for a, b in pairwise(times) if (gap := b - a) <= longest_us)
 
 
 def _session_time(span: Span) -> float:
-    """Seconds: active ones where a person takes part, else from the first moment to the last."""
+    """Seconds: active ones where a person takes part; else no gap of more than an hour counts.
+
+    Such a session was left and taken up again, whether or not its log tells the prompt.
+    """
     prompts = sum(m.kind == "prompt" and m.is_main for m in span.moments)
-    return (_active_us(span) if prompts > 1 else _duration_us(span)) / 1e6
+    return (_active_us(span) if prompts > 1 else _active_us(span, LEFT_US)) / 1e6
 
 
 def _context_share(span: Span) -> float | None:
@@ -168,11 +173,20 @@ def _usual_tokens(span: Span) -> float | None:
 
 
 def _high_tokens(span: Span) -> float | None:
-    """What one in a hundred of the busy five minutes of the past week came to, per minute."""
+    """The busiest five minutes of the past week, leaving the day out that has them, per minute.
+
+    A flood, and what is left of it in the windows after it, is not what it is compared with.
+    """
     until = span.now_us // FIVE_MINUTES_US
     since = until - WEEK_US // FIVE_MINUTES_US
-    busy = sorted(n for at, n in span.usual.tokens.items() if since <= at < until and n)
-    return busy[-1 - len(busy) // 100] / 5 if len(busy) >= LEAST_WINDOWS else None
+    busy = {at: n for at, n in span.usual.tokens.items() if since <= at < until and n}
+    if len(busy) < LEAST_WINDOWS:
+        return None
+    days: dict[int, int] = {}
+    for at, tokens in busy.items():
+        day = (until - 1 - at) * FIVE_MINUTES_US // DAY_US
+        days[day] = max(days.get(day, 0), tokens)
+    return sorted(days.values())[-2:][0] / 5
 
 
 def _usual_response(span: Span) -> float | None:
@@ -269,7 +283,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "their mean over the busy five minutes of the past week", "tokens", _usual_tokens
     ),
     "high_tokens_per_minute": Measure(
-        "what one in a hundred of them came to", "tokens", _high_tokens
+        "the busiest of them, leaving the day out that has it", "tokens", _high_tokens
     ),
     "cost_usd": Measure("cost at API prices", "USD", _cost),
     "usual_cost_usd": Measure("cost of a day of use, mean of four weeks", "USD", _usual_cost),
@@ -297,7 +311,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "duration": Measure("from first to last moment", "s", lambda s: _duration_us(s) / 1e6),
     "active_duration": Measure("without gaps of 5 minutes", "s", lambda s: _active_us(s) / 1e6),
     "session_time": Measure(
-        "active time where a person takes part, else the duration", "s", _session_time
+        "active time with a person, else without gaps of an hour",
+        "s",
+        _session_time,
     ),
     "context_share": Measure("part of the model's context in use", "share", _context_share),
     "silence_hours": Measure("since the agent's last call of two weeks", "h", _silence),
