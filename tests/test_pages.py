@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import brotli
 import pytest
 
 import serving
@@ -165,6 +167,23 @@ def test_a_page_that_is_known_is_not_sent_again(filled: Served) -> None:
     first = filled.ask("/tools")
     again = filled.ask("/tools", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
+
+
+def test_answers_come_as_small_as_the_asker_takes_them(filled: Served) -> None:
+    """Brotli before gzip, neither where it is refused, and the same page in each."""
+    found = {}
+    for takes in ("gzip, deflate, br", "br;q=0, gzip", "identity"):
+        answer = filled.ask("/tools", headers={"Accept-Encoding": takes})
+        found[answer.headers.get("content-encoding")] = answer.body
+        assert "accept-encoding" in answer.headers["vary"].lower()
+    page = found[None]
+    assert set(found) == {"br", "gzip", None}
+    assert brotli.decompress(found["br"]) == gzip.decompress(found["gzip"]) == page
+    assert len(found["br"]) < len(page) / 3
+    small = filled.ask("/healthz", headers={"Accept-Encoding": "br"})
+    assert "content-encoding" not in small.headers
+    file = filled.ask("/static/live.js", headers={"Accept-Encoding": "br"})
+    assert brotli.decompress(file.body) == filled.ask("/static/live.js").body
 
 
 def test_own_script_and_style_are_small() -> None:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
 from tachlog.service import Service
@@ -42,6 +41,7 @@ from tachlog.web import (
 )
 from tachlog.web.attempts import Attempts
 from tachlog.web.changes import Change
+from tachlog.web.compressing import GZIP_LEVEL, LEAST_BYTES, Compressing
 from tachlog.web.endpoints import Answers, Endpoint
 from tachlog.web.guard import Access, Guard
 from tachlog.web.problems import HANDLERS
@@ -107,7 +107,7 @@ def create_app(service: Service, access: Access) -> Starlette:
                 user=service.user,
                 clock=service.clock,
             ),
-            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+            Middleware(Compressing, minimum_size=LEAST_BYTES, compresslevel=GZIP_LEVEL),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
