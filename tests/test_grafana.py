@@ -21,8 +21,8 @@ from grafana_foundation_sdk.models import units
 import grafana
 import postgresql
 import tachlog as api
-from conftest import Run
 from influxdb import Influx
+from screens import Desk
 from tachlog.analysis.summary import TelemetryResult
 from tachlog.config import Config
 from tachlog.config.keys import MirrorConfig, Storage
@@ -336,12 +336,12 @@ def test_grafanas_role_sees_no_secrets(databases: Databases) -> None:
             databases.ask("sql", f"SELECT {wish}")
 
 
-def test_the_verb_writes_what_grafana_reads(tachlog: Run, tmp_path: Path) -> None:
+def test_the_verb_writes_what_grafana_reads(tmp_path: Path) -> None:
     """Data sources of the configuration, dashboards where the provider says, and no password."""
     archive, mirror = "postgresql://ana:s3cret@db/shop", "influxdb://bo:s3cret@metrics:8087/agents"
     options = ("--db", archive, "--mirror", mirror, "--at", "/etc/grafana/tachlog/")
-    told = tachlog("grafana", tmp_path / "out", *options, "--json")
-    names = json.loads(told.stdout)["files"]
+    told = Desk(tmp_path).run("grafana", str(tmp_path / "out"), *options, "--json")
+    names = json.loads(told.out)["files"]
     texts = {name: (tmp_path / "out" / name).read_text() for name in names}
     assert not [name for name, text in texts.items() if "s3cret" in text]
     sources = yaml.safe_load(texts["provisioning/datasources/tachlog.yaml"])["datasources"]
@@ -370,15 +370,17 @@ def test_the_verb_writes_what_grafana_reads(tachlog: Run, tmp_path: Path) -> Non
             assert all(asked[source["uid"]] == source["type"] for source in used)
 
 
-def test_only_what_is_there_is_asked(tachlog: Run, tmp_path: Path) -> None:
+def test_only_what_is_there_is_asked(tmp_path: Path) -> None:
     """An archive of one's own needs a mirror; without anything the example addresses are told."""
-    told = json.loads(tachlog("grafana", tmp_path, "--mirror", "influxdb://m/a", "--json").stdout)
+    desk = Desk(tmp_path)
+    words = ("grafana", str(tmp_path / "one"), "--mirror", "influxdb://m/a")
+    told = json.loads(desk.run(*words, "--json").out)
     assert told["sources"] == ["InfluxDB m:8086, a"]
     assert "reader.sql" not in told["files"]
-    shown = tachlog("grafana", tmp_path / "two").stdout
+    shown = desk.run("grafana", str(tmp_path / "two")).out
     assert "these are examples" in shown
     assert "localhost:5432" in shown
-    wrong = tachlog("grafana", tmp_path / "three", "--mirror", "http://m/a", check=False)
+    wrong = desk.run("grafana", str(tmp_path / "three"), "--mirror", "http://m/a")
     assert wrong.code == 2
     assert not (tmp_path / "three").exists()
 

@@ -227,6 +227,50 @@ def test_the_rules_are_good() -> None:
     assert "8 rules found" in promtool("check", "rules", str(RULES / "tachlog.rules.yml"))
 
 
+BEHAVIOUR = """
+rule_files: [RULES]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'tachlog_tool_calls_total{tool="Bash", outcome="error"}'
+        values: '0+4x70'
+      - series: 'tachlog_tool_calls_total{tool="Bash", outcome="success"}'
+        values: '0+6x70'
+      - series: 'tachlog_tool_calls_total{tool="Read", outcome="error"}'
+        values: '0 1x70'
+      - series: 'tachlog_cost_usd_total{model="m", provider="p"}'
+        values: '0+1x70'
+      - series: 'tachlog_part_ok{part="reader", instance="a"}'
+        values: '1x10 0x60'
+    alert_rule_test:
+      - eval_time: 30m
+        alertname: TachlogToolFails
+        exp_alerts:
+          - exp_labels: {tool: Bash, severity: warning}
+            exp_annotations: {summary: "40% of the calls of Bash fail"}
+      - eval_time: 12m
+        alertname: TachlogPartFails
+        exp_alerts: []
+      - eval_time: 30m
+        alertname: TachlogPartFails
+        exp_alerts:
+          - exp_labels: {part: reader, instance: a, severity: warning}
+            exp_annotations: {summary: "reader of tachlog does not do its work at a"}
+    promql_expr_test:
+      - expr: tachlog:cost_usd:increase1h
+        eval_time: 65m
+        exp_samples: [{labels: "tachlog:cost_usd:increase1h", value: 60}]
+"""
+
+
+def test_the_rules_do_what_they_say(tmp_path: Path) -> None:
+    """A tool that fails often is told; one failure is not, nor a part that rests a moment."""
+    path = tmp_path / "rules_test.yml"
+    path.write_text(BEHAVIOUR.replace("RULES", str(RULES / "tachlog.rules.yml")))
+    promtool("test", "rules", str(path))
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, int]]:
     """A service with an AgentLog inbox, and the port of a Prometheus that scrapes it."""
