@@ -103,7 +103,10 @@ def test_jobs_are_done_again_and_rest_while_nothing_changes(archive: str) -> Non
         done.append("idle")
 
     async def check() -> None:
-        jobs = Jobs(archive, lambda store: Moment(store, LOADED, measurer_of(Setup()), NOW_US))
+        jobs = Jobs(
+            archive,
+            lambda store: Moment(store, LOADED, measurer_of(Setup()), NOW_US, lambda: NOW_US),
+        )
         jobs.start((Job("shaky", 0.01, shaky), Job("idle", 0.01, idle, if_changed=True)))
         await until(lambda: jobs.faults == {"shaky": "the disk is full"})
         await until(lambda: done.count("shaky") > 5 and not jobs.faults)
@@ -118,7 +121,7 @@ def test_the_usual_jobs_do_their_work(archive: str) -> None:
     store = open_store(archive)
     before = store.sessions(Selection())
     for job in JOBS:
-        job.work(Moment(store, LOADED, measurer_of(Setup()), NOW_US))
+        job.work(Moment(store, LOADED, measurer_of(Setup()), NOW_US, lambda: NOW_US))
     assert store.sessions(Selection()) == before
     store.close()
 
@@ -129,7 +132,10 @@ def test_the_daily_job_deletes_only_what_it_was_asked_to(archive: str) -> None:
     said = []
 
     async def check(loaded: Loaded, told: str) -> None:
-        jobs = Jobs(archive, lambda store: Moment(store, loaded, measurer_of(Setup()), later_us))
+        jobs = Jobs(
+            archive,
+            lambda store: Moment(store, loaded, measurer_of(Setup()), later_us, lambda: later_us),
+        )
         (job,) = (job for job in JOBS if job.name == "retention")
         jobs.start((job._replace(every_s=0.01, first_s=0.01),))
         await until(lambda: told in jobs.told.get("retention", ""))

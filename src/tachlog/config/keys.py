@@ -15,6 +15,7 @@ from tachlog.analysis.alerting.texts import RuleText
 from tachlog.analysis.billing import Billing, Budget
 from tachlog.analysis.complexity import ComplexityFactors
 from tachlog.mappings import Mapping
+from tachlog.report.schedule import Reporting
 from tachlog.settings import STATUSLINE
 
 PREFIX = "TACHLOG_"
@@ -292,6 +293,7 @@ class Config(Struct, frozen=True, kw_only=True):
     sources: Sources = Sources()
     signals: Signals = Signals()
     serve: Serve = Serve()
+    report: Reporting = Reporting()
     billing: Annotated[
         tuple[Billing, ...],
         Meta(

@@ -17,6 +17,7 @@ from tachlog.config.keys import PREFIX, Config, Key, MirrorConfig, Storage, as_t
 from tachlog.mappings import Fields
 from tachlog.mappings import Mapping as LogMapping
 from tachlog.model import BEHAVIORS, ERROR_CLASSES
+from tachlog.report.schedule import reporting_fault
 from tachlog.settings import data_home, file_path, home_in, is_zone, machine_zone
 
 OTHER_VARIABLES = {
@@ -262,19 +263,23 @@ def _located(key: Key, value: object, base: Path, environ: Mapping[str, str]) ->
 
 def _check_together(values: dict[str, object], origins: Mapping[str, str]) -> None:
     """Check what the types cannot."""
-    zone = str(values["display.time_zone"])
-    if not is_zone(zone):
-        raise ConfigError(
-            origins["display.time_zone"],
-            f"display.time_zone: {zone!r} is no zone; {_zone_hint(zone)}",
-        )
+    for key in ("display.time_zone", "report.time_zone"):
+        zone = str(values.get(key, ""))
+        if zone and not is_zone(zone):
+            raise ConfigError(origins[key], f"{key}: {zone!r} is no zone; {_zone_hint(zone)}")
     if fault := _history_fault(values):
         raise ConfigError(origins["storage.history_days"], fault)
     if fault := _bill_fault(values.get("billing")):
         raise ConfigError(origins["billing"], fault)
     channels = values.get("channels")
-    if fault := channels_fault(channels if isinstance(channels, tuple) else ()):
+    told = channels if isinstance(channels, tuple) else ()
+    if fault := channels_fault(told):
         raise ConfigError(origins["channels"], fault)
+    names = values.get("report.channels", ())
+    assert isinstance(names, tuple)
+    if fault := reporting_fault(str(values.get("report.schedule", "")), names, told):
+        key = fault.partition(" ")[0].rstrip(":")
+        raise ConfigError(origins[key], fault)
     _check_rules(values, origins)
     factors = "analysis.complexity_factors."
     given = {n.removeprefix(factors): v for n, v in values.items() if n.startswith(factors)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tachlog.analysis.alerting.lifecycle import Alert
 from tachlog.analysis.alerting.routing import REPEAT_INTERVAL_US
@@ -61,6 +61,24 @@ class Message(Struct, frozen=True, kw_only=True):
         told = [f"{name} {value}" for name, value in alert.labels if value not in alert.message]
         title = self.titles.get(dict(alert.labels).get("session", ""))
         return "".join(f" · {each}" for each in (*told, *([title] if title else [])))
+
+
+class Weekly(Struct, frozen=True, kw_only=True):
+    """A weekly report on its way to a channel, in each form that one may take.
+
+    `html` shows the `pictures` (PNG) by their names; `first` is the one thing that matters;
+    `report` is its JSON. `digest` is the same for each try.
+    """
+
+    week: str
+    digest: str
+    at_us: int
+    subject: str
+    first: str
+    markdown: str
+    html: str
+    pictures: Mapping[str, bytes]
+    report: Raw
 
 
 def plain(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
@@ -93,14 +94,19 @@ def send_test(channel: Channel, now_us: int) -> None:
         fired_us=now_us,
     )
     message = Message(rule=TEST_RULE, digest=f"{now_us:016x}", at_us=now_us, firing=(alert,))
-    said: SimpleQueue[str | None] = SimpleQueue()
-    Thread(target=lambda: said.put(_fault(channel, message)), daemon=True).start()
-    try:
-        fault = said.get(timeout=DEADLINE_S)
-    except Empty:
-        fault = f"no answer in {DEADLINE_S:.0f} s"
+    fault = fault_of(channel.kind, lambda: send(channel, message))
     if fault is not None:
         raise ChannelError(fault)
+
+
+def fault_of(kind: str, work: Callable[[], None]) -> str | None:
+    """Why a channel could not be told within the deadline; None: it was told."""
+    said: SimpleQueue[str | None] = SimpleQueue()
+    Thread(target=lambda: said.put(_fault(kind, work)), daemon=True).start()
+    try:
+        return said.get(timeout=DEADLINE_S)
+    except Empty:
+        return f"no answer in {DEADLINE_S:.0f} s"
 
 
 def _tell(
@@ -115,18 +121,18 @@ def _tell(
         if over.is_set():
             return
         tried = fault is None
-        fault = fault or _fault(channel, message)
+        fault = fault or _fault(channel.kind, partial(send, channel, message))
         said.put((each, fault, tried))
 
 
-def _fault(channel: Channel, message: Message) -> str | None:
+def _fault(kind: str, work: Callable[[], None]) -> str | None:
     """Why a channel could not be told."""
     try:
-        send(channel, message)
+        work()
     except ChannelError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - nothing of it may keep the others from being told
-        return f"{channel.kind}: {type(error).__name__}"
+        return f"{kind}: {type(error).__name__}"
     return None
 
 

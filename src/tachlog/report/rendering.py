@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape
 from typing import Final
 
@@ -29,7 +30,7 @@ _STYLE: Final = (
     "th:first-child{text-align:left;padding-left:0;font-weight:400;overflow-wrap:anywhere}"
     "thead th{font-weight:400;opacity:.75;font-size:.9em}"
     ".first{font-size:1.15rem;border-left:4px solid #1f7a64;padding:.2rem 0 .2rem .8rem}"
-    ".chart{max-width:100%;height:auto}" + CHARTS + "@page{margin:16mm}"
+    ".chart,img{max-width:100%;height:auto}" + CHARTS + "@page{margin:16mm}"
     "@media print{body{margin:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}"
     "li,tr,figure{break-inside:avoid}}"
 )
@@ -68,11 +69,11 @@ def _row(table: Table, row: tuple[str, ...]) -> str:
     return f"- **{_marked(row[0])}**: {', '.join(told)}"
 
 
-def body(report: Report, level: int = 2) -> str:
-    """The sections as HTML, with headings of a level, for a page or a file."""
+def body(report: Report, draw: Callable[[Chart], str] | None = None) -> str:
+    """The sections as HTML, for a page or a file; charts are SVG unless somebody else draws."""
     told = []
     for place, (name, blocks) in enumerate(sections(report)):
-        told.append(f"<section><h{level}>{escape(name)}</h{level}>")
+        told.append(f"<section><h2>{escape(name)}</h2>")
         lines: list[str] = []
         for block in [*blocks, None]:
             if isinstance(block, str):
@@ -81,7 +82,7 @@ def body(report: Report, level: int = 2) -> str:
             told.append(_lines(lines, is_first=place == 0))
             lines = []
             if block is not None:
-                told.append(_block(block))
+                told.append(_block(block, draw or drawn))
         told.append("</section>")
     return "".join(told)
 
@@ -93,9 +94,9 @@ def _lines(lines: list[str], *, is_first: bool) -> str:
     return "".join(f"<p{kind}>{escape(line)}</p>" for line in lines)
 
 
-def _block(block: Table | Chart) -> str:
+def _block(block: Table | Chart, draw: Callable[[Chart], str]) -> str:
     if isinstance(block, Chart):
-        return f"<figure>{drawn(block)}</figure>"
+        return f"<figure>{draw(block)}</figure>"
     head = "".join(
         f'<th scope="col"{kind}>{escape(name)}</th>'
         for name, kind in zip(block.head, ("", *[' class="n"'] * len(block.head)), strict=False)
@@ -115,12 +116,32 @@ def drawn(chart: Chart) -> str:
     return bars(chart.label, chart.pairs, fmt.money)
 
 
-def html(report: Report) -> str:
+def html(report: Report, draw: Callable[[Chart], str] | None = None) -> str:
     """The report as one HTML file without script or outside part."""
     head = escape(title(report))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{head}</title>'
         '<meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE}</style></head><body><main><h1>{head}</h1>{body(report)}"
+        f"<style>{_STYLE}</style></head><body><main><h1>{head}</h1>{body(report, draw)}"
         "</main></body></html>\n"
     )
+
+
+def mail(report: Report, paint: Callable[[str], bytes | None]) -> tuple[str, dict[str, bytes]]:
+    """The report as the HTML of a mail, and the pictures that it shows, by name.
+
+    `paint` makes a picture (PNG) of an SVG, or None: then the values stand in a table.
+    """
+    pictures: dict[str, bytes] = {}
+
+    def draw(chart: Chart) -> str:
+        picture = paint(drawn(chart))
+        if picture is None:
+            rows = [(day, fmt.money(value)) for day, value in chart.pairs]
+            return _block(Table(("day", "cost"), rows), drawn)
+        name = f"chart-{len(pictures) + 1}.png"
+        pictures[name] = picture
+        told = ", ".join(f"{day} {fmt.money(value)}" for day, value in chart.pairs)
+        return f'<img src="cid:{name}" width="720" alt="{escape(f"{chart.label}: {told}")}">'
+
+    return html(report, draw), pictures

@@ -45,7 +45,7 @@ Block = str | Table | Chart
 
 def title(report: Report) -> str:
     """The report in a line."""
-    partly = "" if report.is_over else ", not over yet"
+    partly = "" if report.is_over else f", read until {report.read_until[:10]}"
     return f"Agents, {report.week} ({report.first} to {report.last}{partly})"
 
 

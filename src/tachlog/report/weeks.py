@@ -56,6 +56,7 @@ class Speed(Struct, frozen=True):
 class Earlier(Struct, frozen=True):
     """What the week before recommended, and what it costs a week since; `now` None: not seen."""
 
+    type: str
     message: str
     before: Saving
     now: Saving | None
@@ -259,7 +260,7 @@ def _earlier(before: AdviceReport, now: AdviceReport) -> list[Earlier]:
     since = {each.id: each.saving for each in now.recommendations}
     answered = {each.id for each in now.answered}
     return [
-        Earlier(each.message, each.saving, since.get(each.id))
+        Earlier(each.type, each.message, each.saving, since.get(each.id))
         for each in before.recommendations[:MOST_ADVICE]
         if each.id not in answered
     ]

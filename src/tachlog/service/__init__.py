@@ -112,7 +112,7 @@ class Service:
         return None
 
     def _moment(self, store: Store) -> Moment:
-        return Moment(store, self.loaded, self._measure, self.clock())
+        return Moment(store, self.loaded, self._measure, self.clock(), self.clock)
 
     async def stop(self) -> None:
         """End in order: what feeds the archive, who writes it, then who reads it."""

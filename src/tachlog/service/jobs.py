@@ -18,12 +18,16 @@ log = logging.getLogger("tachlog.service")
 
 
 class Moment(NamedTuple):
-    """What a job may know: an opening of the archive of its own, the configuration, the time."""
+    """What a job may know: an opening of the archive of its own, the configuration, the time.
+
+    `now_us` is when the job began, `clock` goes on.
+    """
 
     store: Store
     loaded: Loaded
     measure: Measure
     now_us: int
+    clock: Callable[[], int]
 
     @property
     def config(self) -> Config:
@@ -112,12 +116,21 @@ def notify(moment: Moment) -> str | None:
         return None
     from tachlog.notify.sending import deliver
 
-    def clock() -> int:
-        return moment.now_us + int((monotonic() - begun) * 1e6)
-
-    begun = monotonic()
     zone = ZoneInfo(moment.config.display.time_zone)
-    found = deliver(moment.store, channels, zone, clock)
+    found = deliver(moment.store, channels, zone, moment.clock)
+    for each in found:
+        if each.fault is not None:
+            log.warning("channel %s: %s: %s", each.channel, each.rule, each.fault)
+    return f"{sum(each.fault is None for each in found)} sent" if found else None
+
+
+def report(moment: Moment) -> str | None:
+    """Send the weekly report when it is due."""
+    if not moment.config.report.schedule:
+        return None
+    from tachlog.notify.weekly import deliver_report
+
+    found = deliver_report(moment.store, moment.config, moment.clock)
     for each in found:
         if each.fault is not None:
             log.warning("channel %s: %s: %s", each.channel, each.rule, each.fault)
@@ -130,6 +143,7 @@ JOBS: tuple[Job, ...] = (
     Job("retention", DAY_S, prune, first_s=600, is_told=True),
     Job("alerts", 60, alerts),
     Job("channels", 10, notify),
+    Job("report", 60, report),
     Job("learning", 60, learn, if_changed=True),
     Job("advice", 60, advise, first_s=5),
     Job("mirrors", 15, feed_mirrors, if_changed=True),

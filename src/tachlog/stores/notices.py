@@ -29,6 +29,9 @@ CLAIM_US: Final = 180_000_000
 BACKOFF_S: Final = (10, 30, 120, 600, 1800)
 """How long after each failed try the next one is; after the last of them it is given up."""
 
+REPORT: Final = "weekly report"
+"""What weekly reports have in the place of a rule, whose names have no blanks."""
+
 KEEP_US: Final = 14 * 86_400_000_000
 FAILING_TRIES: Final = 2
 
@@ -104,6 +107,27 @@ class Notices:
             self._keep(each.entry for each in found)
             return found
 
+    def is_report_due(self, channel: str, place: int, now_us: int) -> bool:
+        """Whether the report of a week (its `place`) is to be sent to a channel now."""
+        entry = self._report(channel, place)
+        if entry is None:
+            return True
+        return entry.state in ("claimed", "waiting") and _is_free(entry, now_us)
+
+    def claim_report(self, channel: str, place: int, now_us: int) -> Entry | None:
+        """A report that is due, as this process's to send; None where another has it."""
+        with self.database.transaction():
+            if not self.is_report_due(channel, place, now_us):
+                return None
+            trying = self._report(channel, place)
+            entry = _claimed(channel, REPORT, place, Notice([], [], {}), trying, now_us)
+            self._keep([entry])
+            return entry
+
+    def _report(self, channel: str, place: int) -> Entry | None:
+        test = "WHERE channel = ? AND rule = ? AND place = ?"
+        return next(self._entries(test, channel, REPORT, place), None)
+
     def settle(self, entry: Entry, fault: str | None, now_us: int, *, tried: bool = True) -> None:
         """Note what became of a claimed message, unless another has taken it up.
 
@@ -146,7 +170,8 @@ class Notices:
         for entry in self._entries(
             "WHERE place >= (SELECT max(n.place) FROM notifications n"
             " WHERE n.channel = notifications.channel AND n.rule = notifications.rule) - 1"
-            " ORDER BY channel, rule, place"
+            " AND rule <> ? ORDER BY channel, rule, place",
+            REPORT,
         ):
             last, _ = found.get((entry.channel, entry.rule), (None, None))
             is_over = entry.state in ("sent", "dead")
