@@ -116,6 +116,7 @@ def test_an_archive_is_as_if_somebody_had_never_been(
     assert (held.signs_in, held.hooked, held.shared) == (True, 1, 0)
     store.personal.erase("annegret", MEASURER, "bo", NOW_US)
     assert contents(store) == contents(filled(archives.new(), logs, "bo", "fork"))
+    assert store.past.rebuild(MEASURER, writes=False) == ([], 0)
     assert [text for text in everything(store) if "annegret" in text or "ann-1" in text] == []
     assert [each.name for each in people.users() if each.password] == ["bo"]
     last = max(people.acts(9), key=lambda act: act.what == "erased the data of")
