@@ -40,6 +40,8 @@ def test_questions_are_answered_as_from_operations(archives: Archives, tmp_path:
         Selection(agent="claude_code"),
         Selection(project="storefront"),
         Selection(since_us=last_us - 9 * DAY_US + 1, until_us=last_us - DAY_US),
+        Selection(since_us=last_us - DAY_US + 40 * 60_000_000, until_us=last_us),
+        Selection(since_us=last_us - 1_200_000_000, until_us=last_us, agent="claude_code"),
         Selection(agent="nobody"),
     ]
     for selection in selections:

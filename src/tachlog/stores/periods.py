@@ -61,27 +61,32 @@ def totals_filter(database: Database, selection: Selection) -> Filter:
     """A condition on rows `q` of the tables that hold the quarter hours of a selection."""
     if not by_agent(selection):
         return whole_filter(database, selection)
-    known = selection.agent is not None
-    return _within(selection, ["q.agent = ?"] if known else [], [selection.agent] if known else [])
+    test, values = _within(selection, "q.quarter", QUARTER_US)
+    if selection.agent is None:
+        return test, values
+    return f"{test} AND q.agent = ?", [*values, selection.agent]
 
 
 def whole_filter(database: Database, selection: Selection) -> Filter:
     """A condition on rows `q` of the quarter hours of threads."""
     test, values = threads_filter(database, selection, by_start=False)
+    within, limits = _within(selection, "q.quarter", QUARTER_US)
     if test == "true":
-        return _within(selection, [], [])
+        return within, limits
     of = f"q.thread IN (SELECT s.thread FROM agent_telemetry_summaries s WHERE {test})"
-    return _within(selection, [of], values)
+    return f"{of} AND {within}", [*values, *limits]
 
 
-def _within(selection: Selection, tests: list[str], values: list[Any]) -> Filter:
-    for bound, limit_us in (
-        ("q.quarter >= ?", selection.since_us),
-        ("q.quarter < ?", selection.until_us),
-    ):
-        if limit_us is not None:
-            tests.append(bound)
-            values.append(-(-limit_us // QUARTER_US))
+def _within(selection: Selection, column: str, unit_us: int) -> Filter:
+    """A condition on a column of spans of time: those that begin in a selection's."""
+    tests: list[str] = []
+    values: list[Any] = []
+    if selection.since_us is not None:
+        tests.append(f"{column} >= ?")
+        values.append(-(-selection.since_us // unit_us))
+    if selection.until_us is not None:
+        tests.append(f"{column} < ?")
+        values.append(-(-selection.until_us // unit_us))
     return " AND ".join(tests) or "true", values
 
 
@@ -137,19 +142,51 @@ def hours(database: Database, selection: Selection) -> list[Quarter]:
     """What happened in each hour (UTC), under its first quarter hour, of all models together."""
     sums: dict[int, list[int]] = {}
     for part in parts_of(selection):
-        if part.whole:
-            models, tools, failures = _of_whole(database, part.selection, _HOUR, "NULL")
+        if part.whole and by_agent(part.selection):
+            for quarter, *values in _of_hours(database, part.selection):
+                _add(sums, quarter, values)
+            edges = _hour_edges(part.selection)
+            asked = [_of_whole(database, edge, _HOUR, "NULL") for edge in edges]
+        elif part.whole:
+            asked = [_of_whole(database, part.selection, _HOUR, "NULL")]
         else:
-            models, tools, failures = _of_pieces(database, part.selection)
-        for quarter, _, *values in models:
-            _add(sums, quarter // 4 * 4, [*values, 0, 0, 0, 0])
-        for quarter, *values in tools:
-            _add(sums, quarter // 4 * 4, [*_NO_CALLS, *values, 0])
-        for quarter, count in failures:
-            _add(sums, quarter // 4 * 4, [*_NO_CALLS, 0, 0, 0, count])
+            asked = [_of_pieces(database, part.selection)]
+        for models, tools, failures in asked:
+            for quarter, _, *values in models:
+                _add(sums, quarter // 4 * 4, [*values, 0, 0, 0, 0])
+            for quarter, *values in tools:
+                _add(sums, quarter // 4 * 4, [*_NO_CALLS, *values, 0])
+            for quarter, count in failures:
+                _add(sums, quarter // 4 * 4, [*_NO_CALLS, 0, 0, 0, count])
     return [Quarter(quarter, None, *values) for quarter, values in sorted(sums.items())]
 
 
+def _of_hours(database: Database, selection: Selection) -> list[Row]:
+    """The whole hours of a selection by totals, each under its first quarter hour."""
+    since, until = selection.since_us, selection.until_us
+    ended = None if until is None else until // HOUR_US * HOUR_US
+    test, values = _within(Selection(since, ended), "h.hour", HOUR_US)
+    if selection.agent is not None:
+        test, values = f"{test} AND h.agent = ?", [*values, selection.agent]
+    sums = ", ".join(f"sum(h.{name})" for name in totals.HOURS.sums.split(", "))
+    return database.rows(
+        f"SELECT h.hour * 4, {sums} FROM hour_totals h WHERE {test} GROUP BY h.hour", values
+    )
+
+
+def _hour_edges(selection: Selection) -> list[Selection]:
+    """The quarter hours of a selection that are of no whole hour in it."""
+    since, until = selection.since_us, selection.until_us
+    first = None if since is None else -(-since // HOUR_US) * HOUR_US
+    last = None if until is None else until // HOUR_US * HOUR_US
+    if first is not None and last is not None and first > last:
+        return [selection]
+    replace = msgspec.structs.replace
+    edges = [] if first == since else [replace(selection, until_us=first)]
+    return edges if last == until else [*edges, replace(selection, since_us=last)]
+
+
+HOUR_US: Final = 4 * QUARTER_US
 _HOUR: Final = "q.quarter / 4 * 4"
 _NO_CALLS: Final = (0,) * 10
 _Key = TypeVar("_Key")

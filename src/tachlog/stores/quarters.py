@@ -92,10 +92,7 @@ def keep(
             [(*row, change) for row in wanted[table] if row not in stays],
             replacing(written, key),
         )
-        gone, come = kept - stays, set(wanted[table]) - stays
-        totals.move(database, totals.TOTALS[table], columns, agents, gone, come)
-        if table == TOOLS:
-            tools.move(database, agents, gone, come)
+        _move(database, table, agents, kept - stays, set(wanted[table]) - stays)
 
 
 def load(database: Database, words: Words, thread: int) -> list[QuarterMetrics]:
@@ -144,8 +141,18 @@ def keep_usage(
     )
     after = _of_thread(database, thread)
     ((agent,),) = database.rows("SELECT agent FROM threads WHERE id = ?", (thread,))
-    into, agents = totals.TOTALS[MODELS], {thread: str(agent)}
-    totals.move(database, into, COLUMNS[MODELS], agents, before - after, after - before)
+    _move(database, MODELS, {thread: str(agent)}, before - after, after - before)
+
+
+def _move(
+    database: Database, table: str, agents: Mapping[int, str], gone: set[Row], come: set[Row]
+) -> None:
+    """Make the totals what they are without some rows of a table, and with others."""
+    columns = COLUMNS[table]
+    totals.move(database, totals.TOTALS[table], columns, agents, gone, come)
+    totals.move_hours(database, table, columns, agents, gone, come)
+    if table == TOOLS:
+        tools.move(database, agents, gone, come)
 
 
 def _of_thread(database: Database, thread: int) -> set[Row]:

@@ -254,6 +254,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (agent, name)) WITHOUT ROWID;
     CREATE TABLE erased (digest INTEGER PRIMARY KEY);
     CREATE TABLE session_totals (agent TEXT PRIMARY KEY, sessions INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE hour_totals (
+        hour INTEGER NOT NULL, agent TEXT NOT NULL, calls INTEGER NOT NULL, input INTEGER NOT NULL,
+        cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL,
+        estimated INTEGER NOT NULL, cost_nanousd INTEGER NOT NULL, unpriced_calls INTEGER NOT NULL,
+        response_n INTEGER NOT NULL, response_us INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
+        tool_successes INTEGER NOT NULL, tool_errors INTEGER NOT NULL, failures INTEGER NOT NULL,
+        PRIMARY KEY (hour, agent)) WITHOUT ROWID;
     CREATE INDEX idx_tool_totals_name ON tool_totals (name, quarter);
     DROP INDEX idx_telemetry_score;
     CREATE INDEX idx_telemetry_score ON agent_telemetry_summaries (start_us, agent, main_score);
