@@ -23,15 +23,17 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tachlog import __version__
 from tachlog.analysis.realtime import WINDOW_US, moments_of, usual_rate
-from tachlog.analysis.selection import Selection
+from tachlog.analysis.selection import By, Selection
 from tachlog.analysis.series import trends_of
 from tachlog.analysis.spending import costs_of
 from tachlog.analysis.summary import tools_of
+from tachlog.analysis.windows import shifts_of
 from tachlog.config import Config
 from tachlog.demo import UNTIL, write_demo
 from tachlog.engines import local
@@ -57,7 +59,10 @@ SPREAD_DAYS = 55
 """The example's five weeks become ninety days."""
 
 NOW_US = int((UNTIL + timedelta(days=25)).timestamp()) * 1_000_000
-"""The moment of asking: a month before it is as full of work as any."""
+"""The moment of asking: the month before it is as full of work as any; a month more follows it."""
+
+END_US = int((UNTIL + timedelta(days=SPREAD_DAYS)).timestamp()) * 1_000_000
+"""When the archive ends: who was active last is asked then, as of no session it is the future."""
 
 SAMPLE = 20
 FILES = ("files", "told", "problems", "ledger", "copies")
@@ -153,7 +158,7 @@ def questions(store: SqlArchive) -> dict[str, Callable[[], object]]:
     def trends(within: Selection) -> Callable[[], object]:
         return lambda: trends_of(store, within, time_zone="Europe/Berlin", now_us=NOW_US)
 
-    def cost(by: Any, within: Selection) -> Callable[[], object]:
+    def cost(by: By, within: Selection) -> Callable[[], object]:
         return lambda: costs_of(
             store,
             within,
@@ -164,10 +169,13 @@ def questions(store: SqlArchive) -> dict[str, Callable[[], object]]:
             generated_at_us=NOW_US,
         )
 
+    def spent(by: By, within: Selection) -> Callable[[], object]:
+        return lambda: store.spending(within, by, (), shifts_of(ZoneInfo("Europe/Berlin")))
+
     return {
         "last_5_minutes": lambda: (
             moments_of(store, NOW_US - WINDOW_US, NOW_US),
-            store.active(NOW_US - WINDOW_US, NOW_US + 1),
+            store.active(END_US - WINDOW_US, END_US + 1),
         ),
         "usual_rate_of_the_week": lambda: usual_rate(store, NOW_US, 1e12, 2.0),
         "four_trends_of_30_days": trends(month),
@@ -184,8 +192,9 @@ def questions(store: SqlArchive) -> dict[str, Callable[[], object]]:
         "session_list_page_of_an_agent": lambda: store.page(Selection(agent="claude_code"), 50),
         "session_list_page_of_a_project": lambda: store.page(Selection(project=project), 50),
         "one_session": lambda: store.session(session_id),
-        "cost_by_day_of_30_days": cost("day", month),
-        "cost_by_model": cost("model", Selection()),
+        "cost_by_day_of_30_days": spent("day", month),
+        "cost_by_model": spent("model", Selection()),
+        "cost_by_day_of_30_days_and_what_no_log_holds": cost("day", month),
     }
 
 

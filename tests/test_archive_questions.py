@@ -100,7 +100,7 @@ def pages_are_whole(store: Store, selection: Selection) -> None:
 def costs_are_whole(store: SqlArchive, selection: Selection) -> None:
     """Assert that cost by model and agent is that of single calls, None where none is known."""
     names: dict[int, str] = dict(store.database.rows("SELECT id, text FROM names"))
-    cuts: tuple[By, ...] = ("model", "agent")
+    cuts: tuple[By, ...] = ("model", "provider", "agent")
     for by in cuts:
         rows = spending._of_calls(store.database, names, selection, by)
         sums: list[dict[tuple[str | int | None, str, str], ModelUse]] = [{}, {}]

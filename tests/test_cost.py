@@ -285,7 +285,9 @@ def test_calls_are_divided_at_the_moments_that_are_asked_for(store: Store) -> No
     assert {each.first_us for each in found if each.period} == {cut}
 
 
-@pytest.mark.parametrize("by", ["day", "model", "agent", "project", "session", "subagent"])
+@pytest.mark.parametrize(
+    "by", ["day", "model", "provider", "agent", "project", "session", "subagent"]
+)
 @pytest.mark.parametrize(
     ("since", "until"),
     [(None, None), ("2026-11-18T09:40:05", None), ("2026-11-18T09:31", "2026-11-18T09:40:05")],

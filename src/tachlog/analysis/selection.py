@@ -15,6 +15,7 @@ By = Literal[
     "week",
     "month",
     "model",
+    "provider",
     "agent",
     "project",
     "branch",

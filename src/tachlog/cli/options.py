@@ -35,6 +35,7 @@ BY = (
     "week",
     "month",
     "model",
+    "provider",
     "agent",
     "project",
     "branch",

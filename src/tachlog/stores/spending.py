@@ -39,7 +39,7 @@ _TYPE: Final = (
 
 _BY_QUARTER: Final[Mapping[By, tuple[str, str]]] = {
     **dict.fromkeys(("day", "week", "month"), ("q.quarter", "NULL")),
-    "model": ("NULL", "NULL"),
+    **dict.fromkeys(("model", "provider"), ("NULL", "NULL")),
     "agent": ("t.agent", "NULL"),
     "project": ("s.project", "NULL"),
     "session": ("t.root", "t.agent"),
@@ -57,7 +57,7 @@ _BY_CALL: Final[Mapping[By, tuple[str, str]]] = {
 
 _BY_TOTAL: Final[Mapping[By, tuple[str, str]]] = {
     **dict.fromkeys(("day", "week", "month"), ("q.quarter", "NULL")),
-    "model": ("NULL", "NULL"),
+    **dict.fromkeys(("model", "provider"), ("NULL", "NULL")),
     "agent": ("q.agent", "NULL"),
 }
 """What the totals of agents can be cut by."""
@@ -249,7 +249,9 @@ def _spending(row: Row, names: Mapping[int, str], by: By, period: int) -> Spendi
         unpriced_tokens,
         reported,
     )
-    return Spending(name if by == "model" else group, within, name, use, period, first_us)
+    if by in ("model", "provider"):
+        group = name if by == "model" else use.provider
+    return Spending(group, within, name, use, period, first_us)
 
 
 def _part_of(amount: str) -> str:
