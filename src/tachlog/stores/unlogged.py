@@ -15,9 +15,10 @@ _TRANSCRIPT: Final = "/acompact-"
 """In the id of a thread whose log holds the compactions of its session."""
 
 _SESSION: Final = (
-    " JOIN threads t ON t.id = o.thread JOIN agent_telemetry_summaries s ON s.thread = t.id"
-    f" WHERE t.agent = '{AGENT}' AND s.model IS NOT NULL"
+    " CROSS JOIN threads t CROSS JOIN agent_telemetry_summaries s WHERE t.id = o.thread"
+    f" AND s.thread = t.id AND t.agent = '{AGENT}' AND s.model IS NOT NULL"
 )
+"""Crossed, so that SQLite, which knows no better, begins with the operations: they are the few."""
 
 
 def side_calls(
