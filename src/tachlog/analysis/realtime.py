@@ -7,8 +7,6 @@ recommendations of the 30 before the last operation, if that is one of them (doc
 
 from __future__ import annotations
 
-from collections import Counter
-
 from msgspec import Struct
 
 from tachlog.analysis.advice.keeping import recommended
@@ -25,7 +23,7 @@ MINUTES = 5
 WINDOW_US = MINUTES * 60 * 1_000_000
 WEEK_US = 7 * 86_400 * 1_000_000
 LEAST_WINDOWS = 12
-QUARTER_MINUTES = 15
+HOUR_MINUTES = 60
 RECENT_US = 30 * 86_400 * 1_000_000
 
 
@@ -148,16 +146,13 @@ def usual_rate(archive: Archive, now_us: int, rate: float, multiplier: float) ->
     """The mean tokens per minute over the non-empty five-minute windows of the past week.
 
     None where there are fewer than twelve, or where `rate` is no spike for certain: the mean over
-    quarter hours, which is cheap to ask for, is never above that over their non-empty thirds.
+    hours, which is cheap to ask for, is never above that over their non-empty windows.
     """
     until_us = (now_us - WINDOW_US) // QUARTER_US * QUARTER_US
     since_us = until_us - WEEK_US
-    quarters = Counter[int]()
-    for quarter in archive.quarters(Selection(since_us=since_us, until_us=until_us)):
-        quarters[quarter.quarter] += quarter.tokens
-    tokens = sum(quarters.values())
-    busy = sum(1 for number in quarters.values() if number)
-    if not busy or rate * QUARTER_MINUTES <= multiplier * tokens / busy:
+    hours = [hour.tokens for hour in archive.hours(Selection(since_us, until_us)) if hour.tokens]
+    tokens = sum(hours)
+    if not hours or rate * HOUR_MINUTES <= multiplier * tokens / len(hours):
         return None
     windows = archive.busy_windows(since_us, until_us, WINDOW_US)
     return tokens / windows / MINUTES if windows >= LEAST_WINDOWS else None
