@@ -228,9 +228,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE answers (
         name INTEGER PRIMARY KEY, change INTEGER NOT NULL, threads INTEGER NOT NULL,
         answer BLOB NOT NULL);
-    CREATE TABLE advised (
-        name INTEGER PRIMARY KEY, change INTEGER NOT NULL, threads INTEGER NOT NULL,
-        made_us INTEGER NOT NULL, took_us INTEGER NOT NULL, answer BLOB NOT NULL);
     CREATE TABLE hooked (
         agent TEXT NOT NULL, session_id TEXT NOT NULL, at_us INTEGER NOT NULL, told TEXT NOT NULL,
         PRIMARY KEY (agent, session_id)) WITHOUT ROWID;
@@ -253,6 +250,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         agent TEXT NOT NULL, name INTEGER NOT NULL, sums BLOB NOT NULL,
         PRIMARY KEY (agent, name)) WITHOUT ROWID;
     CREATE TABLE erased (digest INTEGER PRIMARY KEY);
+    CREATE TABLE advised (
+        name INTEGER PRIMARY KEY, change INTEGER NOT NULL, threads INTEGER NOT NULL,
+        made_us INTEGER NOT NULL, took_us INTEGER NOT NULL, answer BLOB NOT NULL);
     CREATE TABLE session_totals (agent TEXT PRIMARY KEY, sessions INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE hour_totals (
         hour INTEGER NOT NULL, agent TEXT NOT NULL, calls INTEGER NOT NULL, input INTEGER NOT NULL,
@@ -266,6 +266,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX idx_telemetry_score ON agent_telemetry_summaries (start_us, agent, main_score);
     """,
 )
+"""From each version to the next. What is new goes into the last one until that is released."""
 
 VERSION: Final = len(MIGRATIONS)
 
