@@ -189,8 +189,9 @@ def test_high_is_the_busiest_but_for_the_day_of_a_flood() -> None:
     tokens = {five - n: 500 for n in range(1, 200)} | {five - 200: 9_000, five - 201: 9_000}
     high = MEASURES["high_tokens_per_minute"].of
     assert high(Span([], NOW, MINUTE, Usual(tokens))) == 1_800
-    assert high(Span([], NOW, MINUTE, Usual(tokens | {five - 600: 2_000}))) == 400
-    assert high(Span([], NOW, MINUTE, Usual(tokens | {five - 3_000: 2_000}))) == 1_800
+    days = {five - n * 288: 1_000 * n for n in (2, 3, 4)}
+    assert high(Span([], NOW, MINUTE, Usual(tokens | days))) == 800
+    assert high(Span([], NOW, MINUTE, Usual(tokens | dict(list(days.items())[:2])))) == 1_800
     assert high(Span([], NOW, MINUTE, Usual({five - 1: 500}))) is None
 
 

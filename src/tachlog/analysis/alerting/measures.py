@@ -25,6 +25,7 @@ SHORT_GAP_US: Final = 300_000_000
 LEFT_US: Final = 3_600_000_000
 LEAST_WINDOWS: Final = 12
 LEAST_DAYS: Final = 5
+LEAST_WEEKDAYS: Final = 4
 BUSY_DAYS: Final = 14
 LEAST_USUAL_CALLS: Final = 100
 DAY_QUARTERS: Final = 96
@@ -173,9 +174,9 @@ def _usual_tokens(span: Span) -> float | None:
 
 
 def _high_tokens(span: Span) -> float | None:
-    """The busiest five minutes of the past week, leaving the day out that has them, per minute.
+    """The busiest five minutes of the past week, per minute; of four days on without their own.
 
-    A flood, and what is left of it in the windows after it, is not what it is compared with.
+    So a flood, and what of it is in the windows before, is not what it is compared with.
     """
     until = span.now_us // FIVE_MINUTES_US
     since = until - WEEK_US // FIVE_MINUTES_US
@@ -186,7 +187,7 @@ def _high_tokens(span: Span) -> float | None:
     for at, tokens in busy.items():
         day = (until - 1 - at) * FIVE_MINUTES_US // DAY_US
         days[day] = max(days.get(day, 0), tokens)
-    return sorted(days.values())[-2:][0] / 5
+    return sorted(days.values())[-2 if len(days) >= LEAST_WEEKDAYS else -1] / 5
 
 
 def _usual_response(span: Span) -> float | None:
@@ -283,7 +284,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         "their mean over the busy five minutes of the past week", "tokens", _usual_tokens
     ),
     "high_tokens_per_minute": Measure(
-        "the busiest of them, leaving the day out that has it", "tokens", _high_tokens
+        "the busiest of them, of four days on without that one's day", "tokens", _high_tokens
     ),
     "cost_usd": Measure("cost at API prices", "USD", _cost),
     "usual_cost_usd": Measure("cost of a day of use, mean of four weeks", "USD", _usual_cost),
