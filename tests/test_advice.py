@@ -23,7 +23,6 @@ from tachlog.analysis.advice.contexts import short_tokens
 from tachlog.analysis.advice.effect import BEFORE_US, effect_of
 from tachlog.analysis.advice.failing import gist
 from tachlog.analysis.advice.keeping import (
-    HORIZON_US,
     MOST_SHARE,
     PATIENCE_US,
     advised,
@@ -589,17 +588,17 @@ def test_advice_is_kept_and_made_again_when_figures_change(tmp_path: Path) -> No
 
 
 def test_advice_is_of_thirty_days(tmp_path: Path) -> None:
-    """It is of the 30 days before the last operation, unless something else was asked for."""
-    quarter = 900_000_000
-    days = [row(START - n * 10 * 24 * 4 * quarter, session=f"s{n}") for n in range(5)]
+    """It is of the last 30 days with anything done, unless something else was asked for."""
+    day_us = 86_400_000_000
+    days = [row(START - n * 2 * day_us, session=f"s{n}") for n in range(35)]
     (tmp_path / "a.ndjson").write_text("".join(json.dumps(each) + "\n" for each in days))
     store = open_store(str(tmp_path / "a.db"))
     assert lately(store, Selection(), START) == Selection()
     read_in(store, [tmp_path / "a.ndjson"])
-    for now_us in (START, START + 2 * HORIZON_US):
+    for now_us in (START, START + 90 * day_us):
         found = lately(store, Selection(), now_us)
-        assert found.since_us == (START // quarter + 1) * quarter - HORIZON_US
-        assert len(store.sessions(found)) == 3
+        assert found.since_us == (START // day_us - 29 * 2) * day_us
+        assert len(store.sessions(found)) == 30
     for asked in (Selection(since_us=5), Selection(paths=("a",)), Selection(agent="codex")):
         assert lately(store, asked, START) == asked
     store.close()

@@ -1,7 +1,7 @@
 """What is going on now: current figures, trends, alerts, recommendations, as the user named them.
 
 Current figures are of the last five minutes, counted call by call; trends are of the past 30 days,
-recommendations of the 30 before the last operation, if that is one of them (docs/design.md,
+recommendations of the last 30 with anything done, if one of them is in these (docs/design.md,
 "Identity and the numbers", checked 2026-11-22).
 """
 

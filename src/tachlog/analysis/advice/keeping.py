@@ -1,6 +1,6 @@
 """Advice that the archive keeps, so that nobody who looks waits for it.
 
-It is made from so many operations at most, of the 30 days before the last one unless the selection
+It is made from so many operations at most, of the last 30 days with any unless the selection
 says since when or of which files. Whoever asks makes it anew when figures have changed; a service
 makes it between questions (`renew`), and tells what is kept.
 """
@@ -27,7 +27,8 @@ from tachlog.metrics import QUARTER_US
 from tachlog.model import UNTIMED_US
 
 DAY_US: Final = 86_400_000_000
-HORIZON_US: Final = 30 * DAY_US
+HORIZON: Final = 30
+"""Of so many days with anything done advice is made."""
 FOLLOWED_US: Final = 56 * DAY_US
 """So long it is measured whether what was done helped; then the verdict stands."""
 
@@ -116,18 +117,19 @@ def recommended(
 
 
 def lately(archive: Archive, selection: Selection, now_us: int) -> Selection:
-    """The same selection, from 30 days before the last operation on.
+    """The same selection, of the last 30 days (UTC) on which anything was done.
 
     One with a beginning or with paths stays as it is.
     """
     if (selection.since_us, selection.paths) != (None, None):
         return selection
     until_us = min(now_us + 1, selection.until_us or now_us + 1)
-    for since_us in (now_us - HORIZON_US, None):
+    for since_us in (now_us - 3 * HORIZON * DAY_US, None):
         asked = replace(selection, since_us=since_us, until_us=until_us)
-        last = max((each.quarter for each in archive.quarters(asked)), default=0)
-        if last * QUARTER_US >= UNTIMED_US:
-            return replace(selection, since_us=(last + 1) * QUARTER_US - HORIZON_US)
+        quarters = archive.quarters(asked)
+        days = {each.quarter * QUARTER_US // DAY_US for each in quarters} - {UNTIMED_US // DAY_US}
+        if len(days) >= HORIZON:
+            return replace(selection, since_us=sorted(days)[-HORIZON] * DAY_US)
     return selection
 
 
