@@ -1,5 +1,7 @@
 """The description of the HTTP API: valid, complete, and true of the answers."""
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -87,3 +89,27 @@ def test_whatever_is_asked_gets_an_answer_that_is_described(
         )
 
     ask()
+
+
+HTTP_PAGE = Path(__file__).resolve().parents[1] / "docs" / "http.in.md"
+EXAMPLES = [line for line in HTTP_PAGE.read_text().splitlines() if line.startswith("curl ")]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_documented_examples_are_answered(served: Served, example: str) -> None:
+    """Each command of docs/http.md, asked of a service with its token, gets its answer."""
+    words = shlex.split(example)[1:]
+    headers, body, address = {}, None, ""
+    for option, value in zip([None, *words], words, strict=False):
+        if option == "-H":
+            name, _, told = value.partition(": ")
+            headers[name] = told.replace("$TOKEN", served.token or "")
+        elif option == "-d":
+            body = value.encode()
+        elif not value.startswith("-"):
+            address = value
+    path = address.removeprefix("http://localhost:8377")
+    assert path.startswith("/api/v1/")
+    answer = served.ask(path, "GET" if body is None else "POST", body, headers, token=False)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json
