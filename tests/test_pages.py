@@ -115,6 +115,7 @@ def test_filters_hold_on_page_and_twin(filled: Served) -> None:
     ("path", "status", "why"),
     [
         ("/sessions?since=soon", 400, "is no time"),
+        ("/cost?since=2026-11-02&until=2026-11-01", 400, "not before"),
         ("/sessions/no-such-session", 404, "no-such-session"),
         ("/cost?project=" + "x" * 3000, 200, ""),
         ("/activity?measure=beauty", 400, "measure"),

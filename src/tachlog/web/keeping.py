@@ -127,7 +127,7 @@ def _with(config: Config, wanted: Retention) -> Config:
     storage = replace(config.storage, **wanted.given)
     if 0 < storage.history_days < storage.retention_days:
         raise Refusal(
-            409,
+            400,
             "sessions stay at least as long as their operations: history_days is 0 (for ever) or"
             f" at least retention_days ({storage.retention_days})",
         )

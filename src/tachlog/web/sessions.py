@@ -56,9 +56,14 @@ class SessionList(Struct, frozen=True):
 def selection_of(asked: Asked[Filters]) -> Selection:
     """What the filters of a question select; raises `Refusal` (400)."""
     filters = asked.query
+    since_us, until_us = (
+        _moment(name, getattr(filters, name), asked) for name in ("since", "until")
+    )
+    if since_us is not None and until_us is not None and since_us >= until_us:
+        raise Refusal(400, "since is not before until")
     return Selection(
-        since_us=_moment("since", filters.since, asked),
-        until_us=_moment("until", filters.until, asked),
+        since_us=since_us,
+        until_us=until_us,
         agent=filters.agent,
         provider=filters.provider,
         model=filters.model,
