@@ -493,7 +493,7 @@ def type_name(kind: Any) -> str:
     arguments = get_args(kind)
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(type_name(each) for each in arguments if each is not type(None))
-    if get_origin(kind) is list:
+    if get_origin(kind) in (list, tuple):
         return f"list of {type_name(arguments[0])}"
     if get_origin(kind) is dict:
         return f"object of {type_name(arguments[1])}"
