@@ -495,6 +495,8 @@ def type_name(kind: Any) -> str:
         return " or ".join(type_name(each) for each in arguments if each is not type(None))
     if get_origin(kind) in (list, tuple):
         return f"list of {type_name(arguments[0])}"
+    if get_origin(kind) is Literal:
+        return "text"
     if get_origin(kind) is dict:
         return f"object of {type_name(arguments[1])}"
     plain = {str: "text", int: "integer", float: "number", bool: "true or false"}
