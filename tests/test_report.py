@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from pypdfium2 import PdfDocument
 
 import serving
 from archives import assistant, jsonl, tool_result, tool_use, user
@@ -37,6 +39,25 @@ def test_a_report_is_the_same_twice(desk: Desk, tmp_path: Path) -> None:
     told = desk.run("report", "--week", week).out
     for part in ("The one thing", "Money", "Reliability", "Speed", "Do next", "How sure"):
         assert f"## {part}" in told
+
+
+def test_a_report_is_printed(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PDF has the words and the chart, is the same twice, and needs a file to be written to."""
+    words = ("report", "--week", "2026-W47", "--format", "pdf")
+    files = [tmp_path / name for name in ("a.pdf", "b.pdf")]
+    for file in files:
+        assert desk.run(*words, "--out", str(file)).code == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+    page = PdfDocument(files[0])[0]
+    told = page.get_textpage().get_text_range()
+    assert "The one thing" in told
+    assert "Wed" in told
+    colors = {color for _, color in page.render().to_pil().getcolors(1 << 20) or ()}
+    assert (31, 122, 100) in colors
+    assert desk.run(*words).code == 2
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    missing = desk.run(*words, "--out", str(files[0]))
+    assert (missing.code, "tachlog[report]" in missing.err) == (1, True)
 
 
 def test_an_empty_week_says_so(desk: Desk) -> None:

@@ -58,7 +58,10 @@ REPORT: Final = Verb(
     (
         Option("--week", "an ISO week such as 2026-W40 (default: the last that is over)", "WEEK"),
         Option(
-            "--format", "how it is written (default md)", "FORM", choices=("md", "html", "json")
+            "--format",
+            "how it is written (default md)",
+            "FORM",
+            choices=("md", "html", "pdf", "json"),
         ),
         Option("--out", "write it to this file", "FILE"),
         *ARCHIVE,

@@ -145,3 +145,19 @@ def mail(report: Report, paint: Callable[[str], bytes | None]) -> tuple[str, dic
         return f'<img src="cid:{name}" width="720" alt="{escape(f"{chart.label}: {told}")}">'
 
     return html(report, draw), pictures
+
+
+def pdf(report: Report) -> bytes:
+    """The report as a PDF; raises `ImportError` where the extra `report` is not installed."""
+    from weasyprint import HTML
+
+    return bytes(HTML(string=html(report, _on_paper), url_fetcher=_nothing).write_pdf())
+
+
+def _on_paper(chart: Chart) -> str:
+    """A chart with the looks of a page within it, since paper has no style sheet for it."""
+    return drawn(chart).replace(">", f"><style>{CHARTS}</style>", 1)
+
+
+def _nothing(url: str) -> dict[str, object]:
+    raise ValueError(f"a report needs nothing from outside: {url[:80]}")
