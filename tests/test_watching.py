@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from archives import archive_of_all, contents, figures
+from archives import archive_of_all, contents, figures, jsonl
 from tachlog.config import Config
 from tachlog.stores import open_store
 from tachlog.watching import Places, Step, discovered, eyes, follow, follower, listing, named
@@ -221,6 +221,29 @@ def test_live_files_go_before_a_backlog(tmp_path: Path, monkeypatch: pytest.Monk
     assert 0 < order.index("live") < 100
     order.remove("live")
     assert order == [f"old-{number}" for number in reversed(range(100))]
+
+
+def test_a_backlog_is_read_however_much_live_files_grow(tmp_path: Path) -> None:
+    """A live file that has grown again after each step does not keep an old one from its turn."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    old, live = logs / "old.jsonl", logs / "live.jsonl"
+    jsonl(old, turn("old", 1, minute=0))
+    os.utime(old, (time.time() - 3600,) * 2)
+    stop = threading.Event()
+    told: list[Step] = []
+    backlog = "old"
+
+    def grow(step: Step) -> None:
+        told.append(step)
+        jsonl(live, [each for n in range(len(told)) for each in turn("live", n, minute=n)])
+        time.sleep(0.3)  # the system has told of it before the next look
+        if backlog in step.sessions or len(told) == 20:
+            stop.set()
+
+    jsonl(live, turn("live", 0, minute=0))
+    follow(str(tmp_path / "a.db"), named([str(logs)]), Config(), stop=stop, told=grow)
+    assert backlog in told[-1].sessions
 
 
 def test_a_full_watch_list_is_told_and_files_are_looked_at(

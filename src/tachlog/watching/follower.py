@@ -35,6 +35,9 @@ LIVE_FILES: Final = 32
 SLICE_BYTES: Final = 256 << 20
 """Bytes of a backlog that are handed to the engine together, the latest files first."""
 
+BACKLOG_SHARE: Final = 0.5
+"""A backlog is read for so much of the time that live files take, however many of them grow."""
+
 QUIET_SECONDS: Final = 10.0
 """How often a step is told where nothing is new."""
 
@@ -101,6 +104,8 @@ class _Follower:
         self.backlog: dict[str, Task] = {}
         self.reading: Generator[Kept, None, None] | None = None
         """The slice of the backlog that is being read."""
+        self.owed = 0.0
+        """Seconds that the backlog has to come."""
         self.notes: dict[str, str] = {}
         self.next_quiet = 0.0
         self.began_us = time_ns() // 1000
@@ -116,7 +121,7 @@ class _Follower:
                 self.listing.look()
                 try:
                     self._listen()
-                    if not (self._read_live() or self._read_backlog()):
+                    if not self._read():
                         self._rest()
                 except StoreError as error:
                     self._fail(error)
@@ -164,6 +169,18 @@ class _Follower:
         if learned != self.setup.learned:
             self.setup = replace(self.setup, learned=learned)
         return self.setup
+
+    def _read(self) -> bool:
+        """Read live files, and of the backlog its share of the time; whether there was anything."""
+        begun = monotonic()
+        was_live = self._read_live()
+        read = monotonic()
+        self.owed = self.owed + (read - begun) * BACKLOG_SHARE if was_live else 0.0
+        if was_live and self.owed <= 0.0:
+            return True
+        was_backlog = self._read_backlog()
+        self.owed -= monotonic() - read
+        return was_live or was_backlog
 
     def _read_live(self) -> bool:
         """Read what has been due longest, and not too much at once; whether anything was."""
