@@ -24,7 +24,7 @@ from tachlog.web.guard import Viewer
 from tachlog.web.keeping import RETENTION
 from tachlog.web.now import LIVE_SESSIONS, REALTIME
 from tachlog.web.personal import PERSON
-from tachlog.web.rendering import HERE, templates
+from tachlog.web.rendering import HERE, written
 from tachlog.web.reports import REPORT, REPORTS
 from tachlog.web.searching import SEARCH
 from tachlog.web.sessions import SESSION, SESSIONS, Filters
@@ -177,17 +177,18 @@ def route(page: Page) -> Route:
         facets: dict[str, list[str]] = {}
         if page.filters:
             facets = await service.ask(lambda store: store.finding.facets(viewer.sees))
-        text = templates.get_template(page.template).render(
-            page=page,
-            pages=[e for e in PAGES if e.name and (e is page or e.is_shown(viewer))],
-            query=query,
-            filters=Filters.__struct_fields__ if page.filters else (),
-            facets=facets,
-            viewer=viewer,
-            zone=ZoneInfo(service.config.display.time_zone),
-            has_plan=any(bill.plan == "subscription" for bill in service.config.billing),
+        told = {
+            "page": page,
+            "pages": [e for e in PAGES if e.name and (e is page or e.is_shown(viewer))],
+            "query": query,
+            "filters": Filters.__struct_fields__ if page.filters else (),
+            "facets": facets,
+            "viewer": viewer,
+            "zone": ZoneInfo(service.config.display.time_zone),
+            "has_plan": any(bill.plan == "subscription" for bill in service.config.billing),
             **answers,
-        )
+        }
+        text = await written(page.template, told)
         return HTMLResponse(text, headers=headers)
 
     return Route(page.path, respond, methods=["GET"], name=f"page:{page.path}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
@@ -21,5 +23,12 @@ templates: Final = Environment(
     auto_reload=False,
     finalize=lambda value: plain(value) if type(value) is str else value,
 )
+
+
+async def written(template: str, told: Mapping[str, Any]) -> str:
+    """The text of a template, written in a thread: the first time it takes a tenth of a second."""
+    return await asyncio.to_thread(lambda: templates.get_template(template).render(told))
+
+
 templates.globals.update(version=__version__)
 looks(templates)
