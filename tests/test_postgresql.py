@@ -277,13 +277,6 @@ def test_names_of_any_length_are_kept(tmp_path: Path, store: Store) -> None:
     assert told.calls == 1
 
 
-def test_an_archive_of_a_newer_version_is_refused(store: Store, postgresql_url: str) -> None:
-    """A version that this tachlog does not know is an error that says what to do."""
-    store.database.run("UPDATE meta SET value = '99' WHERE name = 'version'")  # type: ignore[attr-defined]
-    with pytest.raises(StoreError, match=r"has version 99.*install a newer tachlog"):
-        open_store(postgresql_url)
-
-
 def test_tables_of_other_programs_are_left_alone(postgresql_url: str) -> None:
     """A database that has a table `users` already is refused, with what to do, and unchanged."""
     with psycopg.connect(postgresql_url, autocommit=True) as connection:

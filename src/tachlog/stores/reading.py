@@ -164,12 +164,11 @@ def parts(database: Database, selection: Selection, most: int) -> Iterator[list[
 
 def active(database: Database, after_us: int, until_us: int) -> int:
     """How many sessions have threads that did something after a moment and began before one."""
-    ((number,),) = database.rows(
-        "SELECT count(*) FROM (SELECT DISTINCT root, agent FROM agent_telemetry_summaries"
-        " WHERE end_us > ? AND start_us < ?) found",
+    found = database.rows(
+        "SELECT root, agent FROM agent_telemetry_summaries WHERE end_us > ? AND start_us < ?",
         (after_us, until_us),
     )
-    return int(number)
+    return len(set(found))
 
 
 def complexity(database: Database, selection: Selection) -> list[tuple[int, int, int]]:
