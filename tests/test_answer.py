@@ -179,7 +179,7 @@ UNUSUAL  20 Nov 12:00  shop: the same Bash call 6 times in 9.0 s                
          17 Nov 11:00  billing: a model call of 95 s, 9.0 s on average (opus-4-5)               0003
          11 Nov 11:00  billing: 5 errors in 90 s, mostly network: Error: connect ECONNREFUSED…  0009
 
-DO NEXT  1  `npm test` (Bash) failed the same way 72 of 72 times in 36 sessions with “Error: connect
+DO NEXT  1  `npm test` (Bash) failed the same way 60 of 60 times in 30 sessions with “Error: connect
             ECONNREFUSED 127.0.0.1:5432”: start what it connects to before the agent runs
 
 HOW SURE 100 records in 2 files = 80 read + 10 copies + 9 without meaning + 1 problem
@@ -502,7 +502,7 @@ def test_five_lines() -> None:
         "7 days   7 sessions · 155 k tokens · $29.07 · 5.4 % errors",
         "latest   Migrate invoices to the new ledger · shop · 80 min ago · tachlog show 0000",
         "alerts   fewer errors than usual this week",
-        "advice   `npm test` (Bash) failed the same way 72 of 72 times in 36 sessions with “Error:"
+        "advice   `npm test` (Bash) failed the same way 60 of 60 times in 30 sessions with “Error:"
         " connect E…",
     ]
 
