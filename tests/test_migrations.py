@@ -104,9 +104,13 @@ def test_an_archive_from_the_future_is_refused_and_left_alone(archives: Archives
         if store.database.host
         else "PRAGMA user_version = 99"
     )
+    refused = r"has version 99.*install a newer tachlog"
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"has version 99.*install a newer tachlog"):
+        with pytest.raises(StoreError, match=refused):
             open_store(url)
+    with pytest.raises(StoreError, match=refused):
+        store.note("what", "one that was open when others brought it forward")
+    assert store.noted("what") is None
 
 
 def test_the_command_says_what_was_done(tmp_path: Path) -> None:

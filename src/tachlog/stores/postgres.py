@@ -84,8 +84,6 @@ class PostgresDatabase:
             return
         with self.transaction():
             version = self._version()
-            if version > schema.VERSION:
-                raise StoreError(schema.from_the_future(self.path, version))
             for statement in schema.statements(version):
                 self.connection.execute(defined(statement))
             if version:
@@ -98,6 +96,11 @@ class PostgresDatabase:
                 self.run("INSERT INTO meta (name, value) VALUES ('version', '')")
             self.run(f"UPDATE meta SET value = '{schema.VERSION}' WHERE name = 'version'")
         self.came_from = version
+
+    def _refuse_the_future(self) -> None:
+        """Before each change: another process may have brought the archive forward meanwhile."""
+        if (version := self._version()) > schema.VERSION:
+            raise StoreError(schema.from_the_future(self.path, version))
 
     def _version(self) -> int:
         ((has_meta,),) = self.rows(
@@ -115,6 +118,7 @@ class PostgresDatabase:
             try:
                 self.connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
                 self.connection.execute(f"SELECT pg_advisory_xact_lock({WRITING})")
+                self._refuse_the_future()
                 yield
                 self.connection.execute("COMMIT")
             except BaseException:

@@ -80,8 +80,6 @@ class SqliteDatabase:
             return
         with self.transaction():
             version = self._version()
-            if version > schema.VERSION:
-                raise StoreError(schema.from_the_future(self.path, version))
             for statement in schema.statements(version):
                 self.connection.execute(statement)
             if version:
@@ -94,6 +92,11 @@ class SqliteDatabase:
             self.connection.execute(f"PRAGMA user_version = {schema.VERSION}")
         self.came_from = version
 
+    def _refuse_the_future(self) -> None:
+        """Before each change: another process may have brought the archive forward meanwhile."""
+        if (version := self._version()) > schema.VERSION:
+            raise StoreError(schema.from_the_future(self.path, version))
+
     def _version(self) -> int:
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         return int(version)
@@ -104,6 +107,7 @@ class SqliteDatabase:
         with self.faults():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_the_future()
                 yield
                 self.connection.execute("COMMIT")
             except BaseException:
