@@ -50,7 +50,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a file system of 400 kB, where this user may mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     yield place
