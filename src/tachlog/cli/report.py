@@ -17,7 +17,12 @@ def report(ask: Ask) -> Answer:
     with ask.store() as store:
         try:
             found = report_of(
-                store, week, time_zone=time_zone, prices=ask.prices, price=ask.book.price
+                store,
+                week,
+                ask.config.billing,
+                time_zone=time_zone,
+                prices=ask.prices,
+                price=ask.book.price,
             )
         except ValueError as error:
             raise Misuse(f"--week: {error}") from None

@@ -63,6 +63,7 @@ def _report(store: Store, config: Config, week: str) -> Report:
     return report_of(
         store,
         week,
+        config.billing,
         time_zone=config.display.time_zone,
         prices=book.version,
         price=book.price,

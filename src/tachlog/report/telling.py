@@ -87,9 +87,12 @@ def one_thing(report: Report) -> str:
         most = waste.sessions[0]
         name = _short(most.title or most.session_id)
         part = "" if most.cost_usd is None else f", {fmt.money(most.cost_usd)} of it in “{name}”"
+        if report.waste.has_plan and waste.minutes:
+            time = fmt.duration(waste.minutes * 60)
+            return f"{time}, {share} of the week, bought nothing: {waste.meaning}{part}."
         return f"{fmt.money(lost)}, {share} of the week, bought nothing: {waste.meaning}{part}."
     if advice:
-        return f"{_capital(advice.message)} ({_saving(advice.saving)})."
+        return f"{_capital(advice.message)} ({_saving(advice.saving, report)})."
     if report.cost.direction == "up":
         return f"Agents cost {fmt.money(report.cost.total)}: {_verdict(report.cost)}."
     return "Nothing stands out."
@@ -174,12 +177,27 @@ def _waste(report: Report) -> Iterator[Block]:
         yield "Nothing that logs can show."
         return
     if found.cost_usd is not None:
-        yield f"{fmt.money(found.cost_usd)}, {fmt.percent(found.cost_share)} of what was spent:"
+        share = f"{fmt.percent(found.cost_share)} of the week at API prices"
+        if found.has_plan:
+            limits = [
+                f", about {fmt.percent(part)} of the weekly limit of {AGENTS.get(agent, agent)}"
+                for agent, part in found.of_weekly_limit.items()
+            ]
+            share = f"{share}{''.join(limits)}"
+            yield f"{fmt.duration(found.minutes * 60)}, {share} ({fmt.money(found.cost_usd)}):"
+        else:
+            yield f"{fmt.money(found.cost_usd)}, {share}:"
     rows = sorted(found.rows, key=lambda row: (-(row.cost_usd or 0), -row.tokens, row.kind))
     yield Table(
-        ("", "cost", "cases", "sessions"),
+        ("", "time", "cost", "cases", "sessions"),
         [
-            (row.meaning, fmt.money(row.cost_usd), f"{row.cases:,}", f"{row.session_count:,}")
+            (
+                row.meaning,
+                fmt.duration(row.minutes * 60) if row.minutes else fmt.NONE,
+                fmt.money(row.cost_usd),
+                f"{row.cases:,}",
+                f"{row.session_count:,}",
+            )
             for row in rows
         ],
     )
@@ -285,7 +303,7 @@ def _name(view: SessionView) -> str:
 
 def _advice(report: Report) -> Iterator[Block]:
     for each in report.recommendations:
-        told = f"{_saving(each.saving)}, confidence {each.confidence}, effort {each.effort}"
+        told = f"{_saving(each.saving, report)}, confidence {each.confidence}, effort {each.effort}"
         yield f"{_capital(each.message)} ({told})"
     if not report.recommendations:
         yield "Nothing to recommend."
@@ -299,7 +317,7 @@ def _earlier(report: Report) -> Iterator[Block]:
         if each.now is None:
             yield f"Not seen any more: {each.message}"
         else:
-            before, now = (_saving(saving) for saving in (each.before, each.now))
+            before, now = (_saving(saving, report) for saving in (each.before, each.now))
             yield f"Still so ({now}; the week before {before}): {each.message}"
 
 
@@ -319,15 +337,27 @@ def _sure(report: Report) -> Iterator[Block]:
     yield f"Days are those of {report.time_zone}; {report.prices}; read until {read}."
 
 
-def _saving(saving: Saving) -> str:
-    """What it came to in the week, the dearest measure that is known."""
+def _saving(saving: Saving, report: Report) -> str:
+    """What it came to in the week, the dearest measure that is known; with a plan that is time."""
+    cost = minutes = tokens = ""
     if saving.usd_per_week is not None and saving.usd_per_week >= 0.005:
-        return f"up to {fmt.money(saving.usd_per_week * saving.weeks)}"
+        cost = fmt.money(saving.usd_per_week * saving.weeks)
     if saving.minutes_per_week >= 1:
-        return f"up to {fmt.duration(saving.minutes_per_week * saving.weeks * 60)}"
+        minutes = fmt.duration(saving.minutes_per_week * saving.weeks * 60)
     if saving.tokens_per_week >= 1000:
-        return f"up to {fmt.short_count(saving.tokens_per_week * saving.weeks)} tokens"
-    return "saving not estimated"
+        tokens = f"{fmt.short_count(saving.tokens_per_week * saving.weeks)} tokens"
+    told = [cost or minutes or tokens]
+    if report.waste.has_plan:
+        told = [minutes or tokens, _of_plan(saving), cost and f"{cost} at API prices"]
+    known = ", ".join(filter(None, told))
+    return f"up to {known}" if known else "saving not estimated"
+
+
+def _of_plan(saving: Saving) -> str:
+    """What part of the weekly limit it is, where logs tell that, else of what was used."""
+    if saving.limit_share:
+        return f"{fmt.percent(saving.limit_share)} of the weekly limit"
+    return f"{fmt.percent(saving.use_share)} of the use" if saving.use_share else ""
 
 
 def _words(name: str) -> str:

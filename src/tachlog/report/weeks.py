@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from msgspec import Struct
 
 from tachlog.analysis.advice.report import AdviceReport, AnsweredView
 from tachlog.analysis.advice.report import report_of as advice_of
+from tachlog.analysis.billing import Billing
 from tachlog.analysis.comparison import LEAST_SESSIONS, Compared, compare
 from tachlog.analysis.ranks import direction_of
 from tachlog.analysis.selection import By, Selection
@@ -131,7 +133,15 @@ def week_before(now_us: int, time_zone: str) -> str:
     return week_of(local_date(now_us, zone_of(time_zone)) - timedelta(days=7))
 
 
-def report_of(store: Store, week: str, *, time_zone: str, prices: str, price: Price) -> Report:
+def report_of(
+    store: Store,
+    week: str,
+    billing: Sequence[Billing] = (),
+    *,
+    time_zone: str,
+    prices: str,
+    price: Price,
+) -> Report:
     """What a week comes to; raises `ValueError` where there is no such week."""
     zone, monday = zone_of(time_zone), monday_of(week)
     read_us = store.last_read_us() or 0
@@ -197,6 +207,7 @@ def report_of(store: Store, week: str, *, time_zone: str, prices: str, price: Pr
         waste=waste_of(
             store,
             this,
+            billing,
             time_zone=time_zone,
             prices=prices,
             price=price,

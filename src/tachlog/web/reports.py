@@ -49,6 +49,7 @@ def report(asked: Asked[NoParameters]) -> Report:
         return report_of(
             asked.store,
             asked.place["week"],
+            asked.config.billing,
             time_zone=asked.config.display.time_zone,
             prices=book.version,
             price=book.price,
