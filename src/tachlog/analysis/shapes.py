@@ -65,6 +65,7 @@ class ToolUsage(Struct, frozen=True):
     count: int
     success_count: int
     error_count: int
+    timed_calls: int
     total_time: float
     avg_time: float | None
     p50_time: float | None

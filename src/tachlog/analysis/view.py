@@ -187,6 +187,7 @@ def tool_usage(stats: ToolStats, p95_us: int | None) -> ToolUsage:
         count=stats.count,
         success_count=stats.success_count,
         error_count=stats.error_count,
+        timed_calls=stats.timed,
         total_time=milliseconds(stats.total_us),
         avg_time=mean_ms(stats.total_us, stats.timed),
         p50_time=optional_ms(quantile(stats.sketch, 0.5)),

@@ -215,6 +215,7 @@ def _together(tools: Iterable[ToolUsage]) -> ToolUsage:
         count=sum(t.count for t in tools),
         success_count=succeeded,
         error_count=failed,
+        timed_calls=sum(t.timed_calls for t in tools),
         total_time=sum(t.total_time for t in tools),
         avg_time=next((t.avg_time for t in tools if t.avg_time is not None), None),
         p50_time=None,

@@ -60,6 +60,7 @@ class WindowView(Struct, frozen=True, kw_only=True):
     tokens: int
     cost_usd: float | None
     error_rate: float | None
+    timed_calls: int
     p95_response_time: float | None
 
 
@@ -143,6 +144,7 @@ def overview(asked: Asked[Filters]) -> OverviewView:
                 tokens=window.figures.tokens,
                 cost_usd=None if (cost := window.figures.cost) is None else cost / 1e9,
                 error_rate=window.figures.error_rate,
+                timed_calls=sum(window.figures.response_times.values()),
                 p95_response_time=None if (p95 := window.figures.p95_us) is None else p95 / 1e3,
             )
             for window in windows.windows
