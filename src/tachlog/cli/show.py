@@ -157,7 +157,9 @@ def _head(shown: Shown, ask: Ask) -> Iterator[str]:
     facts = [agent_name(view.agent) + version, model_name(view.model), _when(view, ask), reasons]
     yield fmt.line([" · ".join(filter(None, facts))], ask.width, False)
     yield ""
-    yield fmt.line([_cost(shown)], ask.width, False)
+    facts = [_cost(shown), *([] if view.cost_basis == "reported" else [ask.prices])]
+    for text in fmt.wrap(" · ".join(facts), ask.width):
+        yield fmt.line([text], ask.width, False)
     if view.time_split is not None and view.duration:
         yield fmt.line([_time(view)], ask.width, False)
     yield fmt.line([_complexity(shown)], ask.width, False)
