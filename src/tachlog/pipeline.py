@@ -16,7 +16,8 @@ from msgspec import Struct
 from tachlog.analysis.summary import RenewedView
 from tachlog.config import Config
 from tachlog.discovery import LOG_NAME, walk
-from tachlog.engines import Setup, Task
+from tachlog.engines import Engine, Setup, Task
+from tachlog.engines.choice import engine_of
 from tachlog.frames import FrameError, Status, find_remote, status_of, table_name
 from tachlog.model import Problem, is_remote, is_table
 from tachlog.stores import Portion, Progress, Store
@@ -57,12 +58,15 @@ def bring_up_to_date(
     *,
     jobs: int | None = None,
     progress: Shown | None = None,
+    engine: Engine | None = None,
 ) -> ReadNow:
     """Read everything below `paths` that the archive does not have yet.
 
-    What an earlier revision of a format had told of any file is told anew before.
+    What an earlier revision of a format had told of any file is told anew before, with `jobs`
+    processes of this machine whatever the engine (None: processes).
 
-    Raises `MissingPath` for a path that is not there and `StoreError` when the archive fails;
+    Raises `MissingPath` for a path that is not there and `StoreError` when the archive fails,
+    `EngineError` when the engine does;
     whatever stands in the logs ends up in the archive or in its problems.
     """
     begun = perf_counter()
@@ -76,7 +80,7 @@ def bring_up_to_date(
         tasks = wanted.tasks(store)
         total = sum(task.size for task in tasks)
         late = False
-        for kept in read_into(store, tasks, setup, jobs):
+        for kept in read_into(store, tasks, setup, jobs, engine):
             late = late or bool(kept.dropped)
             tally.add(kept.portions)
             if progress is not None:
@@ -104,16 +108,19 @@ class Kept(NamedTuple):
 
 
 def read_into(
-    store: Store, tasks: Sequence[Task], setup: Setup, jobs: int | None = None
+    store: Store,
+    tasks: Sequence[Task],
+    setup: Setup,
+    jobs: int | None = None,
+    engine: Engine | None = None,
 ) -> Generator[Kept, None, None]:
     """Read the tasks into the store, a transaction at a time."""
     if not tasks:
         return
-    from tachlog.engines import local
     from tachlog.engines.work import prepare
 
     measure = prepare(setup)
-    for readings in local.run(tasks, jobs, setup):
+    for readings in (engine or engine_of(None, jobs))(tasks, setup):
         portions = [reading.portion for reading in readings if reading.portion is not None]
         dropped = store.write(portions, measure) if portions else []
         kept = [each for each in portions if not any(each is late for late in dropped)]

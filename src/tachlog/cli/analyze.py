@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tachlog import figures as fmt
 from tachlog.cli.answering import Answer, Ask
-from tachlog.cli.calling import Unanswered
+from tachlog.cli.calling import Misuse, Unanswered
 from tachlog.cli.mirroring import followed
 from tachlog.cli.progress import progress_bar
 from tachlog.records import is_unread
@@ -42,23 +42,36 @@ def analyze(ask: Ask) -> Answer:
     """Answer `tachlog analyze`."""
     from msgspec.structs import replace
 
+    from tachlog.engines import EngineError
+    from tachlog.engines.choice import engine_of
     from tachlog.pipeline import bring_up_to_date
     from tachlog.stores import open_store
 
     selection, _ = ask.selection(), ask.prices  # a misuse is told before anything is read
+    try:
+        engine = engine_of(ask.options.engine, ask.options.jobs)
+    except EngineError as error:
+        raise Misuse(str(error)) from error
     logs = _logs(ask)
     store = open_store(logs.archive)
     try:
         before = _Before(store)
         with progress_bar(ask.caller) as progress:
             read = bring_up_to_date(
-                store, logs.paths, ask.config, jobs=ask.options.jobs, progress=progress
+                store,
+                logs.paths,
+                ask.config,
+                jobs=ask.options.jobs,
+                progress=progress,
+                engine=engine,
             )
         selection = replace(selection, paths=read.paths if logs.chosen else None)
         found = _overview(ask, store, selection, _read_now(store, read, before))
         files = store.files(odd=True)
         missing = [] if ask.options.json else _not_in_any_log(ask, found.side_calls)
         mirrors = [] if ask.options.no_store else followed(ask, store)
+    except EngineError as error:
+        raise Unanswered(str(error)) from error
     finally:
         store.close()
     unread = _unread(logs, read, files)

@@ -46,12 +46,21 @@ class _Bar:
 
     def _made(self, total: int) -> tuple[Progress, TaskID]:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
 
         bar = Progress(
             TextColumn("reading logs"),
             BarColumn(),
             DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
             console=Console(file=self._caller.err),
             transient=True,
         )

@@ -41,6 +41,11 @@ VERBS = (
             FACTORS,
             Option("--jobs", "read with so many processes", "N", positive),
             Option(
+                "--engine",
+                "where to read: serial, processes, dask, dask://host:port (else processes)",
+                "ENGINE",
+            ),
+            Option(
                 "--fail-on",
                 "end with exit code 3 when there are any",
                 "WHAT",

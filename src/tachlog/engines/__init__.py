@@ -1,10 +1,13 @@
-"""Where the reading runs: in this process, or in worker processes.
+"""Where the reading runs: in this process, in worker processes, or on a cluster.
 
 An engine takes bins of tasks and gives what `work.read` made of each, in any order. It holds a
 bounded number of results; nothing is written here.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -56,6 +59,20 @@ class Reading(Struct, array_like=True):
 
     portion: Portion | None
     more: bool = False
+
+
+class Engine(Protocol):
+    """Gives what `work.read` makes of every task, in any order, files read on to their end.
+
+    It holds a bounded number of results and writes nothing. Raises `EngineError`.
+    """
+
+    def __call__(self, tasks: Sequence[Task], setup: Setup) -> Iterator[list[Reading]]:
+        """Run the tasks."""
+
+
+class EngineError(Exception):
+    """An engine is not there, or is lost; what it gave before is kept, the next run goes on."""
 
 
 def progress_after(portion: Portion) -> Progress:

@@ -133,7 +133,7 @@ def read(task: Task) -> Reading:
         if task.again and not _tells_again(task, source, beginning):
             return Reading(None)
     except (FrameError, AmbiguousFormat) as error:
-        return Reading(None if task.again else _unread(task, error.detail))
+        return Reading(None if task.again else unread(task, error.detail))
     if source is None:
         portion = _blank(task, None)
         portion.identity = _encoder.encode(identity)
@@ -376,7 +376,7 @@ def _blank(task: Task, source: Source | None) -> Portion:
     )
 
 
-def _unread(task: Task, note: str) -> Portion:
+def unread(task: Task, note: str) -> Portion:
     """A portion that only says why a file could not be read now; its progress stays."""
     portion = _blank(task, None)
     portion.note = note
