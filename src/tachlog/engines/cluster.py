@@ -6,7 +6,6 @@ back here and is written here, so a task that a lost worker had in hand is simpl
 
 from __future__ import annotations
 
-import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -25,6 +24,7 @@ FROZEN_AFTER: Final = "30 s"
 """So long may a worker of a cluster of our own be silent until others take its tasks."""
 
 _decoder: Final = msgspec.msgpack.Decoder(list[Reading])
+_setup_decoder: Final = msgspec.msgpack.Decoder(Setup)
 
 
 def run(
@@ -57,7 +57,7 @@ def run(
             except OSError as error:
                 raise EngineError(f"no Dask scheduler answers at {address}: {error}") from error
             try:
-                yield from _on(client, deque(bins_of(tasks)), pickle.dumps(setup))
+                yield from _on(client, deque(bins_of(tasks)), msgspec.msgpack.encode(setup))
             finally:
                 client.close()
         finally:
@@ -106,7 +106,5 @@ def read_there(setup: bytes, tasks: Iterable[Task]) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _setup(pickled: bytes) -> Setup:
-    setup = pickle.loads(pickled)
-    assert isinstance(setup, Setup)
-    return setup
+def _setup(encoded: bytes) -> Setup:
+    return _setup_decoder.decode(encoded)
