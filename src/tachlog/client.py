@@ -210,7 +210,10 @@ class Client:
                 taken -= size
             name = f"{time_ns():020d}-{os.getpid()}-{uuid4().hex[:8]}"
             part = self.spool / f"{name}.part"
-            part.write_bytes(batch)
+            with os.fdopen(
+                os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+            ) as file:
+                file.write(batch)
             part.rename(self.spool / f"{name}.ndjson")
         except OSError:
             self.dropped += batch.count(b"\n")

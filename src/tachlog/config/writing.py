@@ -77,12 +77,17 @@ def _wanted(tree: Mapping[str, Any], section: str, values: Mapping[str, object])
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a text in the place of a file, all of it or nothing; a link stays a link."""
+    """Put a text in the place of a file, all of it or nothing; a link stays a link.
+
+    It may hold secrets: a new file is its owner's alone, and another has the mode that it had.
+    """
     place = path.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
         with suppress(FileNotFoundError):
             beside.chmod(place.stat().st_mode)
         beside.replace(place)

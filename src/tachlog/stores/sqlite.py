@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -41,6 +42,7 @@ class SqliteDatabase:
         with self.faults():
             if not self.private:
                 Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+                _make_private(Path(self.path))
             self.connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -196,6 +198,23 @@ class SqliteDatabase:
         except OSError as error:
             told = f"cannot be opened ({error.strerror or error}); {_WHERE_ELSE}"
             raise StoreError(f"{self.path}: {told}") from error
+
+
+def _make_private(path: Path) -> None:
+    """Make the file of a new archive, for its owner alone; SQLite gives `-wal` and `-shm` its mode.
+
+    It is made under another name, as a process that closes a file gives up its locks on it
+    ("How To Corrupt An SQLite Database File", section 2.2). Where it cannot be made, SQLite says.
+    """
+    if path.exists():
+        return
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
+    with suppress(OSError):
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            os.link(beside, path)
+        finally:
+            beside.unlink()
 
 
 def _told(error: sqlite3.Error) -> str:
