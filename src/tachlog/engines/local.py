@@ -13,7 +13,7 @@ from tachlog.engines.work import prepare, read
 BIN_BYTES: Final = 4 << 20
 SMALL_BYTES: Final = 12 << 20
 """A run of fewer bytes is over before a second process would have started."""
-FILE_BYTES: Final = 32 << 10
+FILE_BYTES: Final = 8 << 10
 """What opening a file and measuring a session cost, in bytes that are read meanwhile."""
 
 
