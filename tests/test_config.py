@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> No
         ("[prices]\nfile = 3", "prices.file = 3: Expected a path, got 3; the default is none"),
         ("[analysis.complexity_factors]\nduration = [3600, 1800]", "does not ascend"),
         ("[analysis.complexity_factors]\nmessage_count = [1, 2]", "Expected `array` of length 3"),
-        ('[signals.errors]\ntimeout = ["("]', "timeout = '(': no regular expression"),
+        ('[signals.errors]\ntimeout = ["("]', "timeout = '(': no regular expression of RE2"),
         ('[signals.errors]\ntimeouts = ["x"]', "timeouts is none of rate_limit, timeout"),
         ('[signals.behaviors]\nretrying = ["x"]', "retrying is none of retry, fallback"),
         ('[projects]\n"/work/shop" = 3', "Expected `str`, got `int`"),

@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any, Final
@@ -43,6 +44,17 @@ TIMEOUT_S: Final = 10.0
 LONGEST_PAUSE_S: Final = 60.0
 FOREVER: Final = frozenset((400, 404, 405, 413, 415))
 """Answers to a batch that will not be another one the next time."""
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow none: another place would get the token, and its answer would count."""
+
+
+@cache
+def straight() -> urllib.request.OpenerDirector:
+    """What asks the address that was named, and no other that this points to."""
+    return urllib.request.build_opener(_Straight)
 
 
 class Client:
@@ -172,7 +184,7 @@ class Client:
             headers["Authorization"] = f"Bearer {self.token}"
         try:
             request = urllib.request.Request(self.url, gzip.compress(batch, 1), headers)
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            with straight().open(request, timeout=TIMEOUT_S) as answer:
                 self.dropped += int(json.load(answer).get("failed", 0))
         except urllib.error.HTTPError as error:
             with error:

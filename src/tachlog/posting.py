@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from tachlog.client import straight
+
 TIMEOUT_S: Final = 60.0
 PATIENCE_S: Final = 60.0
 """How long a receiver that is away, or busy, is waited for; the next run goes on."""
@@ -38,11 +40,16 @@ def post(
     while True:
         request = urllib.request.Request(url, body, dict(headers))
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            with straight().open(request, timeout=timeout_s) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 told = f"{error.code} {error.read(300).decode('utf-8', 'replace')}"
+            if 300 <= error.code < 400:
+                place = error.headers.get("Location", "elsewhere")
+                raise PostError(
+                    f"{url} points to {place}, where nothing is sent: name that"
+                ) from None
             if error.code not in LATER:
                 raise PostError(f"{url} refuses: {told}") from None
             pause_s = max(pause_s, asked_pause_s(error.headers.get("Retry-After"), time.time()))

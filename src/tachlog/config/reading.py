@@ -346,12 +346,16 @@ def _patterns(table: object) -> Iterator[tuple[str, str]]:
 
 
 def _fault(pattern: str) -> str | None:
-    import re
+    import re2
 
+    options = re2.Options()
+    options.log_errors = False
     try:
-        re.compile(pattern)
-    except re.error as error:
-        return f"no regular expression: {error}"
+        re2.compile(pattern, options)
+    except re2.error as error:
+        told = error.args[0] if error.args else ""
+        why = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        return f"no regular expression of RE2, which has no look-around: {why}"
     return None
 
 
