@@ -499,7 +499,7 @@ def test_five_lines() -> None:
     """Today, this week, the latest session, what fires, the best advice."""
     assert short(*team(), traces=failing(team())) == [
         "today    1 session · 22.0 k tokens · $4.01 · 5.5 % errors",
-        "7 days   7 sessions · 155 k tokens · $29.07 · 5.4 % errors",
+        "7 days   7 sessions · 155 k tokens · $29.07 · 5.4 % errors · list prices of 2026-11",
         "latest   Migrate invoices to the new ledger · shop · 80 min ago · tachlog show 0000",
         "alerts   fewer errors than usual this week",
         "advice   `npm test` (Bash) failed the same way 60 of 60 times in 30 sessions with “Error:"
@@ -511,7 +511,7 @@ def test_five_lines_without_much_to_say() -> None:
     """What is not known is left out, and nothing is invented."""
     assert short(thread(project=None), alerts=[]) == [
         "today    0 sessions · 0 tokens · $0.00",
-        "7 days   1 session · 1,000 tokens · $1.00 · 0.0 % errors",
+        "7 days   1 session · 1,000 tokens · $1.00 · 0.0 % errors · list prices of 2026-11",
         "latest   Work on s1 · 2 days ago · tachlog show s1",
         "alerts   nothing fires",
         "advice   nothing to recommend",

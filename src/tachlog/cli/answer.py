@@ -70,8 +70,11 @@ def render_short(
         return _text(blocks.where_next(None, {}), width, color)
     zone = zone_of(result.time_zone)
     ids = ShortIds(found.named.ids)
+    told = [blocks.window_line(window, windows) for window in windows.windows[:2]]
+    if told:
+        told[-1] = [*told[-1], (f" · {result.prices}", "dim")]
     lines = [
-        *(blocks.window_line(window, windows) for window in windows.windows[:2]),
+        *told,
         blocks.latest(latest, result.generated_at, zone, ids),
         blocks.firing(alerts, windows),
         findings.best_advice(result.recommendations),

@@ -38,8 +38,10 @@ def sessions(ask: Ask) -> Answer:
         rows = [_session_row(view, shown_ids[view.session_id], ask) for view in views]
         told = table(_SESSION, rows, ask.width, ask.has_color) if rows else [nothing(ask)]
         left = number - len(views)
-        cut = left > 0 and ask.options.limit is None
-        return [*told, "", f"{left:,} more: --limit {number}"] if cut else told
+        notes = [f"{left:,} more: --limit {number}"] if left > 0 and not ask.options.limit else []
+        if any(view.cost_usd is not None for view in views):
+            notes += shown.wrap(f"at API prices, or as the log tells it: {ask.prices}", ask.width)
+        return [*told, "", *notes] if notes else told
 
     return Answer(views, lines)
 
