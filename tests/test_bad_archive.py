@@ -349,3 +349,16 @@ def test_two_at_once_store_everything_once(tachlog: Run, demo: Path) -> None:
     assert [lasting(ran) for ran in runs] == [alone] * 2
     listed = json.loads(tachlog("sessions", "--json").stdout)
     assert len(listed) == alone["totals"]["sessions"]
+
+
+def test_an_archive_with_other_tables_than_its_version_says_is_told(
+    tachlog: Run, log: Path, archive: Path
+) -> None:
+    """A column that is missing is named, and what to do about the file."""
+    tachlog("analyze", log, "--db", archive)
+    with closing(sqlite3.connect(archive)) as connection:
+        connection.execute("ALTER TABLE agent_telemetry_summaries RENAME TO others")
+    ran = tachlog("sessions", "--db", archive, check=False)
+    assert (ran.code, ran.stdout) == (1, "")
+    assert "has other tables than its version says" in ran.stderr
+    assert "move the file away" in ran.stderr

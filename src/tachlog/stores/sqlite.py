@@ -229,6 +229,11 @@ def _told(error: sqlite3.Error) -> str:
             f"not a readable archive ({text}); move the file away and run again: the archive is "
             "built anew from the logs that still exist"
         )
+    if "no such column" in text or "no such table" in text:
+        return (
+            f"has other tables than its version says ({text}), as unreleased versions made them;"
+            " move the file away and run again: the archive is built anew from the logs"
+        )
     if "full" in text:
         return "the disk is full; free some space and run again: what was stored is intact"
     if "disk I/O error" in text:
